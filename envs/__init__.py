@@ -1,0 +1,27 @@
+"""Everything between a road network and a learning agent.
+
+network     what a road network is: readers, generators, immutable arrays
+demand      who wants to drive where and when
+simulation  the compiled engine
+signals     phases and their timing
+
+On top of them, from a scenario to an environment:
+
+scenario, protocol   what is simulated, under which timing
+core                 signals and traffic of many copies of one network, compiled
+observation, reward  from counts to what a policy sees and is told
+episodes             episodes side by side
+traffic_env          the Gymnasium environment; vector_env: the one for Stable-Baselines3
+
+Import from the modules: ``from intergreen.envs.network import RoadNetwork``. Importing this package registers the
+environments' ids with Gymnasium and loads none of them.
+"""
+
+if __name__ == "envs":
+    raise ImportError(
+        "this folder is installed as intergreen.envs: pip install -e . and import intergreen.envs instead of envs"
+    )
+
+from intergreen.envs.registration import register_environments
+
+register_environments()

@@ -1,0 +1,39 @@
+"""The error that every reader of input raises: one line that says where, what, and how to mend it."""
+
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Wrong input: ``file: field: problem; mend`` on one line.
+
+    Parameters
+    ----------
+    file : the file or folder, as the user named it
+    field : where in it, e.g. ``intersections[3].roadLinks[0]``; may be empty
+    problem : what is wrong, with the value found
+    mend : what to do about it; may be empty
+    """
+
+    def __init__(self, file: str | Path, field: str, problem: str, mend: str = "") -> None:
+        super().__init__(str(file), field, problem, mend)
+        self.file, self.field, self.problem, self.mend = str(file), field, problem, mend
+
+    def __str__(self) -> str:
+        place = ": ".join(part for part in (self.file, self.field, self.problem) if part)
+        return one_line(f"{place}; {self.mend}" if self.mend else place)
+
+
+def one_line(text: str) -> str:
+    """Text with control characters and unpaired surrogates escaped, so that it prints on one line anywhere."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode("ascii") for c in text
+    )
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Value as an error message shows it: ``repr``, shortened."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # integers beyond Python's digit limit, endless nesting
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

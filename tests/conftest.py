@@ -1,0 +1,20 @@
+"""What all tests share: how hypothesis runs, and where the real benchmark networks are."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The first example may compile a kernel, so no deadline; the same examples on every run, so that a failure repeats.
+settings.register_profile("intergreen", deadline=None, derandomize=True)
+settings.load_profile("intergreen")
+
+
+@pytest.fixture(scope="session")
+def benchmark_data() -> Path:
+    """The folder that INTERGREEN_DATA names; tests that need it skip where it is unset."""
+    folder = os.environ.get("INTERGREEN_DATA")
+    if not folder:
+        pytest.skip("INTERGREEN_DATA is not set: no real benchmark networks here")
+    return Path(folder)
