@@ -1,0 +1,135 @@
+"""The road network as immutable arrays. Knows nothing of files, vehicles or time; needs NumPy only."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+
+TURN_RIGHT, TURN_LEFT, STRAIGHT = 1, 2, 3  # also the right of way where paths cross: higher goes first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RoadNetwork:
+    """One road network; every array is contiguous and read-only.
+
+    Axes: J intersections, R roads, L lanes, M movements, K lane links, P phases, X crossings. An array called
+    ``a_start`` has one entry more than its axis: item ``i`` owns ``a[a_start[i]:a_start[i + 1]]``.
+    Movements, links and phases are numbered by intersection, then as the source lists them; the lanes of a road
+    are consecutive and lane 0 is the leftmost. Metres, seconds.
+    """
+
+    name: str
+    intersection_ids: tuple[str, ...]
+    intersection_xy: FloatArray  # (J, 2)
+    intersection_width_m: FloatArray  # (J,)
+    is_virtual: BoolArray  # (J,) the edge of the network: no signal, no junction area
+    intersection_road_start: IntArray  # (J + 1,)
+    intersection_roads: IntArray  # roads that touch it, in the source's order (decides ties between equal routes)
+
+    road_ids: tuple[str, ...]
+    road_from: IntArray  # (R,) intersection
+    road_to: IntArray  # (R,) intersection
+    road_length_m: FloatArray  # (R,) mean of its lanes
+    road_lane_start: IntArray  # (R + 1,)
+
+    lane_road: IntArray  # (L,)
+    lane_index: IntArray  # (L,) within its road
+    lane_length_m: FloatArray  # (L,)
+    lane_speed_limit_mps: FloatArray  # (L,)
+    lane_width_m: FloatArray  # (L,)
+    lane_link_start: IntArray  # (L + 1,)
+    lane_links: IntArray  # (K,) links that leave the lane, in creation order
+    lane_point_start: IntArray  # (L + 1,)
+    lane_points: FloatArray  # (., 2)
+
+    movement_start: IntArray  # (J + 1,)
+    movement_intersection: IntArray  # (M,)
+    movement_from_road: IntArray  # (M,)
+    movement_to_road: IntArray  # (M,)
+    movement_turn: NDArray[np.int8]  # (M,) TURN_RIGHT, TURN_LEFT or STRAIGHT
+    movement_link_start: IntArray  # (M + 1,)
+
+    link_movement: IntArray  # (K,)
+    link_from_lane: IntArray  # (K,)
+    link_to_lane: IntArray  # (K,)
+    link_length_m: FloatArray  # (K,)
+    link_point_start: IntArray  # (K + 1,)
+    link_points: FloatArray  # (., 2)
+
+    crossing_start: IntArray  # (K + 1,) crossings of a link, nearest to its start first
+    crossing_distance_m: FloatArray  # (X,) along the link
+    crossing_foe_link: IntArray  # (X,) the other link
+    crossing_foe_distance_m: FloatArray  # (X,) along the other link
+
+    conflict_start: IntArray  # (M + 1,)
+    conflict_with: IntArray  # movements that cross or merge with it; ascending, symmetric
+
+    phase_start: IntArray  # (J + 1,)
+    phase_duration_s: FloatArray  # (P,) in the source's own programme
+    phase_movement_start: IntArray  # (P + 1,)
+    phase_movements: IntArray  # movements with green, numbered over the whole network
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # through the constructor, so that a copy's arrays are read-only again
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def n_intersections(self) -> int:
+        return len(self.intersection_ids)
+
+    @property
+    def n_roads(self) -> int:
+        return len(self.road_ids)
+
+    @property
+    def n_lanes(self) -> int:
+        return len(self.lane_road)
+
+    @property
+    def n_movements(self) -> int:
+        return len(self.movement_from_road)
+
+    @property
+    def n_links(self) -> int:
+        return len(self.link_movement)
+
+    @property
+    def n_phases(self) -> int:
+        return len(self.phase_duration_s)
+
+    @property
+    def signalled(self) -> IntArray:
+        """Intersections with something to decide: not virtual, two phases or more, a movement. (I,) int32."""
+        has_choice = (np.diff(self.phase_start) >= 2) & (np.diff(self.movement_start) >= 1)
+        return np.flatnonzero(has_choice & ~self.is_virtual).astype(np.int32)
+
+    def lane_name(self, lane: int) -> str:
+        """The road's id, an underscore, and the lane's index from the left."""
+        return f"{self.road_ids[self.lane_road[lane]]}_{self.lane_index[lane]}"
+
+    def conflict_matrix(self, intersection: int) -> BoolArray:
+        """(m, m): do the intersection's movements conflict, numbered from its first one."""
+        first, last = self.movement_start[intersection], self.movement_start[intersection + 1]
+        matrix = np.zeros((last - first, last - first), np.bool_)
+        for movement in range(first, last):
+            foes = self.conflict_with[self.conflict_start[movement] : self.conflict_start[movement + 1]]
+            matrix[movement - first, foes - first] = True
+        return matrix
+
+    def phase_matrix(self, intersection: int) -> BoolArray:
+        """(p, m): which of the intersection's movements have green in which of its phases."""
+        first_movement, last_movement = self.movement_start[intersection : intersection + 2]
+        first_phase, last_phase = self.phase_start[intersection : intersection + 2]
+        matrix = np.zeros((last_phase - first_phase, last_movement - first_movement), np.bool_)
+        for phase in range(first_phase, last_phase):
+            greens = self.phase_movements[self.phase_movement_start[phase] : self.phase_movement_start[phase + 1]]
+            matrix[phase - first_phase, greens - first_movement] = True
+        return matrix
