@@ -1,0 +1,103 @@
+"""Demand as records and arrays: vehicle types, routes, flows, trips. Knows no files and no simulator."""
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from intergreen.envs.arrays import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleType:
+    """What all vehicles of a class share; the defaults are the literature's car."""
+
+    name: str = "car"
+    length_m: float = 5.0
+    min_gap_m: float = 2.5
+    max_speed_mps: float = 11.111
+    max_accel_mps2: float = 2.0
+    max_decel_mps2: float = 4.5
+    usual_accel_mps2: float = 2.0
+    usual_decel_mps2: float = 4.5
+    headway_s: float = 2.0
+    occupancy: float = 1.0  # persons, for person delay
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "name":
+                continue
+            least_is_zero = field.name in ("min_gap_m", "occupancy")
+            if not (math.isfinite(value) and (value > 0 or (least_is_zero and value == 0))):
+                limit = ">= 0" if least_is_zero else "> 0"
+                raise ValueError(f"vehicle type {self.name!r}: need finite {field.name} {limit}, got {value}")
+
+
+CAR = VehicleType()
+BUS = VehicleType(name="bus", length_m=12.0, max_accel_mps2=1.2, usual_accel_mps2=1.2, occupancy=30.0)
+EMERGENCY = VehicleType(name="emergency", length_m=6.5, max_speed_mps=16.667, occupancy=2.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Demand:
+    """Flows of vehicles over routes; arrays are read-only.
+
+    Axes: F flows, N routes. Route ``n`` is ``route_roads[route_start[n]:route_start[n + 1]]``: complete (every road
+    follows the one before through a movement), at least two roads, each route once.
+    """
+
+    types: tuple[VehicleType, ...]
+    route_start: IntArray  # (N + 1,)
+    route_roads: IntArray
+    flow_route: IntArray  # (F,)
+    flow_type: IntArray  # (F,)
+    flow_start_s: FloatArray  # (F,)
+    flow_end_s: FloatArray  # (F,) last release at or before it; -1 = for ever
+    flow_interval_s: FloatArray  # (F,) > 0
+    dropped_flows: int = 0  # flows of the source left out because their route does not exist
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def n_routes(self) -> int:
+        return len(self.route_start) - 1
+
+    @property
+    def n_flows(self) -> int:
+        return len(self.flow_route)
+
+    def route(self, n: int) -> IntArray:
+        """The roads of route ``n``, first to last."""
+        return self.route_roads[self.route_start[n] : self.route_start[n + 1]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trips:
+    """One vehicle each, by release time; ties in the order of the flows. Arrays are read-only, (N,) int32."""
+
+    release_s: IntArray  # second in which it is released, ascending
+    route: IntArray  # of the demand
+    type: IntArray  # of the demand
+    start_lane: IntArray  # lane of the route's first road
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.release_s, self.route, self.type, self.start_lane)
+
+    def __len__(self) -> int:
+        return len(self.release_s)
+
+
+def _freeze(record: Any) -> None:
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)

@@ -1,0 +1,117 @@
+"""Routes over a road network: which roads follow which, and the shortest way between two."""
+
+import heapq
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from intergreen.envs.arrays import IntArray
+from intergreen.envs.network.road_network import RoadNetwork
+
+TREES_KEPT = 64  # shortest ways from one road to all others: what it costs to hold them is that times the roads
+
+
+class Router:
+    """Shortest paths by length; remembers what it found.
+
+    Ties follow the order in which an intersection lists its roads.
+    """
+
+    def __init__(self, network: RoadNetwork) -> None:
+        self.network = network
+        self._came_from = lru_cache(maxsize=TREES_KEPT)(self._search)
+
+    @cached_property
+    def next_roads(self) -> list[list[int]]:
+        """For each road, the roads that a lane link leads to."""
+        network = self.network
+        reached: list[set[int]] = [set() for _ in range(network.n_roads)]
+        has_links = np.diff(network.movement_link_start) > 0
+        movements = np.flatnonzero(has_links)
+        pairs = zip(network.movement_from_road[movements], network.movement_to_road[movements], strict=True)
+        for start, end in pairs:
+            reached[start].add(int(end))
+        return [self._in_listed_order(road, ends) for road, ends in enumerate(reached)]
+
+    def _in_listed_order(self, road: int, ends: set[int]) -> list[int]:
+        network, at = self.network, self.network.road_to[road]
+        first, last = network.intersection_road_start[at], network.intersection_road_start[at + 1]
+        listed = [int(r) for r in network.intersection_roads[first:last] if r in ends]
+        return list(dict.fromkeys(listed)) + sorted(ends.difference(listed))
+
+    def complete(self, roads: Sequence[int]) -> tuple[int, ...] | None:
+        """The route with the gaps between its roads filled; None where there is no way or only one road."""
+        route = [roads[0]]
+        for start, end in pairwise(roads):
+            if start == end:
+                continue
+            way = self.shortest(start, end)
+            if way is None:
+                return None
+            route.extend(way)
+        return tuple(route) if len(route) > 1 else None
+
+    def shortest(self, start: int, end: int) -> tuple[int, ...] | None:
+        """Roads after ``start`` up to ``end``, or None."""
+        if end in self.next_roads[start]:
+            return (end,)
+        came_from = self._came_from(start)
+        return _walk_back(came_from, start, end) if came_from[end] >= 0 else None
+
+    def _search(self, start: int) -> IntArray:
+        """For each road, the road before it on the shortest way from ``start``; -1 where there is no way. (R,)"""
+        length_m = self._length_m
+        came_from = np.full(self.network.n_roads, -1, np.int32)
+        came_from[start] = start
+        distance, done = {start: 0.0}, set()
+        queue, pushed = [(0.0, 0, start)], 0
+        while queue:
+            so_far, _, road = heapq.heappop(queue)
+            if road in done:
+                continue
+            done.add(road)
+            for following in self.next_roads[road]:
+                longer = so_far + length_m[following]
+                if following not in distance or longer < distance[following]:
+                    distance[following], came_from[following] = longer, road
+                    pushed += 1
+                    heapq.heappush(queue, (longer, pushed, following))
+        return came_from
+
+    @cached_property
+    def _length_m(self) -> list[float]:
+        return [float(x) for x in self.network.road_length_m]
+
+
+def _walk_back(came_from: IntArray, start: int, end: int) -> tuple[int, ...]:
+    way = [end]
+    while came_from[way[-1]] != start:
+        way.append(int(came_from[way[-1]]))
+    return tuple(reversed(way))
+
+
+class RouteTable:
+    """Collects routes, each once, and hands them out as arrays."""
+
+    def __init__(self) -> None:
+        self._number: dict[tuple[int, ...], int] = {}
+
+    def add(self, roads: tuple[int, ...]) -> int:
+        """The number of the route, a new one if it was not there."""
+        return self._number.setdefault(roads, len(self._number))
+
+    def arrays(self) -> tuple[IntArray, IntArray]:
+        """route_start (N + 1,) and route_roads of all routes so far."""
+        start = np.concatenate(([0], np.cumsum([len(route) for route in self._number], dtype=np.int64)))
+        roads = np.fromiter((road for route in self._number for road in route), np.int32)
+        return start.astype(np.int32), roads
+
+
+def first_lanes(network: RoadNetwork, start_road: int, next_road: int) -> IntArray:
+    """Lanes of a road with a link to the next road, from the left."""
+    first, last = network.road_lane_start[start_road], network.road_lane_start[start_road + 1]
+    links = network.lane_links[network.lane_link_start[first] : network.lane_link_start[last]]
+    fits = network.lane_road[network.link_to_lane[links]] == next_road
+    return np.unique(network.link_from_lane[links[fits]]).astype(np.int32)
