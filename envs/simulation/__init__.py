@@ -1,0 +1,10 @@
+"""The compiled engine: vehicles, lanes and greens, a second at a time; nothing of phases, rewards or agents.
+
+Read `step.py` first (one second from end to end), then `junction.py` (who goes first) and `driving.py` (speeds).
+"""
+
+from intergreen.envs.simulation.counts import Counts, Positions
+from intergreen.envs.simulation.engine import CapacityError, Engine, Simulator
+from intergreen.envs.simulation.totals import Totals
+
+__all__ = ["CapacityError", "Counts", "Engine", "Positions", "Simulator", "Totals"]

@@ -1,0 +1,133 @@
+"""What detectors would report: vehicles per lane, how many stand, how fast, and where on the lane."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from intergreen.envs.arrays import FloatArray, IntArray
+from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
+from intergreen.envs.simulation.state import LANES_IN_USE, STEP
+
+
+class Counts(NamedTuple):
+    """Lane counts of B replicas and L lanes at one moment."""
+
+    vehicles: IntArray  # (B, L)
+    waiting: IntArray  # (B, L) slower than 0.1 m/s
+    near: IntArray  # (B, L) moving, within the near distance of the stop line
+    mean_speed: FloatArray  # (B, L) m/s, 0 on an empty lane
+
+
+class Positions(NamedTuple):
+    """Where the n vehicles of one replica are."""
+
+    trip: IntArray  # (n,) trip index
+    drivable: IntArray  # (n,) lane 0..L-1, or L + lane link
+    distance: FloatArray  # (n,) m from the start of the drivable
+    speed: FloatArray  # (n,) m/s
+
+
+@kernel
+def count_lanes(net, state, near_m, vehicles, waiting, near, mean_speed):
+    """Fill the (B, L) arrays of `Counts`, all overwritten; near_m (L,) m."""
+    for b in range(state.tally.shape[0]):
+        even = state.tally[b, STEP] & 1 == 0
+        position = state.position_a[b] if even else state.position_b[b]
+        speed = state.speed_a[b] if even else state.speed_b[b]
+        for lane in range(net.lane_index.shape[0]):
+            first = state.head[b, lane]
+            count = state.n_inside[b, lane]
+            halted = 0
+            moving_near = 0
+            total = 0.0
+            for slot in range(first, first + count):
+                total += speed[slot]
+                if speed[slot] < HALTED_BELOW_MPS:
+                    halted += 1
+                elif net.length[lane] - position[slot] <= near_m[lane]:
+                    moving_near += 1
+            vehicles[b, lane] = count
+            waiting[b, lane] = halted
+            near[b, lane] = moving_near
+            mean_speed[b, lane] = total / count if count > 0 else 0.0
+
+
+@kernel
+def count_links(net, state, vehicles):
+    """Vehicles on every lane link: (B, K), overwritten."""
+    n_lanes = net.lane_index.shape[0]
+    for b in range(vehicles.shape[0]):
+        for link in range(vehicles.shape[1]):
+            vehicles[b, link] = state.n_inside[b, n_lanes + link]
+
+
+@kernel
+def count_segments(net, state, n_segments, out):
+    """Vehicles per equal segment of each lane, the first at the stop line: out (B, L, n_segments), overwritten."""
+    out[:] = 0
+    for b in range(state.tally.shape[0]):
+        position = state.position_a[b] if state.tally[b, STEP] & 1 == 0 else state.position_b[b]
+        for lane in range(net.lane_index.shape[0]):
+            length = net.length[lane]
+            for slot in range(state.head[b, lane], state.head[b, lane] + state.n_inside[b, lane]):
+                segment = int((length - position[slot]) / length * n_segments)
+                out[b, lane, min(max(segment, 0), n_segments - 1)] += 1
+
+
+@kernel
+def sum_motion(net, state, halted, speed_sum, distance_sum):
+    """Per replica: halted vehicles on lanes, sum of speeds [m/s], sum of distances on the drivable [m]; overwritten."""
+    n_lanes = net.lane_index.shape[0]
+    for b in range(state.tally.shape[0]):
+        even = state.tally[b, STEP] & 1 == 0
+        position = state.position_a[b] if even else state.position_b[b]
+        speed = state.speed_a[b] if even else state.speed_b[b]
+        halted[b] = 0
+        speed_sum[b] = 0.0
+        distance_sum[b] = 0.0
+        for drivable in range(net.length.shape[0]):
+            for slot in range(state.head[b, drivable], state.head[b, drivable] + state.n_inside[b, drivable]):
+                halted[b] += (drivable < n_lanes) & (speed[slot] < HALTED_BELOW_MPS)
+                speed_sum[b] += speed[slot]
+                distance_sum[b] += position[slot]
+
+
+@kernel
+def copy_positions(net, state, b, trip, drivable, distance, speed_out):
+    """Fill the arrays of `Positions` for replica `b`; returns how many vehicles there are."""
+    even = state.tally[b, STEP] & 1 == 0
+    position = state.position_a[b] if even else state.position_b[b]
+    speed = state.speed_a[b] if even else state.speed_b[b]
+    n = 0
+    for d in range(net.length.shape[0]):
+        for slot in range(state.head[b, d], state.head[b, d] + state.n_inside[b, d]):
+            trip[n] = state.vehicle[b, slot]
+            drivable[n] = d
+            distance[n] = position[slot]
+            speed_out[n] = speed[slot]
+            n += 1
+    return n
+
+
+@kernel
+def wait_now(net, state, b, movement, seconds):
+    """Movement and seconds halted of everybody still on an approach lane of replica `b`; returns how many."""
+    n = 0
+    for entry in range(state.tally[b, LANES_IN_USE]):
+        lane = state.in_use[b, entry]
+        if net.lane_approach[lane] == 0:
+            continue
+        for slot in range(state.head[b, lane], state.head[b, lane] + state.n_inside[b, lane]):
+            if state.next_link[b, slot] >= 0:
+                movement[n] = net.link_movement[state.next_link[b, slot]]
+                seconds[n] = state.waited[b, slot]
+                n += 1
+    return n
+
+
+def vehicles_inside(state) -> IntArray:
+    """(B,) vehicles on lanes and lane links."""
+    return state.n_inside.sum(axis=1, dtype=np.int64).astype(np.int32)

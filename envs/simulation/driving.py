@@ -1,0 +1,89 @@
+"""How one driver chooses a speed: car following, stopping, and the time to reach a point.
+
+Scalars in, scalars out, one-second steps. The formulas are CityFlow's (Zhang et al., 2019, "CityFlow: a
+multi-agent reinforcement learning environment for large scale city traffic scenario"). The order of the
+operations is part of the model: a last-digit difference flips a branch within tens of simulated minutes.
+"""
+
+from __future__ import annotations
+
+import math
+
+from intergreen.envs.simulation.compile import inlined
+
+TURN_SPEED_MPS = 8.3333  # no driver turns faster
+YIELD_DISTANCE_M = 5.0  # a yielding driver stops this far before the crossing point
+NO_SAFE_SPEED = -100.0  # what the no-collision formula answers when even standing still is too fast
+_SPEED_EPS = 1e-8
+
+
+@inlined
+def no_collision_speed(leader_speed, leader_decel, speed, decel, gap, target_gap):
+    """Highest next speed [m/s] that still stops `target_gap` behind a leader who brakes now [m/s, m/s^2, m]."""
+    a = 0.5 / decel
+    c = speed * 0.5 + target_gap - 0.5 * leader_speed * leader_speed / leader_decel - gap
+    discriminant = 0.25 - 4.0 * a * c
+    if discriminant < 0.0:
+        return NO_SAFE_SPEED
+    by_braking = 0.5 / a * (math.sqrt(discriminant) - 0.5)
+    by_distance = 2.0 * leader_speed - leader_decel + 2.0 * (gap - target_gap)
+    return by_braking if by_braking < by_distance else by_distance
+
+
+@inlined
+def headway_speed(leader_speed, speed, gap, headway):
+    """Next speed [m/s] that keeps the time headway [s], the leader's braking anticipated by half the difference."""
+    closing = speed - leader_speed
+    if closing < 0.0:
+        closing = 0.0
+    return (gap + (leader_speed + closing / 2.0) - speed * 0.5) / (headway + 0.5)
+
+
+@inlined
+def brake_distance(speed, decel):
+    """Distance to a stand [m] at constant deceleration."""
+    return 0.5 * speed * speed / decel
+
+
+@inlined
+def stop_before_speed(distance, speed, accel, decel):
+    """Next speed [m/s] of a driver who will stand `distance` metres ahead."""
+    faster = speed + accel
+    if (speed + faster) * 0.5 + (faster * faster / decel / 2.0) < distance:
+        return faster
+    steps = 2.0 * distance / (speed + _SPEED_EPS)
+    if steps >= 1.0:
+        return speed - speed / math.floor(steps)
+    if speed == 0.0:
+        return 0.0
+    return speed - speed / steps
+
+
+@inlined
+def reach_steps(distance, speed, target_speed, accel):
+    """Whole seconds until `distance` [m] is covered, accelerating to `target_speed` [m/s].
+
+    The last, partial second of the acceleration counts as a whole one, as in CityFlow.
+    """
+    if distance <= 0.0:
+        return 0.0
+    if speed > target_speed:
+        return math.ceil(distance / speed)
+    accelerating = 0.0
+    if target_speed > speed:
+        whole = math.floor((target_speed - speed) / accel)
+        reached = speed + whole * accel
+        accelerating = (speed + reached) * whole / 2.0
+        if reached < target_speed:
+            accelerating += (reached + target_speed) / 2.0
+    if accelerating > distance:
+        return math.ceil((math.sqrt(speed * speed + 2.0 * accel * distance) - speed) / accel)
+    return math.ceil((target_speed - speed) / accel) + math.ceil((distance - accelerating) / target_speed)
+
+
+@inlined
+def can_yield(distance, speed, decel, length):
+    """Whether a vehicle `distance` metres before a crossing (negative: past it) can leave it to another."""
+    if distance > 0.0:
+        return 0.5 * speed * speed / decel < distance - YIELD_DISTANCE_M
+    return distance < 0.0 and distance + length < 0.0

@@ -1,0 +1,237 @@
+"""The simulator: parallel copies of one network, a second at a time, told only which movements have green."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+
+from intergreen.envs.arrays import FloatArray, IntArray
+from intergreen.envs.demand import Demand, Trips
+from intergreen.envs.network import RoadNetwork
+from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.counts import (
+    Counts,
+    Positions,
+    copy_positions,
+    count_lanes,
+    count_links,
+    count_segments,
+    vehicles_inside,
+)
+from intergreen.envs.simulation.lane_change import Changes, allocate_changes, replica_changes
+from intergreen.envs.simulation.loops import build_loops
+from intergreen.envs.simulation.routes import build_route_table
+from intergreen.envs.simulation.state import (
+    ERROR_DRIVABLE,
+    N_TRIPS,
+    STEP,
+    State,
+    TripRows,
+    allocate,
+    replica_state,
+    replica_trips,
+)
+from intergreen.envs.simulation.statics import build_statics
+from intergreen.envs.simulation.step import advance_one_second
+from intergreen.envs.simulation.totals import Totals, read_totals
+
+
+class CapacityError(RuntimeError):
+    """More vehicles on a lane or lane link than its slots can hold."""
+
+
+class Simulator(Protocol):
+    """What a simulation back end offers: B copies of a network, greens in, counts out."""
+
+    network: RoadNetwork
+    n_replicas: int
+
+    @property
+    def time_s(self) -> int: ...
+
+    def reset(self, trips: Sequence[Trips], seeds: Sequence[int]) -> None: ...
+
+    def advance(self, seconds: int) -> None: ...
+
+    def counts(self, near_m: FloatArray) -> Counts: ...
+
+    def totals(self) -> Totals: ...
+
+
+class Engine:
+    """The native `Simulator`.
+
+    `state.green` (B, M) uint8 says which movements have green; write it between calls of `advance`.
+
+    Parameters
+    ----------
+    demand : gives the routes and vehicle types that the trips of every `reset` refer to
+    threads : replicas are shared out among so many threads; the result does not depend on it
+    lane_change : drivers change lanes to pass queues (CityFlow's `laneChange`)
+    """
+
+    def __init__(
+        self,
+        network: RoadNetwork,
+        demand: Demand,
+        *,
+        replicas: int = 1,
+        threads: int = 1,
+        lane_change: bool = False,
+    ) -> None:
+        if replicas < 1 or threads < 1:
+            raise ValueError(f"need replicas >= 1 and threads >= 1, got {replicas} and {threads}")
+        self.network = network
+        self.n_replicas = replicas
+        self.statics = build_statics(network, demand.types)
+        self.routes = build_route_table(network, demand)
+        self.loops = build_loops(network, demand, self.routes)
+        self._lane_change = lane_change
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 and replicas > 1 else None
+        bounds = np.linspace(0, replicas, min(threads, replicas) + 1).astype(int).tolist()
+        self._shares = list(pairwise(bounds))
+        self.trips = _no_trips(replicas)
+        self.state = self._allocate(self.trips)
+        self.changes = self._allocate_changes()
+
+    def reset(self, trips: Sequence[Trips], seeds: Sequence[int]) -> None:
+        """Empty the network and set the trips of every replica; a seed draws the priorities that decide ties."""
+        if len(trips) != self.n_replicas or len(seeds) != self.n_replicas:
+            raise ValueError(f"need trips and seeds for {self.n_replicas} replicas, got {len(trips)} and {len(seeds)}")
+        self.trips = _trip_rows(trips, seeds, self.routes.row_start, copies=2 if self._lane_change else 1)
+        self.state = self._allocate(self.trips)
+        self.changes = self._allocate_changes()
+        self.state.tally[:, N_TRIPS] = [len(t.release_s) for t in trips]
+
+    @property
+    def time_s(self) -> int:
+        """Seconds simulated since the reset."""
+        return int(self.state.tally[0, STEP])
+
+    def advance(self, seconds: int) -> None:
+        """Simulate `seconds` with the greens as they are."""
+        self.share_out(_advance, self.statics, self.routes, self.loops, self.trips, self.state, self.changes, seconds)
+
+    def share_out(self, kernel: Callable[..., None], *arguments: Any) -> None:
+        """Run `kernel(*arguments, first, last)` over all replicas on the engine's threads, then check for overflow."""
+        if self._pool is None:
+            kernel(*arguments, 0, self.n_replicas)
+        else:
+            for done in [self._pool.submit(kernel, *arguments, first, last) for first, last in self._shares]:
+                done.result()
+        self._check_capacity()
+
+    def counts(self, near_m: FloatArray) -> Counts:
+        """Lane counts now; `near_m` (L,) m is how far from the stop line a moving vehicle counts as near."""
+        shape = (self.n_replicas, self.network.n_lanes)
+        out = Counts(np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape))
+        count_lanes(self.statics, self.state, near_m, out.vehicles, out.waiting, out.near, out.mean_speed)
+        return out
+
+    def link_vehicles(self) -> IntArray:
+        """(B, K) vehicles on each lane link now."""
+        out = np.empty((self.n_replicas, self.network.n_links), np.int32)
+        count_links(self.statics, self.state, out)
+        return out
+
+    def segment_vehicles(self, n_segments: int) -> IntArray:
+        """(B, L, n_segments) vehicles in equal segments of each lane, the one at the stop line first."""
+        out = np.empty((self.n_replicas, self.network.n_lanes, n_segments), np.int32)
+        count_segments(self.statics, self.state, n_segments, out)
+        return out
+
+    def positions(self, replica: int = 0) -> Positions:
+        """Where everybody in one replica is now, for recording and replay."""
+        n = int(vehicles_inside(self.state)[replica])
+        out = Positions(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n), np.empty(n))
+        copy_positions(self.statics, self.state, replica, *out)
+        if self.changes is not None:  # shadows carry the second number of their trip
+            out.trip[:] %= self.trips.release.shape[1] // 2
+        return out
+
+    def totals(self) -> Totals:
+        """What has happened so far, for the metrics."""
+        return read_totals(self.statics, self.trips, self.state)
+
+    def close_lane(self, lane: int, *, replica: int | slice = slice(None)) -> None:
+        """Let nobody enter `lane` any more but who could not stop before it; who is on it drives on."""
+        self.state.closed[replica, lane] = 1
+
+    def reopen_lane(self, lane: int, *, replica: int | slice = slice(None)) -> None:
+        """Undo `close_lane`."""
+        self.state.closed[replica, lane] = 0
+
+    def set_speed_limit(self, lane: int, speed_mps: float, *, replica: int | slice = slice(None)) -> None:
+        """Change the limit of `lane`; free-flow time, and so delay, keeps counting with the original one."""
+        if not speed_mps >= 0.0:
+            raise ValueError(f"need a speed limit >= 0 m/s, got {speed_mps}")
+        self.state.limit[replica, lane] = speed_mps
+
+    def _allocate(self, trips: TripRows) -> State:
+        return allocate(
+            self.statics,
+            replicas=self.n_replicas,
+            trips=trips.release.shape[1],
+            movements=self.network.n_movements,
+            hot_words=self.network.n_intersections * self.statics.mask_words,
+            loops=self.loops.n_slots,
+        )
+
+    def _allocate_changes(self) -> Changes | None:
+        if not self._lane_change:
+            return None
+        vehicles = self.trips.release.shape[1]
+        return allocate_changes(self.network.lane_width_m, replicas=self.n_replicas, vehicles=vehicles)
+
+    def _check_capacity(self) -> None:
+        full = self.state.tally[:, ERROR_DRIVABLE]
+        if (full < 0).all():
+            return
+        replica = int(np.argmax(full >= 0))
+        drivable = int(full[replica])
+        n_lanes = self.network.n_lanes
+        if drivable < n_lanes:
+            name = f"lane {self.network.lane_name(drivable)}"
+        else:
+            link = drivable - n_lanes
+            ends = (self.network.link_from_lane[link], self.network.link_to_lane[link])
+            name = "lane link {} to {}".format(*(self.network.lane_name(int(e)) for e in ends))
+        raise CapacityError(
+            f"{name} is full: {self.statics.capacity[drivable]} vehicles on {self.statics.length[drivable]:.1f} m "
+            f"in replica {replica} at second {self.time_s}; streams pile up there, check its geometry and signals"
+        )
+
+
+@kernel
+def _advance(net, routes, loops, trips, state, changes, seconds, first, last):
+    for b in range(first, last):
+        mine = replica_state(state, b)
+        my_trips = replica_trips(trips, b)
+        my_changes = None if changes is None else replica_changes(changes, b)
+        for _ in range(seconds):
+            advance_one_second(net, routes, loops, my_trips, mine, my_changes)
+
+
+def _no_trips(replicas: int) -> TripRows:
+    return TripRows(*(np.zeros((replicas, 1), np.int32) for _ in TripRows._fields))
+
+
+def _trip_rows(trips: Sequence[Trips], seeds: Sequence[int], row_start: IntArray, *, copies: int) -> TripRows:
+    """The trips of all replicas in arrays of one width; with lane changing a second copy, for the shadows."""
+    width = max(1, *(len(t.release_s) for t in trips))
+    rows = TripRows(*(np.zeros((len(trips), copies * width), np.int32) for _ in TripRows._fields))
+    for b, (trip, seed) in enumerate(zip(trips, seeds, strict=True)):
+        n = len(trip.release_s)
+        priority = np.random.default_rng(seed).permutation(copies * n).reshape(copies, n)
+        for copy in range(copies):
+            part = slice(copy * width, copy * width + n)
+            rows.release[b, part] = trip.release_s
+            rows.first_row[b, part] = row_start[trip.route]
+            rows.start_lane[b, part] = trip.start_lane
+            rows.kind[b, part] = trip.type
+            rows.priority[b, part] = priority[copy]
+    return rows

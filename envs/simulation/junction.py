@@ -1,0 +1,191 @@
+"""Who goes first where lane links cross: the foe at a crossing, and whether a driver must yield to it.
+
+Everything here reads the old state of the step. A crossing is looked up only when a driver could still stop
+for it and the other link is *hot*: somebody is on it, about to enter it, or has not cleared its end.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.driving import (
+    TURN_SPEED_MPS,
+    YIELD_DISTANCE_M,
+    can_yield,
+    reach_steps,
+    stop_before_speed,
+)
+from intergreen.envs.simulation.slots import length_of
+from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
+from intergreen.envs.simulation.statics import (
+    LENGTH,
+    MAX_DECEL,
+    MAX_SPEED,
+    N_COLUMNS,
+    USUAL_ACCEL,
+    USUAL_DECEL,
+)
+
+
+class Moment(NamedTuple):
+    """One replica as a step finds it."""
+
+    position: object  # (S,) float64, m
+    speed: object  # (S,) float64, m/s
+    step: int
+
+
+@inlined
+def mark_hot_links(net, state, moment):
+    """Set the bit of every link whose vehicles can matter to somebody at one of its crossings."""
+    n_lanes = net.lane_index.shape[0]
+    position = moment.position
+    for word in range(state.hot.shape[0]):
+        state.hot[word] = 0
+    for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
+        link = state.in_use[entry] - n_lanes
+        state.hot[net.mask_word[link]] |= net.mask_bit[link]
+    for entry in range(state.tally[LANES_IN_USE]):
+        lane = state.in_use[entry]
+        first = state.head[lane]
+        link = state.next_link[first]
+        if link >= 0 and net.length[lane] - position[first] <= net.notify_reach:
+            if state.green[net.link_movement[link]] != 0:
+                state.hot[net.mask_word[link]] |= net.mask_bit[link]
+        last = first + state.n_inside[lane] - 1
+        if position[last] < net.longest:
+            link = state.previous[state.vehicle[last]] - n_lanes
+            if link >= 0:
+                state.hot[net.mask_word[link]] |= net.mask_bit[link]
+
+
+@inlined
+def any_foe_hot(net, state, link):
+    """Whether any link that crosses `link` is hot."""
+    first = net.mask_first[link]
+    base = link * net.mask_words
+    for word in range(net.mask_words):
+        if net.foe_mask[base + word] & state.hot[first + word] != 0:
+            return True
+    return False
+
+
+@inlined
+def find_foe(net, state, trips, moment, link, at):
+    """The vehicle that matters at the crossing `at` metres along `link`: its slot (-1 none) and signed distance [m].
+
+    In this order: the last vehicle of the end lane while its tail has not cleared the crossing, the foremost
+    vehicle on the link whose tail has not, the first vehicle of the start lane if it has green for this link.
+    """
+    n_lanes = net.lane_index.shape[0]
+    position = moment.position
+    lane = net.link_to[link]
+    if state.n_inside[lane] > 0:
+        slot = state.head[lane] + state.n_inside[lane] - 1
+        vehicle = state.vehicle[slot]
+        if state.previous[vehicle] == n_lanes + link:
+            rest = net.length[n_lanes + link] - at
+            if rest + (position[slot] - length_of(net, trips, vehicle)) < 0.0:
+                return slot, -(position[slot] + rest)
+    first = state.head[n_lanes + link]
+    for slot in range(first, first + state.n_inside[n_lanes + link]):
+        past = position[slot] - at
+        if not (past > 0.0 and past - length_of(net, trips, state.vehicle[slot]) > 0.0):
+            return slot, at - position[slot]
+    lane = net.link_from[link]
+    if state.n_inside[lane] > 0:
+        slot = state.head[lane]
+        if state.next_link[slot] == link and state.green[net.link_movement[link]] != 0:
+            return slot, net.length[lane] - position[slot] + at
+    return -1, 0.0
+
+
+@inlined
+def blocker_of(state, vehicle, step):
+    """The vehicle that `vehicle` yielded to in the step before, -1 if none or gone."""
+    entry = 2 * vehicle + ((step - 1) & 1)
+    if state.blocked_at[entry] != step - 1:
+        return -1
+    blocker = state.blocker[entry]
+    return -1 if state.done[blocker] != 0 else blocker
+
+
+@kernel
+def in_deadlock(state, vehicle, step):
+    """Whether following who yields to whom from `vehicle` runs into a circle."""
+    slow = fast = vehicle
+    while True:
+        fast = blocker_of(state, fast, step)
+        if fast < 0:
+            return False
+        fast = blocker_of(state, fast, step)
+        slow = blocker_of(state, slow, step)
+        if slow == fast:
+            return slow >= 0
+        if fast < 0:
+            return False
+
+
+@inlined
+def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance):
+    """Whether `vehicle`, `distance` [m] before the crossing, may go before the vehicle in slot `foe`."""
+    other = state.vehicle[foe]
+    them = trips.kind[other] * N_COLUMNS
+    their_speed = moment.speed[foe]
+    if not can_yield(foe_distance, their_speed, net.types[them + MAX_DECEL], net.types[them + LENGTH]):
+        return False
+    if net.link_rank[link] > net.link_rank[foe_link]:
+        return True
+    if foe_distance <= 0.0:
+        return foe_distance + net.types[them + LENGTH] < 0.0
+    their_target = TURN_SPEED_MPS if net.link_turns[foe_link] != 0 else net.types[them + MAX_SPEED]
+    my_target = TURN_SPEED_MPS if net.link_turns[link] != 0 else net.types[me + MAX_SPEED]
+    their_steps = reach_steps(foe_distance, their_speed, their_target, net.types[them + USUAL_ACCEL])
+    my_steps = reach_steps(distance, speed, my_target, net.types[me + USUAL_ACCEL])
+    if their_steps > my_steps:
+        return True
+    if net.link_rank[link] < net.link_rank[foe_link] or their_steps < my_steps:
+        return False
+    if state.entered_link[vehicle] != state.entered_link[other]:
+        return state.entered_link[vehicle] < state.entered_link[other]
+    if distance != foe_distance:
+        return distance < foe_distance
+    return trips.priority[vehicle] > trips.priority[other]
+
+
+@inlined
+def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
+    """`cap` [m/s], lowered to stop before the first crossing of `link` where the driver must yield.
+
+    from_start : m from the start of the link to the vehicle, negative on the lane before it
+    """
+    if not any_foe_hot(net, state, link):
+        return cap
+    speed = moment.speed[slot]
+    braking = 0.5 * speed * speed / net.types[me + MAX_DECEL]
+    for crossing in range(net.crossing_start[link], net.crossing_start[link + 1]):
+        at = net.crossing_distance[crossing]
+        distance = at - from_start
+        if not braking < distance - YIELD_DISTANCE_M:  # too near to yield there, or past it
+            continue
+        foe_link = net.crossing_foe[crossing]
+        if state.hot[net.mask_word[foe_link]] & net.mask_bit[foe_link] == 0:
+            continue
+        foe, foe_distance = find_foe(net, state, trips, moment, foe_link, net.crossing_foe_distance[crossing])
+        if foe < 0:
+            continue
+        vehicle = state.vehicle[slot]
+        if goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance):
+            continue
+        other = state.vehicle[foe]
+        if in_deadlock(state, other, moment.step):
+            continue
+        entry = 2 * vehicle + (moment.step & 1)
+        state.blocker[entry] = other
+        state.blocked_at[entry] = moment.step
+        wanted = stop_before_speed(
+            distance - YIELD_DISTANCE_M, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL]
+        )
+        return wanted if wanted < cap else cap
+    return cap

@@ -1,0 +1,68 @@
+"""Who drives ahead of the first vehicle of a lane or lane link: the search along its route."""
+
+from __future__ import annotations
+
+from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.slots import length_of
+from intergreen.envs.simulation.statics import N_COLUMNS, ZONE
+
+
+@inlined
+def _last_seen(state, lane, step, viewer):
+    """Slot of the last vehicle of `lane`, -1 if none, without one that entered in this very step.
+
+    `viewer` is the lane of a driver who entered in this step too (lanes enter in order), else -1.
+    """
+    count = state.n_inside[lane]
+    if count > 0 and state.entry_step[lane] == step and lane >= viewer:
+        count -= 1
+    return state.head[lane] + count - 1 if count > 0 else -1
+
+
+@kernel
+def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link, viewer):
+    """Leader of the first vehicle of `drivable`: its slot (-1 none) and the gap to it [m].
+
+    Links that leave the same lane overlap, so the nearest last vehicle of all of them counts.
+
+    rest : m to the end of the drivable
+    link : the next link, -1 none; on a link, the link itself
+    viewer : see `_last_seen`
+    """
+    if link < 0:
+        return -1, 0.0
+    n_lanes = net.lane_index.shape[0]
+    on_link = drivable >= n_lanes
+    look = net.types[trips.kind[vehicle] * N_COLUMNS + ZONE]
+    row = state.row[vehicle]
+    position = moment.position
+    while True:
+        if not on_link:
+            lane = net.link_from[link]
+            best = -1
+            best_gap = 0.0
+            for entry in range(net.lane_link_start[lane], net.lane_link_start[lane + 1]):
+                sibling = n_lanes + net.lane_links[entry]
+                if state.n_inside[sibling] > 0:
+                    last = state.head[sibling] + state.n_inside[sibling] - 1
+                    gap = rest + position[last] - length_of(net, trips, state.vehicle[last])
+                    if best < 0 or gap < best_gap:
+                        best = last
+                        best_gap = gap
+            if best >= 0:
+                return best, best_gap
+            rest += net.length[n_lanes + link]
+            if rest > look:
+                return -1, 0.0
+        on_link = False
+        row += net.lane_width[net.link_from[link]]
+        lane = net.link_to[link]
+        last = _last_seen(state, lane, moment.step, viewer)
+        if last >= 0:
+            return last, rest + position[last] - length_of(net, trips, state.vehicle[last])
+        rest += net.length[lane]
+        if rest > look:
+            return -1, 0.0
+        link = routes.next_link[row + net.lane_index[lane]]
+        if link < 0:
+            return -1, 0.0

@@ -1,0 +1,212 @@
+"""New speed and position of everybody, from the old ones: the pass where the time goes.
+
+Vehicles of a lane are neighbours in memory, so the leader is simply the slot before. Only the first of a drivable
+looks further (`leader`), and only those near a stop line look at the junction (`junction`).
+"""
+
+from __future__ import annotations
+
+from intergreen.envs.simulation.compile import inlined
+from intergreen.envs.simulation.driving import TURN_SPEED_MPS, headway_speed, no_collision_speed, stop_before_speed
+from intergreen.envs.simulation.junction import crossing_speed
+from intergreen.envs.simulation.leader import find_leader
+from intergreen.envs.simulation.slots import length_of
+from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
+from intergreen.envs.simulation.statics import (
+    FOLLOW_CUT,
+    HEADWAY,
+    LENGTH,
+    MAX_ACCEL,
+    MAX_DECEL,
+    MAX_SPEED,
+    MIN_GAP,
+    N_COLUMNS,
+    SAME_DECEL,
+    USUAL_ACCEL,
+    USUAL_DECEL,
+    ZONE,
+)
+
+HALTED_BELOW_MPS = 0.1
+ROLLING_MPS = 2.0  # a full end lane may still be entered behind a vehicle at least this fast
+
+
+@inlined
+def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide_entrants):
+    """New speed and position of everybody inside junctions; returns how many drivables are listed as left."""
+    n_lanes = net.lane_index.shape[0]
+    mixed = net.types.shape[0] > N_COLUMNS
+    n_leaving = 0
+    kind = 0
+    for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
+        drivable = state.in_use[entry]
+        link = drivable - n_lanes
+        length = net.length[drivable]
+        first = state.head[drivable]
+        count = state.n_inside[drivable]
+        leavers = 0
+        driven = 0.0
+        for slot in range(first, first + count):
+            vehicle = state.vehicle[slot]
+            if mixed:
+                kind = trips.kind[vehicle]
+            me = kind * N_COLUMNS
+            position = moment.position[slot]
+            speed = moment.speed[slot]
+            cap = net.types[me + MAX_SPEED]
+            limit = state.limit[drivable]
+            cap = limit if limit < cap else cap
+            faster = speed + net.types[me + MAX_ACCEL]
+            cap = faster if faster < cap else cap
+            if slot > first:
+                ahead = slot - 1
+                leader = trips.kind[state.vehicle[ahead]] * N_COLUMNS
+                gap = moment.position[ahead] - net.types[leader + LENGTH] - position
+            else:
+                ahead, gap = find_leader(
+                    net, routes, trips, state, moment, vehicle, drivable, length - position, link, hide_entrants
+                )
+            if ahead >= 0:
+                leader = trips.kind[state.vehicle[ahead]] * N_COLUMNS
+                cap = _following_speed(net, me, leader, moment.speed[ahead], speed, gap, cap)
+            cap = crossing_speed(net, state, trips, moment, slot, me, link, position, cap)
+            moved = _drive_on(net, me, speed, cap, slot, new_speed)
+            new_position[slot] = moved + position
+            driven += moved
+            if mixed:
+                state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[drivable])
+            state.tally[STOPS] += (new_speed[slot] < HALTED_BELOW_MPS) & (speed >= HALTED_BELOW_MPS)
+            leavers += new_position[slot] > length
+        state.tally[UPDATES] += count
+        state.distance[0] += driven
+        if not mixed:
+            state.time_loss[0] += count - driven / min(net.types[MAX_SPEED], net.base_limit[drivable])
+        if leavers > 0:
+            state.leaving[n_leaving] = drivable
+            n_leaving += 1
+    return n_leaving
+
+
+@inlined
+def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_speed, hide_entrants, n_leaving):
+    """New speed and position of everybody on lanes; returns how many drivables are listed as left."""
+    mixed = net.types.shape[0] > N_COLUMNS
+    kind = 0
+    for entry in range(state.tally[LANES_IN_USE]):
+        lane = state.in_use[entry]
+        length = net.length[lane]
+        limit = state.limit[lane]
+        first = state.head[lane]
+        count = state.n_inside[lane]
+        leavers = 0
+        queue = 0
+        stops = 0
+        driven = 0.0
+        ahead_position = 0.0
+        ahead_speed = 0.0
+        leader = 0
+        for slot in range(first, first + count):
+            if mixed:
+                kind = trips.kind[state.vehicle[slot]]
+            me = kind * N_COLUMNS
+            position = moment.position[slot]
+            speed = moment.speed[slot]
+            cap = net.types[me + MAX_SPEED]
+            cap = limit if limit < cap else cap
+            faster = speed + net.types[me + MAX_ACCEL]
+            cap = faster if faster < cap else cap
+            rest = length - position
+            if slot > first:
+                gap = ahead_position - net.types[leader + LENGTH] - position
+                cap = _following_speed(net, me, leader, ahead_speed, speed, gap, cap)
+            elif rest <= net.types[me + FOLLOW_CUT] + net.longest:
+                viewer = hide_entrants
+                if state.entry_step[lane] == moment.step and count == 1:
+                    viewer = max(viewer, lane)
+                vehicle, link = state.vehicle[slot], state.next_link[slot]
+                ahead, gap = find_leader(net, routes, trips, state, moment, vehicle, lane, rest, link, viewer)
+                if ahead >= 0:
+                    beyond = trips.kind[state.vehicle[ahead]] * N_COLUMNS
+                    cap = _following_speed(net, me, beyond, moment.speed[ahead], speed, gap, cap)
+            if rest <= net.types[me + ZONE] and state.next_link[slot] >= 0:
+                cap = _approach_speed(net, state, trips, moment, slot, me, rest, cap)
+            if changes is not None:
+                if changes.asked_step[state.vehicle[slot]] == moment.step:
+                    cap = min(cap, changes.cap[state.vehicle[slot]])
+            moved = _drive_on(net, me, speed, cap, slot, new_speed)
+            new_position[slot] = moved + position
+            driven += moved
+            if mixed:
+                state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[lane])
+            halted = new_speed[slot] < HALTED_BELOW_MPS
+            queue += halted
+            stops += halted & (speed >= HALTED_BELOW_MPS)
+            state.waited[slot] += halted
+            leavers += new_position[slot] > length
+            ahead_position = position
+            ahead_speed = speed
+            leader = me
+        tally = state.tally
+        tally[UPDATES] += count
+        tally[STOPS] += stops
+        state.distance[0] += driven
+        if not mixed:
+            state.time_loss[0] += count - driven / min(net.types[MAX_SPEED], net.base_limit[lane])
+        if net.lane_approach[lane] != 0:
+            tally[QUEUE_TIME] += queue
+            if queue > tally[MAX_QUEUE]:
+                tally[MAX_QUEUE] = queue
+        if leavers > 0:
+            state.leaving[n_leaving] = lane
+            n_leaving += 1
+    return n_leaving
+
+
+@inlined
+def _approach_speed(net, state, trips, moment, slot, me, rest, cap):
+    """`cap` [m/s], lowered for the signal, a full end lane, the turn and the crossings `rest` metres ahead."""
+    speed = moment.speed[slot]
+    link = state.next_link[slot]
+    stopped = state.green[net.link_movement[link]] == 0
+    if not stopped:
+        lane = net.link_to[link]
+        stopped = state.closed[lane] != 0
+        if state.n_inside[lane] > 0:
+            last = state.head[lane] + state.n_inside[lane] - 1
+            tail = length_of(net, trips, state.vehicle[last])
+            if moment.position[last] <= tail + net.types[me + LENGTH] and moment.speed[last] < ROLLING_MPS:
+                stopped = True
+    if stopped and not 0.5 * speed * speed / net.types[me + MAX_DECEL] > rest:
+        wanted = stop_before_speed(rest, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
+        return wanted if wanted < cap else cap
+    if net.link_turns[link] != 0 and cap > TURN_SPEED_MPS:
+        cap = TURN_SPEED_MPS
+    return crossing_speed(net, state, trips, moment, slot, me, link, -rest, cap)
+
+
+@inlined
+def _drive_on(net, me, speed, wanted, slot, new_speed):
+    """Store the next speed and return the distance driven [m]; a driver who would stop within the second stands."""
+    lowest = speed - net.types[me + MAX_DECEL]
+    v = lowest if lowest > wanted else wanted
+    if v < 0.0:
+        new_speed[slot] = 0.0
+        return 0.5 * speed * speed / net.types[me + MAX_DECEL]
+    new_speed[slot] = v
+    return (speed + v) * 0.5
+
+
+@inlined
+def _following_speed(net, me, leader, leader_speed, speed, gap, cap):
+    """`cap` [m/s], lowered to what following a leader `gap` metres ahead allows."""
+    if gap > net.types[me + FOLLOW_CUT]:
+        return cap
+    v = no_collision_speed(
+        leader_speed, net.types[leader + USUAL_DECEL], speed, net.types[me + USUAL_DECEL], gap, net.types[me + MIN_GAP]
+    )
+    cap = v if v < cap else cap
+    if net.types[me + SAME_DECEL] == 0.0:
+        v = no_collision_speed(leader_speed, net.types[leader + MAX_DECEL], speed, net.types[me + MAX_DECEL], gap, 0.0)
+        cap = v if v < cap else cap
+    v = headway_speed(leader_speed, speed, gap, net.types[me + HEADWAY])
+    return v if v < cap else cap

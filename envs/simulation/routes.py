@@ -1,0 +1,82 @@
+"""Which lane link a vehicle takes: fixed by its route and its lane, so computed once per route.
+
+Rule F5 of CityFlow: of the links to the next road whose end lane leads on to the road after it, the one whose
+end lane is nearest the own lane index, the first on ties.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from intergreen.envs.arrays import IntArray
+from intergreen.envs.demand import Demand
+from intergreen.envs.network import RoadNetwork
+
+NO_LINK = -1
+
+
+class RouteTable(NamedTuple):
+    """For each route, for each of its roads, for each lane of that road: the link to take (-1: the trip ends)."""
+
+    row_start: IntArray  # (N,) entry of each route's first road
+    next_link: IntArray  # (.,) one entry a lane, roads of a route in order
+
+
+def build_route_table(network: RoadNetwork, demand: Demand) -> RouteTable:
+    """The links taken on every route of `demand`."""
+    lanes = np.diff(network.road_lane_start)
+    entries = np.concatenate([[0], np.cumsum(lanes[demand.route_roads])])
+    row_start = entries[demand.route_start[:-1]].astype(np.int32)
+    next_link = _choose_links(
+        demand.route_start,
+        demand.route_roads,
+        int(entries[-1]),
+        network.road_lane_start,
+        network.lane_link_start,
+        network.lane_links,
+        network.link_to_lane,
+        network.lane_road,
+        network.lane_index,
+    )
+    return RouteTable(row_start, next_link)
+
+
+@njit(cache=True)
+def _choose_links(
+    route_start, route_roads, n_entries, road_lanes, lane_link_start, lane_links, link_to, lane_road, lane_index
+):
+    """(n_entries,) int32 link per route, road and lane; -1 on the last road and where no link leads on."""
+    out = np.full(n_entries, NO_LINK, np.int32)
+    entry = 0
+    for route in range(route_start.shape[0] - 1):
+        for j in range(route_start[route], route_start[route + 1]):
+            left = route_start[route + 1] - j - 1  # roads still to come
+            for lane in range(road_lanes[route_roads[j]], road_lanes[route_roads[j] + 1]):
+                nearest = 1 << 30
+                if left > 0:
+                    for e in range(lane_link_start[lane], lane_link_start[lane + 1]):
+                        link = lane_links[e]
+                        end = link_to[link]
+                        if lane_road[end] != route_roads[j + 1]:
+                            continue
+                        if left > 1 and not _leads_to(
+                            end, route_roads[j + 2], lane_link_start, lane_links, link_to, lane_road
+                        ):
+                            continue
+                        away = abs(lane_index[end] - lane_index[lane])
+                        if away < nearest:
+                            nearest = away
+                            out[entry] = link
+                entry += 1
+    return out
+
+
+@njit(cache=True)
+def _leads_to(lane, road, lane_link_start, lane_links, link_to, lane_road):
+    for e in range(lane_link_start[lane], lane_link_start[lane + 1]):
+        if lane_road[link_to[lane_links[e]]] == road:
+            return True
+    return False

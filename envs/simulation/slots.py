@@ -1,0 +1,86 @@
+"""The slots of a drivable: a contiguous run of vehicles, front first, that grows at its tail."""
+
+from __future__ import annotations
+
+from intergreen.envs.simulation.compile import inlined
+from intergreen.envs.simulation.state import ERROR_DRIVABLE, LANES_IN_USE, LINKS_IN_USE
+from intergreen.envs.simulation.statics import LENGTH, N_COLUMNS
+
+
+@inlined
+def length_of(net, trips, vehicle):
+    """Length of a vehicle [m]."""
+    return net.types[trips.kind[vehicle] * N_COLUMNS + LENGTH]
+
+
+@inlined
+def append_slot(net, state, drivable, position, speed):
+    """A new last slot of `drivable`, -1 when it is full; `position` and `speed` are kept along with the rest."""
+    count = state.n_inside[drivable]
+    if count == net.capacity[drivable]:
+        state.tally[ERROR_DRIVABLE] = drivable
+        return -1
+    start = net.slot_start[drivable]
+    if count == 0:
+        take_into_use(net, state, drivable)
+        state.head[drivable] = start
+    slot = state.head[drivable] + count
+    if slot == net.slot_start[drivable + 1]:
+        shift = state.head[drivable] - start
+        for s in range(start, start + count):
+            move_slot(state, position, speed, s + shift, s)
+        state.head[drivable] = start
+        if state.arrival_step[drivable] >= 0:
+            state.arrival_base[drivable] -= shift
+        slot = start + count
+    state.n_inside[drivable] = count + 1
+    return slot
+
+
+@inlined
+def take_into_use(net, state, drivable):
+    n_lanes = net.lane_index.shape[0]
+    if drivable < n_lanes:
+        at = state.tally[LANES_IN_USE]
+        state.tally[LANES_IN_USE] += 1
+    else:
+        at = n_lanes + state.tally[LINKS_IN_USE]
+        state.tally[LINKS_IN_USE] += 1
+    state.in_use[at] = drivable
+    state.in_use_at[drivable] = at
+
+
+@inlined
+def leave_unused(net, state, drivable):
+    n_lanes = net.lane_index.shape[0]
+    if drivable < n_lanes:
+        state.tally[LANES_IN_USE] -= 1
+        last = state.tally[LANES_IN_USE]
+    else:
+        state.tally[LINKS_IN_USE] -= 1
+        last = n_lanes + state.tally[LINKS_IN_USE]
+    at = state.in_use_at[drivable]
+    moved = state.in_use[last]
+    state.in_use[at] = moved
+    state.in_use_at[moved] = at
+
+
+@inlined
+def move_slot(state, position, speed, source, target):
+    """Copy the vehicle in slot `source` to slot `target`."""
+    position[target] = position[source]
+    speed[target] = speed[source]
+    state.vehicle[target] = state.vehicle[source]
+    state.next_link[target] = state.next_link[source]
+    state.waited[target] = state.waited[source]
+
+
+@inlined
+def remove_slot(net, state, drivable, slot, position, speed):
+    """Take one vehicle out of the run; those behind close up."""
+    last = state.head[drivable] + state.n_inside[drivable] - 1
+    for s in range(slot, last):
+        move_slot(state, position, speed, s + 1, s)
+    state.n_inside[drivable] -= 1
+    if state.n_inside[drivable] == 0:
+        leave_unused(net, state, drivable)

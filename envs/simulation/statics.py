@@ -1,0 +1,185 @@
+"""What never changes while a network is simulated: its arrays in the order the kernels want them.
+
+A *drivable* is a lane or a lane link: drivables 0..L-1 are the lanes, L..L+K-1 the links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
+from intergreen.envs.demand import VehicleType
+from intergreen.envs.network import STRAIGHT, RoadNetwork
+from intergreen.envs.simulation import driving
+
+LINK_SPEED_LIMIT_MPS = 1e4  # CityFlow's: only the turn speed slows a driver inside a junction
+WORD_BITS = 64
+# columns of the vehicle type table
+(
+    LENGTH,
+    MIN_GAP,
+    MAX_SPEED,
+    MAX_ACCEL,
+    MAX_DECEL,
+    USUAL_ACCEL,
+    USUAL_DECEL,
+    HEADWAY,
+    ZONE,
+    FOLLOW_CUT,
+    SAME_DECEL,
+    OCCUPANCY,
+) = range(12)
+N_COLUMNS = 12
+
+
+class Statics(NamedTuple):
+    """A network for the kernels; L lanes, K links, D = L + K drivables, X directed crossings, W mask words."""
+
+    length: FloatArray  # (D,) m
+    base_limit: FloatArray  # (D,) m/s, the limit that free-flow time is counted with
+    slot_start: IntArray  # (D + 1,) first slot of each drivable's stretch
+    capacity: IntArray  # (D,) vehicles
+    lane_link_start: IntArray  # (L + 1,)
+    lane_links: IntArray  # (K,) links leaving each lane
+    lane_index: IntArray  # (L,) 0 = leftmost
+    lane_width: IntArray  # (L,) lanes of the lane's road: the stride of a route table row
+    lane_approach: ByteArray  # (L,) 1 where the lane ends at a controlled signal
+    link_from: IntArray  # (K,) lane
+    link_to: IntArray  # (K,) lane
+    link_movement: IntArray  # (K,)
+    link_turns: ByteArray  # (K,) 1 on left and right turns
+    link_rank: ByteArray  # (K,) priority: straight 3, left 2, right 1
+    mask_word: IntArray  # (K,) word of the hot mask that holds the link's bit
+    mask_bit: NDArray[np.uint64]  # (K,)
+    mask_first: IntArray  # (K,) first mask word of the link's intersection
+    foe_mask: NDArray[np.uint64]  # (K * W,) links that cross this one
+    mask_words: int  # W, words an intersection
+    crossing_start: IntArray  # (K + 1,)
+    crossing_distance: FloatArray  # (X,) m on the link itself
+    crossing_foe: IntArray  # (X,) the other link
+    crossing_foe_distance: FloatArray  # (X,) m on the other link
+    types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
+    longest: float  # m, the longest vehicle
+    notify_reach: float  # m before a stop line beyond which nobody at a crossing can mind a vehicle
+
+
+def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics:
+    """The kernels' view of `network` for vehicles of `types`."""
+    table = type_table(types)
+    length = np.concatenate([network.lane_length_m, network.link_length_m])
+    capacity = _capacity(length, table)
+    n_lanes = network.n_lanes
+    signalled = np.zeros(network.n_intersections, np.bool_)
+    signalled[network.signalled] = True
+    lanes_of_road = np.diff(network.road_lane_start)
+    turn = network.movement_turn[network.link_movement]
+    word, bit, first, foes, n_words = _masks(network)
+    return Statics(
+        length=length,
+        base_limit=np.concatenate([network.lane_speed_limit_mps, np.full(network.n_links, LINK_SPEED_LIMIT_MPS)]),
+        slot_start=np.concatenate([[0], np.cumsum(2 * capacity)]).astype(np.int32),
+        capacity=capacity,
+        lane_link_start=network.lane_link_start,
+        lane_links=network.lane_links,
+        lane_index=network.lane_index,
+        lane_width=lanes_of_road[network.lane_road].astype(np.int32),
+        lane_approach=signalled[network.road_to[network.lane_road]].astype(np.uint8).reshape(n_lanes),
+        link_from=network.link_from_lane,
+        link_to=network.link_to_lane,
+        link_movement=network.link_movement,
+        link_turns=(turn != STRAIGHT).astype(np.uint8),
+        link_rank=turn.astype(np.uint8),
+        mask_word=word,
+        mask_bit=bit,
+        mask_first=first,
+        foe_mask=foes,
+        mask_words=n_words,
+        crossing_start=network.crossing_start,
+        crossing_distance=network.crossing_distance_m,
+        crossing_foe=network.crossing_foe_link,
+        crossing_foe_distance=network.crossing_foe_distance_m,
+        types=table.reshape(-1),
+        longest=float(table[:, LENGTH].max()),
+        notify_reach=_notify_reach(network, table),
+    )
+
+
+def type_table(types: Sequence[VehicleType]) -> FloatArray:
+    """(T, N_COLUMNS) parameters of the vehicle types, with the distances derived from them."""
+    table = np.zeros((len(types), N_COLUMNS))
+    for row, kind in zip(table, types, strict=True):
+        row[LENGTH] = kind.length_m
+        row[MIN_GAP] = kind.min_gap_m
+        row[MAX_SPEED] = kind.max_speed_mps
+        row[MAX_ACCEL] = kind.max_accel_mps2
+        row[MAX_DECEL] = kind.max_decel_mps2
+        row[USUAL_ACCEL] = kind.usual_accel_mps2
+        row[USUAL_DECEL] = kind.usual_decel_mps2
+        row[HEADWAY] = kind.headway_s
+        # drivers mind the junction, and look for a leader, this far ahead
+        row[ZONE] = kind.max_speed_mps * kind.max_speed_mps / kind.usual_decel_mps2 / 2.0 + kind.max_speed_mps * 2.0
+        row[OCCUPANCY] = kind.occupancy
+    decel_equal = table[:, MAX_DECEL] == table[:, USUAL_DECEL]
+    # where everybody's two decelerations agree, keeping the minimum gap implies not colliding
+    table[:, SAME_DECEL] = float(decel_equal.all() and (table[:, MIN_GAP] >= 0.0).all())
+    for row in table:
+        row[FOLLOW_CUT] = _follow_cut(row, hardest_leader=float(table[:, [MAX_DECEL, USUAL_DECEL]].max()))
+    return table
+
+
+def _follow_cut(row: FloatArray, *, hardest_leader: float) -> float:
+    """Gap [m] beyond which no following rule can ask for less than the driver's own maximum speed.
+
+    Each term of the following speed is solved for the gap at which it reaches that maximum behind a standing
+    leader, which is the worst case.
+    """
+    v, target = row[MAX_SPEED], row[MIN_GAP]
+    braking = v + target + v * v / (2.0 * min(row[MAX_DECEL], row[USUAL_DECEL]))
+    distance = target + (v + hardest_leader) / 2.0
+    headway = v * (row[HEADWAY] + 0.5)
+    return float(max(braking, distance, headway)) + 0.01
+
+
+def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:
+    """Distance before a stop line [m] at which an arriving vehicle is surely later than all it could meet.
+
+    The slowest reach of anyone in the decision zone, in seconds, times the fastest approach, and a second more.
+    """
+    longest_link = float(network.link_length_m.max(initial=0.0))
+    slowest = 0.0
+    for row in table:
+        for target in (driving.TURN_SPEED_MPS, row[MAX_SPEED]):
+            steps = driving.reach_steps(row[ZONE] + longest_link, 0.0, target, row[USUAL_ACCEL])
+            slowest = max(slowest, float(steps))
+    fastest = float((table[:, MAX_SPEED] + table[:, USUAL_ACCEL]).max())
+    braking = float((table[:, MAX_SPEED] ** 2 / table[:, MAX_DECEL]).max())
+    return (slowest + 2.0) * fastest + braking + driving.YIELD_DISTANCE_M
+
+
+def _capacity(length: FloatArray, table: FloatArray) -> IntArray:
+    """Vehicles that fit on each drivable, bumper to bumper, with room for streams that merge into each other."""
+    return (np.ceil(length / table[:, LENGTH].min()) + 8).astype(np.int32)
+
+
+def _masks(
+    network: RoadNetwork,
+) -> tuple[IntArray, NDArray[np.uint64], IntArray, NDArray[np.uint64], int]:
+    """Bit positions of the links inside their intersection, and per link the bits of the links it crosses."""
+    n_links = network.n_links
+    owner = network.movement_intersection[network.link_movement]
+    counts = np.bincount(owner, minlength=network.n_intersections)
+    n_words = max(1, -(-int(counts.max(initial=1)) // WORD_BITS))
+    first_link = np.searchsorted(owner, np.arange(network.n_intersections))
+    local = np.arange(n_links) - first_link[owner]
+    first = (owner * n_words).astype(np.int32)
+    word = (first + local // WORD_BITS).astype(np.int32)
+    bit = np.left_shift(np.uint64(1), (local % WORD_BITS).astype(np.uint64))
+    foes = np.zeros((n_links, n_words), np.uint64)
+    me = np.repeat(np.arange(n_links), np.diff(network.crossing_start))
+    foe = network.crossing_foe_link
+    np.bitwise_or.at(foes, (me, local[foe] // WORD_BITS), bit[foe])
+    return word, bit, first, foes.reshape(-1), n_words

@@ -1,0 +1,128 @@
+"""The sums that metrics are made of, per replica, at one moment."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from intergreen.envs.arrays import FloatArray
+from intergreen.envs.simulation import state as columns
+from intergreen.envs.simulation.counts import sum_motion, vehicles_inside, wait_now
+from intergreen.envs.simulation.state import WAIT_BINS, State, TripRows
+from intergreen.envs.simulation.statics import LENGTH, N_COLUMNS, OCCUPANCY, Statics
+
+
+class Totals(NamedTuple):
+    """(B,) arrays: what has happened in each replica so far. Sums over vehicles unless said otherwise."""
+
+    released: np.ndarray  # trips whose departure time has come
+    entered: np.ndarray
+    finished: np.ndarray
+    running: np.ndarray  # in the network now
+    waiting_outside: np.ndarray  # released, not entered yet
+    halted: np.ndarray  # on lanes, slower than 0.1 m/s, now
+    sum_travel_time_s: np.ndarray  # finished: finish - release; the others: now - release
+    total_distance_m: np.ndarray
+    total_time_s: np.ndarray  # vehicle-seconds in the network
+    approach_vehicles: np.ndarray  # have been on an approach lane of a signal
+    approach_time_s: np.ndarray  # vehicle-seconds on approach lanes
+    approach_time_literature_s: np.ndarray  # the same, a repeated visit to a signal charged from the first to the last
+    time_loss_s: np.ndarray  # against free flow, in the network
+    outside_wait_s: np.ndarray  # waiting to enter
+    person_delay_s: np.ndarray  # (time loss + outside wait) * occupancy
+    persons: np.ndarray  # in all released vehicles
+    stops: np.ndarray
+    queue_time_veh_s: np.ndarray  # halted vehicle-seconds on approach lanes
+    max_queue_veh: np.ndarray  # longest queue on one lane so far
+    max_wait_s: np.ndarray  # longest halt on an approach, over all movements
+    p95_wait_s: np.ndarray  # 95th percentile of the halt on the approach, of the movement where it is longest
+    red_entries: np.ndarray  # entered a junction on red: could no longer stop
+    overlaps: np.ndarray  # arrivals that overlapped the vehicle ahead where streams merge
+    vehicle_updates: np.ndarray
+    sum_speed: np.ndarray  # m/s, of everybody in the network now
+    sum_distance_on_drivable: np.ndarray  # m
+
+
+def read_totals(statics: Statics, trips: TripRows, state: State) -> Totals:
+    """The totals of every replica now."""
+    tally = state.tally
+    n_replicas = len(tally)
+    now = tally[:, columns.STEP]
+    released, entered, finished = (tally[:, c] for c in (columns.RELEASED, columns.ENTERED, columns.FINISHED))
+    still_released = tally[:, columns.RELEASE_TIME] - tally[:, columns.FINISHED_RELEASE]
+    halted = np.zeros(n_replicas, np.int64)
+    speed_sum, distance_sum = np.zeros(n_replicas), np.zeros(n_replicas)
+    sum_motion(statics, state, halted, speed_sum, distance_sum)
+    outside = _outside_wait_by_type(trips, state)
+    occupancy = statics.types.reshape(-1, N_COLUMNS)[:, OCCUPANCY]
+    waits = [_waits(statics, state, b) for b in range(n_replicas)]
+    return Totals(
+        released=released.copy(),
+        entered=entered.copy(),
+        finished=finished.copy(),
+        running=vehicles_inside(state),
+        waiting_outside=released - entered,
+        halted=halted,
+        sum_travel_time_s=tally[:, columns.FINISHED_TIME] + (released - finished) * now - still_released,
+        total_distance_m=state.distance[:, 0].copy(),
+        total_time_s=tally[:, columns.UPDATES].copy(),
+        approach_vehicles=tally[:, columns.APPROACH_VEHICLES].copy(),
+        approach_time_s=tally[:, columns.APPROACH_TIME].copy(),
+        approach_time_literature_s=tally[:, columns.APPROACH_TIME] + tally[:, columns.LOOP_TIME],
+        time_loss_s=state.time_loss.sum(axis=1),
+        outside_wait_s=outside.sum(axis=1),
+        person_delay_s=(state.time_loss + outside) @ occupancy,
+        persons=_persons(trips, tally, occupancy),
+        stops=tally[:, columns.STOPS].copy(),
+        queue_time_veh_s=tally[:, columns.QUEUE_TIME].copy(),
+        max_queue_veh=tally[:, columns.MAX_QUEUE].copy(),
+        max_wait_s=np.array([w[0].max(initial=0) for w in waits]),
+        p95_wait_s=np.array([w[1].max(initial=0) for w in waits]),
+        red_entries=tally[:, columns.RED_ENTRIES].copy(),
+        overlaps=tally[:, columns.OVERLAPS].copy(),
+        vehicle_updates=tally[:, columns.UPDATES].copy(),
+        sum_speed=speed_sum,
+        sum_distance_on_drivable=distance_sum,
+    )
+
+
+def movement_waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, FloatArray]:
+    """Longest and 95th-percentile halt on the approach [s] of each movement, both (M,); replica `b`."""
+    return _waits(statics, state, b)
+
+
+def _persons(trips: TripRows, tally: np.ndarray, occupancy: FloatArray) -> FloatArray:
+    return np.array([occupancy[kind[:n]].sum() for kind, n in zip(trips.kind, tally[:, columns.RELEASED], strict=True)])
+
+
+def _outside_wait_by_type(trips: TripRows, state: State) -> FloatArray:
+    """(B, T) seconds waited to enter, those still waiting included."""
+    out = state.outside_wait.copy()
+    for b in range(len(out)):
+        now = state.tally[b, columns.STEP]
+        for lane in state.waited_for[b, : state.tally[b, columns.LANES_WAITED_FOR]]:
+            trip = state.line_first[b, lane]
+            while trip >= 0:
+                out[b, trips.kind[b, trip]] += now - trips.release[b, trip]
+                trip = state.behind[b, trip]
+    return out
+
+
+def _waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, FloatArray]:
+    longest = state.wait_max[b].astype(np.float64)
+    counts = state.wait_count[b].reshape(-1, WAIT_BINS).astype(np.int64)
+    room = int(state.n_inside[b].sum())
+    movement, seconds = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    n = wait_now(statics, state, b, movement, seconds)
+    np.maximum.at(longest, movement[:n], seconds[:n])
+    np.add.at(counts, (movement[:n], np.searchsorted(_BIN_START, seconds[:n], side="right") - 1), 1)
+    total = counts.sum(axis=1)
+    reached = counts.cumsum(axis=1) >= np.ceil(0.95 * total)[:, None]
+    p95 = np.where(total > 0, _BIN_START[reached.argmax(axis=1)], 0.0)
+    return longest, p95
+
+
+_BIN_START = np.concatenate([np.arange(0, 60, 2), np.arange(60, 600, 20), 600 + 600 * np.arange(7)]).astype(np.float64)
+assert len(_BIN_START) == WAIT_BINS
+assert LENGTH == 0
