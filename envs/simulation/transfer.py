@@ -22,21 +22,17 @@ def move_on(net, routes, loops, trips, state, step, new_position, new_speed, n_l
     for m in range(n_movers):
         drivable = state.mover_target[m]
         vehicle = state.mover[m]
-        before = state.n_inside[drivable]
         slot = append_slot(net, state, drivable, new_position, new_speed)
         if slot < 0:
             return
         if state.arrival_step[drivable] != step:
             state.arrival_step[drivable] = step
             state.arrival_base[drivable] = slot
-        if before > 0:
-            last = slot - 1
-            if new_position[last] - length_of(net, trips, state.vehicle[last]) < state.mover_position[m]:
-                state.tally[OVERLAPS] += 1
-        # those who arrive in the same second line up by position, ties by number
+        # those who arrive in the same second line up by position; at the same point the later trip is ahead, as in
+        # the one such pair that CityFlow's reference runs hold (it leaves the order to its memory layout)
         while slot > state.arrival_base[drivable] and (
             new_position[slot - 1] < state.mover_position[m]
-            or (new_position[slot - 1] == state.mover_position[m] and state.vehicle[slot - 1] > vehicle)
+            or (new_position[slot - 1] == state.mover_position[m] and state.vehicle[slot - 1] < vehicle)
         ):
             move_slot(state, new_position, new_speed, slot - 1, slot)
             slot -= 1
@@ -50,6 +46,25 @@ def move_on(net, routes, loops, trips, state, step, new_position, new_speed, n_l
         else:
             state.next_link[slot] = drivable - n_lanes
             state.entered_link[vehicle] = step
+        _count_overlaps(net, trips, state, new_position, drivable, slot)
+
+
+@inlined
+def _count_overlaps(net, trips, state, new_position, drivable, slot):
+    """Note whether the arrival in `slot` overlaps the vehicle ahead, and correct what was noted for the one behind."""
+    first = state.head[drivable]
+    if slot > first:
+        state.tally[OVERLAPS] += _overlap(net, trips, state, new_position, slot - 1, slot)
+    behind = slot + 1
+    if behind < first + state.n_inside[drivable]:
+        state.tally[OVERLAPS] += _overlap(net, trips, state, new_position, slot, behind)
+        if slot > first:
+            state.tally[OVERLAPS] -= _overlap(net, trips, state, new_position, slot - 1, behind)
+
+
+@inlined
+def _overlap(net, trips, state, new_position, ahead, behind):
+    return new_position[ahead] - length_of(net, trips, state.vehicle[ahead]) < new_position[behind]
 
 
 @inlined
