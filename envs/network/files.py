@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.network.numbers import cityflow_number
 
 
 def find_file(folder: str | Path, name: str) -> Path:
@@ -36,7 +37,7 @@ def read_json(path: str | Path) -> Any:
     """
     text = _read_text(Path(path))
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_float=cityflow_number, parse_constant=_refuse_constant)
     except RecursionError:
         raise InputError(path, "", "nested too deeply", "check that it is the right file") from None
     except json.JSONDecodeError as error:
