@@ -155,7 +155,7 @@ class Engine:
 
     def totals(self) -> Totals:
         """What has happened so far, for the metrics."""
-        return read_totals(self.statics, self.trips, self.state)
+        return read_totals(self.statics, self.loops, self.trips, self.state)
 
     def close_lane(self, lane: int, *, replica: int | slice = slice(None)) -> None:
         """Let nobody enter `lane` any more but who could not stop before it; who is on it drives on."""

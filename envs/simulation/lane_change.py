@@ -294,6 +294,7 @@ def _insert_shadow(net, routes, trips, state, changes, moment, vehicle, slot, go
     n_loops = state.loop_left.shape[0] // state.row.shape[0]
     for loop in range(n_loops):
         state.loop_left[shadow * n_loops + loop] = state.loop_left[vehicle * n_loops + loop]
+        state.loop_entered[shadow * n_loops + loop] = state.loop_entered[vehicle * n_loops + loop]
     changes.gap[shadow] = changes.gap[vehicle]
     changes.role[vehicle] = ORIGINAL
     changes.role[shadow] = SHADOW

@@ -87,6 +87,7 @@ class State(NamedTuple):
     mover_position: FloatArray  # (B, N)
     mover_speed: FloatArray  # (B, N)
     loop_left: IntArray  # (B, N loops) step at which an intersection was left that the route visits again
+    loop_entered: IntArray  # (B, N loops) step at which it was entered again
     tally: NDArray[np.int64]  # (B, N_TALLIES)
     distance: FloatArray  # (B, 1) m driven
     time_loss: FloatArray  # (B, T) s lost in the network, by vehicle type
@@ -161,6 +162,7 @@ def allocate(statics: Statics, *, replicas: int, trips: int, movements: int, hot
         mover_position=floats(trips),
         mover_speed=floats(trips),
         loop_left=ints(max(1, trips * loops)),
+        loop_entered=ints(max(1, trips * loops)),
         tally=np.zeros((replicas, N_TALLIES), np.int64),
         distance=floats(1),
         time_loss=floats(n_types),
@@ -212,6 +214,7 @@ def replica_state(state, b):
         state.mover_position[b],
         state.mover_speed[b],
         state.loop_left[b],
+        state.loop_entered[b],
         state.tally[b],
         state.distance[b],
         state.time_loss[b],

@@ -9,8 +9,9 @@ import numpy as np
 from intergreen.envs.arrays import FloatArray
 from intergreen.envs.simulation import state as columns
 from intergreen.envs.simulation.counts import sum_motion, vehicles_inside, wait_now
-from intergreen.envs.simulation.state import WAIT_BINS, State, TripRows
-from intergreen.envs.simulation.statics import LENGTH, N_COLUMNS, OCCUPANCY, Statics
+from intergreen.envs.simulation.state import WAIT_BINS, Loops, State, TripRows
+from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY, Statics
+from intergreen.envs.simulation.visits import time_of_open_visits
 
 
 class Totals(NamedTuple):
@@ -27,7 +28,7 @@ class Totals(NamedTuple):
     total_time_s: np.ndarray  # vehicle-seconds in the network
     approach_vehicles: np.ndarray  # have been on an approach lane of a signal
     approach_time_s: np.ndarray  # vehicle-seconds on approach lanes
-    approach_time_literature_s: np.ndarray  # the same, a repeated visit to a signal charged from the first to the last
+    approach_time_literature_s: np.ndarray  # first seen to last missed per signal: charges the way round between visits
     time_loss_s: np.ndarray  # against free flow, in the network
     outside_wait_s: np.ndarray  # waiting to enter
     person_delay_s: np.ndarray  # (time loss + outside wait) * occupancy
@@ -44,7 +45,7 @@ class Totals(NamedTuple):
     sum_distance_on_drivable: np.ndarray  # m
 
 
-def read_totals(statics: Statics, trips: TripRows, state: State) -> Totals:
+def read_totals(statics: Statics, loops: Loops, trips: TripRows, state: State) -> Totals:
     """The totals of every replica now."""
     tally = state.tally
     n_replicas = len(tally)
@@ -56,6 +57,7 @@ def read_totals(statics: Statics, trips: TripRows, state: State) -> Totals:
     sum_motion(statics, state, halted, speed_sum, distance_sum)
     outside = _outside_wait_by_type(trips, state)
     occupancy = statics.types.reshape(-1, N_COLUMNS)[:, OCCUPANCY]
+    left_out = np.array([time_of_open_visits(statics, loops, state, b) for b in range(n_replicas)])
     waits = [_waits(statics, state, b) for b in range(n_replicas)]
     return Totals(
         released=released.copy(),
@@ -69,7 +71,7 @@ def read_totals(statics: Statics, trips: TripRows, state: State) -> Totals:
         total_time_s=tally[:, columns.UPDATES].copy(),
         approach_vehicles=tally[:, columns.APPROACH_VEHICLES].copy(),
         approach_time_s=tally[:, columns.APPROACH_TIME].copy(),
-        approach_time_literature_s=tally[:, columns.APPROACH_TIME] + tally[:, columns.LOOP_TIME],
+        approach_time_literature_s=tally[:, columns.APPROACH_TIME] + tally[:, columns.LOOP_TIME] - left_out,
         time_loss_s=state.time_loss.sum(axis=1),
         outside_wait_s=outside.sum(axis=1),
         person_delay_s=(state.time_loss + outside) @ occupancy,
@@ -125,4 +127,3 @@ def _waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, FloatArr
 
 _BIN_START = np.concatenate([np.arange(0, 60, 2), np.arange(60, 600, 20), 600 + 600 * np.arange(7)]).astype(np.float64)
 assert len(_BIN_START) == WAIT_BINS
-assert LENGTH == 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from intergreen.envs.simulation.compile import inlined
-from intergreen.envs.simulation.state import APPROACH_VEHICLES, LOOP_TIME, ON_APPROACH, WAIT_BINS
+from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.state import APPROACH_VEHICLES, LANES_IN_USE, LOOP_TIME, ON_APPROACH, STEP, WAIT_BINS
 
 
 @inlined
@@ -17,7 +17,7 @@ def note_approach_entry(net, loops, state, lane, vehicle, step):
     if loops.n_slots > 0:
         loop = loops.enter_slot[state.row[vehicle]]
         if loop >= 0:
-            state.tally[LOOP_TIME] += step - state.loop_left[vehicle * loops.n_slots + loop]
+            state.loop_entered[vehicle * loops.n_slots + loop] = step
 
 
 @inlined
@@ -26,6 +26,10 @@ def note_approach_exit(net, loops, state, lane, vehicle, link, waited, step):
         return
     state.tally[ON_APPROACH] -= 1
     if loops.n_slots > 0:
+        loop = loops.enter_slot[state.row[vehicle]]
+        if loop >= 0:
+            at = vehicle * loops.n_slots + loop
+            state.tally[LOOP_TIME] += state.loop_entered[at] - state.loop_left[at]
         loop = loops.leave_slot[state.row[vehicle]]
         if loop >= 0:
             state.loop_left[vehicle * loops.n_slots + loop] = step
@@ -34,6 +38,26 @@ def note_approach_exit(net, loops, state, lane, vehicle, link, waited, step):
         state.wait_count[movement * WAIT_BINS + wait_bin(waited)] += 1
         if waited > state.wait_max[movement]:
             state.wait_max[movement] = waited
+
+
+@kernel
+def time_of_open_visits(net, loops, state, b):
+    """Vehicle-seconds on approach lanes that the literature's approach time leaves out in replica `b`.
+
+    It is read from the second a vehicle is first seen to the second it is first missed. Who is still there has not
+    been missed: a second less for a first visit, and the whole visit where the signal was passed before.
+    """
+    now = state.tally[b, STEP]
+    left_out = 0
+    for entry in range(state.tally[b, LANES_IN_USE]):
+        lane = state.in_use[b, entry]
+        if net.lane_approach[lane] == 0:
+            continue
+        for slot in range(state.head[b, lane], state.head[b, lane] + state.n_inside[b, lane]):
+            vehicle = state.vehicle[b, slot]
+            loop = loops.enter_slot[state.row[b, vehicle]] if loops.n_slots > 0 else -1
+            left_out += now - state.loop_entered[b, vehicle * loops.n_slots + loop] if loop >= 0 else 1
+    return left_out
 
 
 @inlined
