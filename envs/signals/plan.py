@@ -1,0 +1,119 @@
+"""The signal plan: for each controlled intersection, the phases a policy may want and the phase shown as clearance.
+
+Knows the network's phases and nothing of timing or traffic. The literature's grid networks number their phases
+alike: phase 0 is "all red but right turns" and serves as the clearance, 1-4 are the two-movement phases, 5-8 one
+approach each. A phase is named by its local number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import BoolArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+
+Choices = Literal["literature", "literature-8", "all"]
+# The literature's networks: the clearance and four two-movement phases, then four phases of one approach each.
+_FAMILY_PHASES, _LARGE_FAMILY_PHASES = 5, 9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignalPlan:
+    """I controlled signals of one network under one set of choices; read-only arrays.
+
+    intersection     (I,) int32, index in the network
+    n_phases         (I,) int32
+    phase_offset     (I,) int32; a signal's local phase p is the network's phase phase_offset + p
+    is_choice        (I, Pmax) bool, local phases a policy may want
+    choices          (I, Cmax) int32, the same as ascending local phases, padded with -1
+    n_choices        (I,) int32
+    clearance_phase  (I,) int32, local phase shown between two others; -1: green stays where both phases have it
+    """
+
+    intersection: IntArray
+    n_phases: IntArray
+    phase_offset: IntArray
+    is_choice: BoolArray
+    choices: IntArray
+    n_choices: IntArray
+    clearance_phase: IntArray
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            getattr(self, field.name).setflags(write=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # through the constructor, so that a copy's arrays are read-only again
+        return type(self), tuple(getattr(self, field.name) for field in fields(self))
+
+    @property
+    def n_signals(self) -> int:
+        return len(self.intersection)
+
+
+def make_plan(network: RoadNetwork, *, choices: Choices = "literature") -> SignalPlan:
+    """Plan for every signalled intersection of `network`.
+
+    Where phase 0's greens are contained in every other phase, phase 0 is the clearance and the others are the choices;
+    of these "literature" takes only phases 1-4 and "literature-8" phases 1-8, unless a movement has green in none of
+    them. Elsewhere all phases are choices.
+    """
+    if choices not in get_args(Choices):
+        raise ValueError(f"unknown choices {choices!r}; known: {', '.join(get_args(Choices))}")
+    intersection = np.asarray(network.signalled, dtype=np.int32)
+    phase_offset = network.phase_start[intersection].astype(np.int32)
+    n_phases = (network.phase_start[intersection + 1] - phase_offset).astype(np.int32)
+    clearance_phase = np.full(len(intersection), -1, dtype=np.int32)
+    lists = []
+    for i, j in enumerate(intersection):
+        greens = _greens(network, int(j))
+        if _phase_0_is_clearance(greens):
+            clearance_phase[i] = 0
+            lists.append(range(1, _last_choice(greens, choices) + 1))
+        else:
+            lists.append(range(len(greens)))
+    return SignalPlan(
+        intersection=intersection,
+        n_phases=n_phases,
+        phase_offset=phase_offset,
+        is_choice=_membership(lists, int(n_phases.max(initial=0))),
+        choices=_padded(lists),
+        n_choices=np.array([len(c) for c in lists], dtype=np.int32),
+        clearance_phase=clearance_phase,
+    )
+
+
+def _phase_0_is_clearance(greens: list[set[int]]) -> bool:
+    return all(greens[0] <= other for other in greens[1:])
+
+
+def _greens(network: RoadNetwork, j: int) -> list[set[int]]:
+    """Movements with green in each phase of intersection `j`."""
+    return [
+        set(network.phase_movements[network.phase_movement_start[p] : network.phase_movement_start[p + 1]].tolist())
+        for p in range(network.phase_start[j], network.phase_start[j + 1])
+    ]
+
+
+def _last_choice(greens: list[set[int]], choices: Choices) -> int:
+    """The last of the choices 1, 2, ...: all phases where the literature's few would leave a movement without green."""
+    few = {"literature": _FAMILY_PHASES, "literature-8": _LARGE_FAMILY_PHASES, "all": len(greens)}[choices]
+    serves_all = set().union(*greens[:few]) == set().union(*greens)
+    return min(few, len(greens)) - 1 if serves_all else len(greens) - 1
+
+
+def _membership(lists: list[range], width: int) -> BoolArray:
+    member = np.zeros((len(lists), width), dtype=np.bool_)
+    for i, local_phases in enumerate(lists):
+        member[i, list(local_phases)] = True
+    return member
+
+
+def _padded(lists: list[range]) -> IntArray:
+    padded = np.full((len(lists), max((len(c) for c in lists), default=1)), -1, dtype=np.int32)
+    for i, local_phases in enumerate(lists):
+        padded[i, : len(local_phases)] = local_phases
+    return padded
