@@ -1,0 +1,180 @@
+"""The batched core: signals and traffic of many copies of one network, a decision period at a time, compiled.
+
+Everything that acts on a network, an agent or a baseline, does so through `TrafficCore`: phases wanted in,
+lane counts out. One call runs all seconds of the period for all replicas without returning to Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
+from intergreen.envs.demand import Demand, Trips
+from intergreen.envs.network import RoadNetwork
+from intergreen.envs.signals import clearance
+from intergreen.envs.signals.plan import SignalPlan
+from intergreen.envs.simulation import Counts, Engine, Positions, Totals
+from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.lane_change import replica_changes
+from intergreen.envs.simulation.state import replica_state, replica_trips
+from intergreen.envs.simulation.step import advance_one_second
+
+
+class Signals(NamedTuple):
+    """The signal plan as the kernels want it: I signals, J intersections, P phases; see `SignalPlan`."""
+
+    intersection: IntArray  # (I,)
+    n_phases: IntArray  # (I,)
+    phase_offset: IntArray  # (I,)
+    clearance_phase: IntArray  # (I,)
+    movement_start: IntArray  # (J + 1,)
+    phase_movement_start: IntArray  # (P + 1,)
+    phase_movements: IntArray
+
+
+class SignalState(NamedTuple):
+    """What the signals show, (B, I) int32 each; see `intergreen.envs.signals.clearance`."""
+
+    phase: IntArray
+    target: IntArray
+    clearance_left: IntArray
+    displayed: IntArray
+
+
+class TrafficCore:
+    """B copies of one network under one signal plan.
+
+    Parameters
+    ----------
+    demand : gives the routes and vehicle types that the trips of every `reset` refer to
+    threads : replicas are shared out among so many threads; results do not depend on it
+    lane_change : drivers change lanes to pass queues (CityFlow's `laneChange`)
+    """
+
+    def __init__(
+        self,
+        network: RoadNetwork,
+        plan: SignalPlan,
+        demand: Demand,
+        *,
+        replicas: int = 1,
+        threads: int = 1,
+        lane_change: bool = False,
+    ) -> None:
+        self.network = network
+        self.plan = plan
+        self.n_replicas = replicas
+        self.engine = Engine(network, demand, replicas=replicas, threads=threads, lane_change=lane_change)
+        self.near_m: FloatArray = np.zeros(network.n_lanes)
+        self._signals = Signals(
+            plan.intersection,
+            plan.n_phases,
+            plan.phase_offset,
+            plan.clearance_phase,
+            network.movement_start,
+            network.phase_movement_start,
+            network.phase_movements,
+        )
+        self._standing: ByteArray = clearance.standing_greens(network, plan)
+        self._shown = self._dark()
+
+    def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
+        """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance."""
+        self.engine.reset(trips, seeds)
+        self.engine.state.green[:] = self._standing
+        self._shown = self._dark()
+        self._shown.phase[:] = start_phase
+
+    def run(self, wanted: IntArray, seconds: int, clearance_s: int) -> None:
+        """One decision period: ask for the local phases `wanted` (B, I), then simulate `seconds`.
+
+        A change shows `clearance_s` seconds of clearance first. A number that is no phase keeps the present one.
+        """
+        wanted = np.ascontiguousarray(wanted, np.int32)
+        expected = (self.n_replicas, self.plan.n_signals)
+        if wanted.shape != expected:
+            raise ValueError(f"need a wanted phase for {expected} replicas and signals, got {wanted.shape}")
+        engine = self.engine
+        engine.share_out(
+            _run_period,
+            engine.statics,
+            engine.routes,
+            engine.loops,
+            engine.trips,
+            engine.state,
+            engine.changes,
+            self._signals,
+            self._shown,
+            wanted,
+            seconds,
+            clearance_s,
+        )
+
+    @property
+    def time_s(self) -> int:
+        """Seconds simulated since the reset."""
+        return self.engine.time_s
+
+    @property
+    def phase(self) -> IntArray:
+        """(B, I) local phase last shown as green, -1 before the first."""
+        return self._shown.phase
+
+    @property
+    def displayed(self) -> IntArray:
+        """(B, I) local phase on display in the last second, -1 during a clearance that has no phase of its own."""
+        return self._shown.displayed
+
+    def counts(self) -> Counts:
+        """Lane counts now; `near` counts within `near_m` (L,) of the stop line."""
+        return self.engine.counts(self.near_m)
+
+    def totals(self) -> Totals:
+        """What has happened so far, for the metrics."""
+        return self.engine.totals()
+
+    def positions(self, replica: int = 0) -> Positions:
+        """Where everybody in one replica is now."""
+        return self.engine.positions(replica)
+
+    def _dark(self) -> SignalState:
+        shape = (self.n_replicas, self.plan.n_signals)
+        return SignalState(
+            phase=np.full(shape, clearance.NO_PHASE, np.int32),
+            target=np.full(shape, clearance.NO_PHASE, np.int32),
+            clearance_left=np.zeros(shape, np.int32),
+            displayed=np.full(shape, clearance.NOT_SHOWN, np.int32),
+        )
+
+
+_request = kernel(clearance.request)
+_show = kernel(clearance.show)
+_green_movements = kernel(clearance.green_movements)
+
+
+@kernel
+def _run_period(net, routes, loops, trips, state, changes, signals, shown, wanted, seconds, clearance_s, first, last):
+    """Signals and traffic of replicas first..last-1 for one decision period; `state` and `shown` in place."""
+    for b in range(first, last):
+        mine = replica_state(state, b)
+        my_trips = replica_trips(trips, b)
+        my_changes = None if changes is None else replica_changes(changes, b)
+        phase, target, left, displayed = shown.phase[b], shown.target[b], shown.clearance_left[b], shown.displayed[b]
+        _request(wanted[b], clearance_s, signals.n_phases, signals.clearance_phase, phase, target, left)
+        for _ in range(seconds):
+            if _show(signals.clearance_phase, phase, target, left, displayed):
+                _green_movements(
+                    signals.intersection,
+                    signals.phase_offset,
+                    phase,
+                    target,
+                    displayed,
+                    signals.movement_start,
+                    signals.phase_movement_start,
+                    signals.phase_movements,
+                    mine.green,
+                )
+            advance_one_second(net, routes, loops, my_trips, mine, my_changes)
