@@ -1,0 +1,154 @@
+"""A scenario: a network, who drives on it, and for how long. From a shipped name, a YAML file or a folder.
+
+A folder holds `roadnet.json` and `flow.json` (or both gzipped) and always runs its own demand. A YAML file
+describes a network and a demand; each seed draws its own trips from that demand. Benchmark networks are read from
+the folder that INTERGREEN_DATA names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, field
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from intergreen.envs.demand import Demand, Profile, Trips, read_cityflow_demand, release_trips
+from intergreen.envs.demand.release import choose_start_lanes
+from intergreen.envs.errors import InputError
+from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network
+from intergreen.envs.scenario_file import read_scenario_file
+
+EMBEDDED = ("single", "arterial6", "grid4x4", "town", "city1024")
+DATA_VARIABLE = "INTERGREEN_DATA"
+FOLDER_HORIZON_S = 3600
+FOLDER_PROTOCOL = "literature-10-5"
+_BENCHMARKS = "cityflow"  # the sub-folder of the benchmark data, and the first part of the names
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """A network with its demand.
+
+    demand            the routes and vehicle types that all trips refer to
+    fixed_demand      True: the demand's own trips for every seed; False: each seed draws as many on average
+    default_protocol  the timing used where none is asked for
+    profile           how the drawn trips are spread over time
+    """
+
+    name: str
+    network: RoadNetwork
+    demand: Demand
+    horizon_s: int
+    fixed_demand: bool
+    default_protocol: str
+    profile: Profile = field(default_factory=Profile)
+
+    def trips(self, seed: int, *, horizon_s: int | None = None) -> Trips:
+        """Trips released before the horizon (the scenario's where none is given); the same for the same seed.
+
+        With fixed demand the seed decides only on which of several possible lanes a trip starts.
+        """
+        horizon_s = self.horizon_s if horizon_s is None else horizon_s
+        if self.fixed_demand:
+            return release_trips(self.network, self.demand, horizon_s=horizon_s, seed=seed)
+        # A shorter run meets the beginning of the same trips.
+        return _released_before(horizon_s, self._drawn_trips(seed, max(horizon_s, self.horizon_s)))
+
+    def _drawn_trips(self, seed: int, horizon_s: int) -> Trips:
+        """Poisson copies of the demand's flows. Routes stay the demand's, so that replicas of all seeds share them."""
+        random = np.random.default_rng(seed)
+        expected = self.profile.seconds(horizon_s) / self.profile.seconds(self.horizon_s)
+        flow = np.repeat(np.arange(self.demand.n_flows), random.poisson(expected, self.demand.n_flows))
+        random.shuffle(flow)
+        release_s = self.profile.draw(len(flow), horizon_s, random)
+        route = self.demand.flow_route[flow]
+        lane = choose_start_lanes(self.network, self.demand, route, random)
+        return Trips(release_s, route, self.demand.flow_type[flow], lane)
+
+
+def _released_before(horizon_s: int, trips: Trips) -> Trips:
+    n = int(np.searchsorted(trips.release_s, horizon_s))
+    return Trips(trips.release_s[:n], trips.route[:n], trips.type[:n], trips.start_lane[:n])
+
+
+def scenario_names() -> tuple[str, ...]:
+    """Names that can be loaded here: the embedded scenarios and the benchmark networks, if there are any."""
+    folder = _benchmark_folder()
+    if folder is None or not folder.is_dir():
+        return EMBEDDED
+    found = (path.name for path in sorted(folder.iterdir()) if _is_scenario_folder(path))
+    return (*EMBEDDED, *(f"{_BENCHMARKS}/{name}" for name in found))
+
+
+def load_scenario(name: str | Path, *, drop_invalid_routes: bool = False) -> Scenario:
+    """The scenario of that name, YAML file or folder.
+
+    Parameters
+    ----------
+    drop_invalid_routes : leave out flows of a folder whose route does not exist, as CityFlow does; counted in
+        `demand.dropped_flows`
+
+    Raises
+    ------
+    InputError
+        If there is no such scenario, or anything in its files is wrong.
+    """
+    text, path = str(name), Path(name)
+    if text in EMBEDDED:
+        with as_file(files("intergreen.configs") / "scenarios" / f"{text}.yaml") as shipped:
+            return _from_yaml(shipped)
+    benchmark = _benchmark_path(text)
+    if benchmark is not None and benchmark.is_dir():
+        return _from_folder(benchmark, text, drop_invalid_routes)
+    if path.is_dir():
+        return _from_folder(path, path.resolve().name, drop_invalid_routes)
+    if path.is_file():
+        return _from_yaml(path)
+    raise _unknown(text)
+
+
+def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario:
+    network = read_cityflow_network(find_file(folder, "roadnet.json"))
+    demand = read_cityflow_demand(find_file(folder, "flow.json"), network, drop_invalid=drop_invalid_routes)
+    return Scenario(name, network, demand, FOLDER_HORIZON_S, fixed_demand=True, default_protocol=FOLDER_PROTOCOL)
+
+
+def _from_yaml(path: Path) -> Scenario:
+    content = read_scenario_file(path)
+    return Scenario(
+        name=content.name,
+        network=content.network,
+        demand=content.demand,
+        horizon_s=content.horizon_s,
+        fixed_demand=False,
+        default_protocol=content.protocol,
+        profile=content.profile,
+    )
+
+
+def _benchmark_folder() -> Path | None:
+    data = os.environ.get(DATA_VARIABLE)
+    return Path(data) / _BENCHMARKS if data else None
+
+
+def _benchmark_path(name: str) -> Path | None:
+    folder = _benchmark_folder()
+    first, slash, rest = name.partition("/")
+    return folder / rest if folder is not None and slash and first == _BENCHMARKS and rest else None
+
+
+def _is_scenario_folder(path: Path) -> bool:
+    return all((path / name).is_file() or (path / f"{name}.gz").is_file() for name in ("roadnet.json", "flow.json"))
+
+
+def _unknown(name: str) -> InputError:
+    if name.startswith(f"{_BENCHMARKS}/") and _benchmark_folder() is None:
+        mend = f"set it to the folder that holds {_BENCHMARKS}/"
+        return InputError(name, "", f"benchmark networks are looked up through {DATA_VARIABLE}, which is not set", mend)
+    names = scenario_names()
+    near = difflib.get_close_matches(name, names, n=1)
+    known = f"use one of {', '.join(names)}, a YAML file, or a folder with roadnet.json and flow.json"
+    return InputError(name, "", "no such scenario, file or folder", f"did you mean {near[0]!r}?" if near else known)

@@ -1,0 +1,249 @@
+"""Scenario files: a network and a demand described in YAML, checked against the specifications they are made from.
+
+The keys of a section are the fields of the specification it becomes (`GridSpec`, `Timing`, ...), with the same
+defaults; an unknown key is an error that lists the known ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from intergreen.envs.demand import (
+    BUS,
+    CAR,
+    EMERGENCY,
+    ClassMix,
+    Demand,
+    ODSpec,
+    Profile,
+    TurnShares,
+    TurnSpec,
+    generate_demand,
+)
+from intergreen.envs.errors import InputError, shown
+from intergreen.envs.network import (
+    ArterialSpec,
+    GridSpec,
+    RoadNetwork,
+    TownSpec,
+    generate_arterial,
+    generate_grid,
+    generate_town,
+    read_cityflow_network,
+)
+from intergreen.envs.protocol import protocol_by_name
+
+_TYPES = {vehicle_type.name: vehicle_type for vehicle_type in (CAR, BUS, EMERGENCY)}
+
+
+class ScenarioContent(NamedTuple):
+    """What a scenario file describes."""
+
+    name: str
+    network: RoadNetwork
+    demand: Demand
+    horizon_s: int
+    protocol: str
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioFile:
+    """The top level of a file; each section names its `kind`."""
+
+    name: str
+    network: dict[str, Any]
+    demand: dict[str, Any]
+    description: str = ""
+    horizon_s: int = 3600
+    protocol: str = "literature-10-5"
+
+    def __post_init__(self) -> None:
+        if self.horizon_s <= 0:
+            raise ValueError(f"need horizon_s > 0, got {self.horizon_s}")
+
+
+@dataclass(frozen=True, slots=True)
+class TownSection(TownSpec):
+    """A town and the seed it grows from."""
+
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CityFlowSection:
+    """A road network in a file beside the scenario's."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsSection:
+    """Arrivals at the entries, turns at every junction; `seed` draws the routes that all trips use."""
+
+    entry_vph: float | dict[str, float]
+    turns: TurnShares = field(default_factory=TurnShares)
+    profile: Profile = field(default_factory=Profile)
+    classes: dict[str, float] = field(default_factory=lambda: {CAR.name: 1.0})
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Vehicles per horizon from one road to another."""
+
+    origin: str
+    destination: str
+    vehicles: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairsSection:
+    """Vehicles from road to road on the shortest way."""
+
+    pairs: list[Pair]
+    profile: Profile = field(default_factory=Profile)
+    classes: dict[str, float] = field(default_factory=lambda: {CAR.name: 1.0})
+    seed: int = 0
+
+
+_NETWORKS: dict[str, type] = {
+    "grid": GridSpec,
+    "arterial": ArterialSpec,
+    "town": TownSection,
+    "cityflow": CityFlowSection,
+}
+_DEMANDS: dict[str, type] = {"turns": TurnsSection, "pairs": PairsSection}
+
+
+def read_scenario_file(path: Path) -> ScenarioContent:
+    """The network and the demand that the YAML file at `path` describes.
+
+    Raises
+    ------
+    InputError
+        If the file is not YAML, a key is unknown or missing, or a value cannot be used.
+    """
+    content = _checked(path, (), _read_yaml(path), ScenarioFile)
+    network = _network(path, _section(path, "network", content.network, _NETWORKS))
+    section = _section(path, "demand", content.demand, _DEMANDS)
+    _check_protocol(path, content.protocol)
+    try:
+        demand = generate_demand(network, _demand_spec(section, content.horizon_s), seed=section.seed)
+    except ValueError as error:
+        raise InputError(path, "demand", str(error), "mend the demand or the network") from None
+    if demand.n_flows == 0:
+        raise InputError(path, "demand", "nobody wants to drive", "raise the number of vehicles")
+    return ScenarioContent(content.name, network, demand, content.horizon_s, content.protocol, section.profile)
+
+
+def _check_protocol(path: Path, name: str) -> None:
+    try:
+        protocol_by_name(name)
+    except InputError as error:
+        raise InputError(path, "protocol", error.problem, error.mend) from None
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1} column {mark.column + 1}" if mark else ""
+        raise InputError(path, place, f"not valid YAML: {error.problem}", "mend the file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise InputError(path, "", f"not valid YAML: {shown(str(error))}", "mend the file") from None
+    except OSError as error:
+        raise InputError(path, "", f"cannot be read: {error.strerror}", "check the path and its permissions") from None
+
+
+def _section(path: Path, name: str, section: dict[str, Any], kinds: Mapping[str, type]) -> Any:
+    """The specification that a section with a `kind` becomes."""
+    values = dict(section)
+    kind = values.pop("kind", None)
+    if not isinstance(kind, str) or kind not in kinds:
+        problem = "is missing" if kind is None else f"is {shown(kind)}"
+        raise InputError(path, f"{name}.kind", problem, f"use one of {', '.join(kinds)}")
+    return _checked(path, (name,), values, kinds[kind])
+
+
+def _checked(path: Path, place: tuple[str, ...], values: Any, spec: type) -> Any:
+    """`values` as an instance of the dataclass `spec`."""
+    _refuse_unknown(path, place, values, spec)
+    try:
+        return TypeAdapter(spec).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        written = _written_keys(values, first["loc"])
+        if first["type"] == "missing":
+            where = ".".join((*place, *written, str(first["loc"][-1])))
+            raise InputError(path, where, "is missing", "add it") from None
+        where = ".".join((*place, *written))
+        problem = first["msg"].removeprefix("Value error, ")
+        value = "" if first["type"] == "value_error" else f", got {shown(first['input'])}"
+        raise InputError(path, where, f"{problem[0].lower()}{problem[1:]}{value}", "mend the value") from None
+
+
+def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type) -> None:
+    """Look for keys that are no fields of `spec`, also in the sections within."""
+    if not isinstance(values, dict):
+        raise InputError(path, ".".join(place), f"is {shown(values)}", "write a section of keys and values")
+    known = [spec_field.name for spec_field in fields(spec)]
+    kind = ["kind"] if place and len(place) == 1 else []
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            mend = f"{hint}known keys: {', '.join(kind + known)}"
+            raise InputError(path, ".".join((*place, str(key))), "unknown key", mend)
+        inner = get_type_hints(spec)[key]
+        if is_dataclass(inner) and isinstance(inner, type):
+            _refuse_unknown(path, (*place, str(key)), value, inner)
+
+
+def _written_keys(values: Any, location: tuple[int | str, ...]) -> list[str]:
+    """The part of a pydantic location that stands in the file: unions add names of types to it."""
+    keys = []
+    for part in location:
+        in_section = isinstance(values, dict) and part in values
+        in_list = isinstance(values, list) and isinstance(part, int) and part < len(values)
+        if not (in_section or in_list):
+            break
+        keys.append(str(part))
+        values = values[part]
+    return keys
+
+
+def _network(path: Path, spec: Any) -> RoadNetwork:
+    if isinstance(spec, GridSpec):
+        return generate_grid(spec)
+    if isinstance(spec, ArterialSpec):
+        return generate_arterial(spec)
+    if isinstance(spec, TownSection):
+        return generate_town(spec, seed=spec.seed)
+    return read_cityflow_network(path.parent / spec.file)
+
+
+def _demand_spec(section: TurnsSection | PairsSection, horizon_s: int) -> TurnSpec | ODSpec:
+    mix = _class_mix(section.classes)
+    if isinstance(section, TurnsSection):
+        return TurnSpec(section.entry_vph, section.turns, horizon_s, section.profile, mix)
+    vehicles: dict[tuple[str, str], float] = {}
+    for pair in section.pairs:
+        key = (pair.origin, pair.destination)
+        vehicles[key] = vehicles.get(key, 0) + pair.vehicles
+    return ODSpec(vehicles, horizon_s, "counts", section.profile, mix)
+
+
+def _class_mix(classes: Mapping[str, float]) -> ClassMix:
+    unknown = [name for name in classes if name not in _TYPES]
+    if unknown:
+        raise ValueError(f"no vehicle class is called {unknown[0]!r}; known: {', '.join(_TYPES)}")
+    return ClassMix(tuple(_TYPES[name] for name in classes), tuple(classes.values()))

@@ -1,0 +1,150 @@
+"""Scenarios from YAML files and folders, and the one line that every wrong input gets."""
+
+import json
+
+import numpy as np
+import pytest
+
+from intergreen.envs.errors import InputError
+from intergreen.envs.scenario import load_scenario, scenario_names
+
+YAML = """
+name: mine
+network:
+  kind: grid
+  rows: 1
+  columns: 2
+  lanes: 2
+demand:
+  kind: turns
+  entry_vph: 300
+  turns: {left: 0.2, straight: 0.5, right: 0.3}
+  profile: {from_s: [0, 600], factor: [1.0, 0.5]}
+  classes: {car: 0.9, bus: 0.1}
+horizon_s: 1200
+protocol: literature-15-5
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def to_file(text, name="mine.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return to_file
+
+
+def test_file_becomes_the_scenario_it_describes(write):
+    scenario = load_scenario(write(YAML))
+    assert (scenario.name, scenario.horizon_s, scenario.default_protocol) == ("mine", 1200, "literature-15-5")
+    assert len(scenario.network.signalled) == 2
+    assert [vehicle_type.name for vehicle_type in scenario.demand.types] == ["car", "bus"]
+    assert not scenario.fixed_demand
+    trips = [scenario.trips(seed).release_s for seed in range(20)]
+    early = sum((one < 600).sum() for one in trips)
+    late = sum((one >= 600).sum() for one in trips)
+    assert early == pytest.approx(2 * late, rel=0.1)  # about 6,000 and 3,000 trips
+
+
+def test_pairs_of_roads_make_a_demand(write):
+    network = YAML.split("demand:")[0]
+    pairs = "demand:\n  kind: pairs\n  pairs:\n  - {origin: road_0_1_0, destination: road_2_1_0, vehicles: 40}\n"
+    scenario = load_scenario(write(network + pairs))
+    routes = {
+        tuple(scenario.network.road_ids[r] for r in scenario.demand.route(n)) for n in range(scenario.demand.n_routes)
+    }
+    assert routes == {("road_0_1_0", "road_1_1_0", "road_2_1_0")}
+    assert scenario.demand.n_flows == 40
+
+
+WRONG = {
+    "unknown section key": (
+        "rows: 1",
+        "rowz: 1",
+        r"network\.rowz: unknown key; did you mean 'rows'\? known keys: kind, rows,",
+    ),
+    "unknown top key": (
+        "name: mine",
+        "nam: mine",
+        r"nam: unknown key; did you mean 'name'\? known keys: name, network,",
+    ),
+    "unknown inner key": (
+        "{left: 0.2,",
+        "{lft: 0.2,",
+        r"demand\.turns\.lft: unknown key; did you mean 'left'\? known keys: left,",
+    ),
+    "missing key": ("  entry_vph: 300\n", "", r"demand\.entry_vph: is missing; add it"),
+    "missing name": ("name: mine\n", "", r"name: is missing; add it"),
+    "unknown kind": (
+        "kind: grid",
+        "kind: gird",
+        r"network\.kind: is 'gird'; use one of grid, arterial, town, cityflow",
+    ),
+    "missing kind": ("  kind: turns\n", "", r"demand\.kind: is missing; use one of turns, pairs"),
+    "wrong type": ("rows: 1", "rows: one", r"network\.rows: input should be a valid integer.*got 'one'"),
+    "wrong union": ("entry_vph: 300", "entry_vph: many", r"demand\.entry_vph: input should be .*got 'many'"),
+    "out of range": ("rows: 1", "rows: 0", r"network: need a whole number rows >= 1, got 0"),
+    "negative rate": ("entry_vph: 300", "entry_vph: -3", r"demand: need entry_vph >= 0, got -3"),
+    "negative horizon": ("horizon_s: 1200", "horizon_s: -1", r"need horizon_s > 0, got -1"),
+    "nobody": ("entry_vph: 300", "entry_vph: 0", r"demand: nobody wants to drive"),
+    "unknown road": ("entry_vph: 300", "entry_vph: {road_9: 3}", r"demand: network .* has no road 'road_9'"),
+    "unknown class": ("car: 0.9", "tram: 0.9", r"no vehicle class is called 'tram'; known: car, bus, emergency"),
+    "bad profile": ("factor: [1.0, 0.5]", "factor: [1.0]", r"demand\.profile: need one factor per time"),
+    "bad protocol": ("literature-15-5", "literature-5-15", r"protocol: the clearance of 15 s does not fit"),
+    "not yaml": ("lanes: 2", "lanes: [2", r"line 8 column \d+: not valid YAML: "),
+    "not a section": ("{left: 0.2, straight: 0.5, right: 0.3}", "7", r"demand\.turns: is 7; write a section"),
+}
+
+
+@pytest.mark.parametrize(("good", "bad", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_file_gets_one_line_that_names_file_and_field(write, good, bad, message):
+    assert good in YAML
+    path = write(YAML.replace(good, bad))
+    with pytest.raises(InputError, match=message) as caught:
+        load_scenario(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "7", "- a", "null", "a: &a [*a]", "\x00", "!!python/object:os.system {}"])
+def test_file_that_is_no_scenario_gets_one_line(write, text):
+    with pytest.raises(InputError):
+        load_scenario(write(text))
+
+
+def test_unknown_name_is_answered_with_the_nearest(monkeypatch):
+    monkeypatch.delenv("INTERGREEN_DATA", raising=False)
+    with pytest.raises(InputError, match="grid4x5: no such scenario, file or folder; did you mean 'grid4x4'"):
+        load_scenario("grid4x5")
+
+
+def test_name_that_resembles_nothing_is_answered_with_all_names():
+    with pytest.raises(InputError, match="use one of single, arterial6, grid4x4, town, city1024"):
+        load_scenario("qqq")
+
+
+def test_benchmark_name_without_the_variable_says_so(monkeypatch):
+    monkeypatch.delenv("INTERGREEN_DATA", raising=False)
+    with pytest.raises(
+        InputError, match="INTERGREEN_DATA, which is not set; set it to the folder that holds cityflow/"
+    ):
+        load_scenario("cityflow/hangzhou_4x4")
+
+
+@pytest.mark.parametrize("present", [(), ("roadnet.json",), ("flow.json",)])
+def test_folder_without_a_file_names_it(tmp_path, present):
+    for name in present:
+        (tmp_path / name).write_text(json.dumps([]))
+    with pytest.raises(InputError):
+        load_scenario(tmp_path)
+
+
+def test_benchmark_networks_are_named_and_run_their_own_demand_for_every_seed(benchmark_data):
+    assert "cityflow/hangzhou_4x4" in scenario_names()
+    scenario = load_scenario("cityflow/hangzhou_4x4")
+    assert scenario.fixed_demand
+    assert len(scenario.trips(0)) == 2983
+    assert np.array_equal(scenario.trips(0).release_s, scenario.trips(1).release_s)
+    assert load_scenario(benchmark_data / "cityflow" / "hangzhou_4x4").name == "hangzhou_4x4"
