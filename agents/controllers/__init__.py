@@ -1,0 +1,21 @@
+"""Controllers: everything that decides. Counts in, wanted phases out, for all intersections of all replicas at once."""
+
+from intergreen.agents.controllers.advanced_max_pressure import AdvancedMaxPressure
+from intergreen.agents.controllers.base import Controller, LaneCounts, Setup, Timetable
+from intergreen.agents.controllers.fixed_cycle import FixedCycle
+from intergreen.agents.controllers.fixed_time import FixedTime
+from intergreen.agents.controllers.max_pressure import MaxPressure
+from intergreen.agents.controllers.registry import controller_by_name, controller_names
+
+__all__ = [
+    "AdvancedMaxPressure",
+    "Controller",
+    "FixedCycle",
+    "FixedTime",
+    "LaneCounts",
+    "MaxPressure",
+    "Setup",
+    "Timetable",
+    "controller_by_name",
+    "controller_names",
+]

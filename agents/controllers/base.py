@@ -1,0 +1,79 @@
+"""The one interface of everything that decides, and what a controller is told at the start.
+
+A controller answers for all signals of all replicas at once. It sees counts per lane, never a vehicle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from intergreen.envs import protocol as timing
+    from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalPlan
+
+# The published results for decisions every 30 s come out with the distance of 15 s and not with that of 30 s.
+NEAR_AT_MOST_S = 15
+CLEARANCE = -1  # as the phase shown at t = 0: begin in clearance towards the first wanted phase
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a controller knows before the first decision: B replicas of one network, I signals, one protocol."""
+
+    network: RoadNetwork
+    plan: SignalPlan
+    protocol: timing.Protocol
+    n_replicas: int
+    seed: int = 0
+
+
+class LaneCounts(Protocol):
+    """What a controller sees at a decision; (B, L), replicas × lanes."""
+
+    @property
+    def vehicles(self) -> IntArray: ...
+    @property
+    def waiting(self) -> IntArray: ...  # slower than 0.1 m/s
+    @property
+    def mean_speed(self) -> FloatArray: ...  # m/s, 0 on an empty lane
+    @property
+    def near(self) -> IntArray: ...  # moving, within `near_distance_m` of the stop line
+
+
+@runtime_checkable
+class Controller(Protocol):
+    """Decides which phase each signal should show; phases are local numbers.
+
+    interval_s     seconds between decisions; None: the protocol's
+    own_clearance  True: phases are shown as asked, with no clearance inserted between them
+    """
+
+    name: str
+    interval_s: int | None
+    own_clearance: bool
+
+    def start(self, setup: Setup) -> IntArray:
+        """Prepare for a run; returns the phase shown at t = 0, (B, I), -1 to begin in clearance."""
+        ...
+
+    def decide(self, counts: LaneCounts, phase: IntArray, time_s: int) -> IntArray:
+        """Wanted phase of every signal (B, I) from the counts and the phase last shown as green (B, I), -1 none yet."""
+        ...
+
+
+@runtime_checkable
+class Timetable(Protocol):
+    """A controller whose next change is known, so that the seconds before it need not be asked one by one."""
+
+    def seconds_until_change(self, time_s: int) -> int:
+        """Whole seconds (>= 1) from `time_s` for which the decision at `time_s` stands."""
+        ...
+
+
+def near_distance_m(network: RoadNetwork, interval_s: int) -> FloatArray:
+    """Distance from the stop line that a vehicle can cover before the next decision at the lane's limit, (L,) m."""
+    distance: FloatArray = network.lane_speed_limit_mps * float(min(interval_s, NEAR_AT_MOST_S))
+    return distance

@@ -1,0 +1,86 @@
+"""Weighted sums of lane counts, one per choice of every signal: what the pressure rules compare.
+
+Index arrays are made once at the start; a decision is one gather and one segmented sum for all replicas and signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from intergreen.envs.network import TURN_RIGHT
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalPlan
+
+LaneWeights = dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceSums:
+    """For each signal and choice a weighted sum over lanes.
+
+    lane, weight  (E,) entries, grouped by signal, then choice
+    start         (I * C,) first entry of each group; a group without lanes holds one entry of weight 0
+    n_choices     (I,)
+    shape         (I, C)
+    """
+
+    lane: IntArray
+    weight: FloatArray
+    start: IntArray
+    n_choices: IntArray
+    shape: tuple[int, int]
+
+    def of(self, counts: IntArray, *, absent: float = -np.inf) -> FloatArray:
+        """Sums (B, I, C) of the counts (B, L); `absent` where a signal has no such choice."""
+        n_replicas = len(counts)
+        if not self.start.size:
+            return np.empty((n_replicas, *self.shape))
+        sums = np.add.reduceat(counts[:, self.lane] * self.weight, self.start, axis=1).reshape(n_replicas, *self.shape)
+        sums[:, np.arange(self.shape[1]) >= self.n_choices[:, None]] = absent
+        return sums
+
+
+def choice_sums(plan: SignalPlan, weights_of_phase: Callable[[int], LaneWeights]) -> ChoiceSums:
+    """Sums with the lane weights that `weights_of_phase` gives for each network phase."""
+    lane: list[int] = []
+    weight: list[float] = []
+    start: list[int] = []
+    for i, local_phases in enumerate(plan.choices):
+        for local in local_phases:
+            weights = weights_of_phase(int(plan.phase_offset[i] + local)) if local >= 0 else {}
+            start.append(len(lane))
+            lane.extend(weights or {0: 0.0})
+            weight.extend((weights or {0: 0.0}).values())
+    return ChoiceSums(
+        lane=np.array(lane, dtype=np.int32),
+        weight=np.array(weight, dtype=np.float64),
+        start=np.array(start, dtype=np.int32),
+        n_choices=plan.n_choices,
+        shape=(plan.choices.shape[0], plan.choices.shape[1]),
+    )
+
+
+def served_movements(network: RoadNetwork, phase: int) -> IntArray:
+    """Movements of a network phase that count: all but right turns, which have green in (almost) every phase."""
+    movements = network.phase_movements[network.phase_movement_start[phase] : network.phase_movement_start[phase + 1]]
+    served: IntArray = movements[network.movement_turn[movements] != TURN_RIGHT]
+    return served
+
+
+def incoming_lanes(network: RoadNetwork, movement: int) -> list[int]:
+    """Lanes that a movement starts from, each once although several links may leave it."""
+    links = slice(network.movement_link_start[movement], network.movement_link_start[movement + 1])
+    return sorted(set(network.link_from_lane[links].tolist()))
+
+
+def outgoing_lanes(network: RoadNetwork, movement: int) -> range:
+    """All lanes of the road that a movement leads to."""
+    road = network.movement_to_road[movement]
+    return range(network.road_lane_start[road], network.road_lane_start[road + 1])

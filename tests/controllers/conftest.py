@@ -1,0 +1,85 @@
+"""Random road topologies without geometry: all that the controllers read of a network."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from intergreen.agents.controllers import Setup
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.signals import make_plan
+
+
+def starts(sizes):
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+
+
+def random_topology(seed: int, n_intersections: int = 4) -> SimpleNamespace:
+    """Roads of 1-4 lanes, movements of 1-5 links that may share lanes, phases of 0-3 movements; every turn occurs."""
+    rng = np.random.default_rng(seed)
+    lanes_of_road = rng.integers(1, 5, size=6)
+    road_lane_start = starts(lanes_of_road)
+    n_movements, n_phases = rng.integers(1, 9, size=n_intersections), rng.integers(1, 10, size=n_intersections)
+    movement_start = starts(n_movements)
+    from_road, to_road = rng.integers(0, 6, size=(2, n_movements.sum()))
+    links_of_movement = rng.integers(1, 6, size=n_movements.sum())
+    phases = [
+        np.sort(
+            rng.choice(np.arange(movement_start[j], movement_start[j + 1]), min(size, n_movements[j]), replace=False)
+        )
+        for j in range(n_intersections)
+        for size in rng.integers(0, 4, size=n_phases[j])
+    ]
+    return SimpleNamespace(
+        name="random",
+        intersection_ids=tuple(f"j{j}" for j in range(n_intersections)),
+        n_lanes=int(lanes_of_road.sum()),
+        n_movements=int(n_movements.sum()),
+        road_lane_start=road_lane_start,
+        lane_speed_limit_mps=np.full(lanes_of_road.sum(), 11.111),
+        movement_start=movement_start,
+        movement_intersection=np.repeat(np.arange(n_intersections), n_movements).astype(np.int32),
+        movement_from_road=from_road,
+        movement_to_road=to_road,
+        movement_turn=rng.integers(1, 4, size=n_movements.sum()).astype(np.int8),
+        movement_link_start=starts(links_of_movement),
+        link_from_lane=np.concatenate(
+            [
+                road_lane_start[road] + rng.integers(0, lanes_of_road[road], size=n_links)
+                for road, n_links in zip(from_road, links_of_movement, strict=True)
+            ]
+        ).astype(np.int32),
+        phase_start=starts(n_phases),
+        phase_duration_s=rng.uniform(0.3, 9.0, size=n_phases.sum()),
+        phase_movement_start=starts([len(phase) for phase in phases]),
+        phase_movements=np.concatenate(phases).astype(np.int32),
+        signalled=np.flatnonzero(n_phases >= 2).astype(np.int32),
+    )
+
+
+@pytest.fixture(scope="session")
+def topology() -> Callable[..., SimpleNamespace]:
+    return random_topology
+
+
+@pytest.fixture(scope="session")
+def setup_of() -> Callable[..., Setup]:
+    def build(network: SimpleNamespace, *, protocol: str = "literature-10-5", n_replicas: int = 3) -> Setup:
+        timing = protocol_by_name(protocol)
+        return Setup(network, make_plan(network, choices=timing.choices), timing, n_replicas)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def random_counts() -> Callable[..., SimpleNamespace]:
+    """Few vehicles, so that equal scores are common."""
+
+    def draw(seed: int, network: SimpleNamespace, n_replicas: int = 3) -> SimpleNamespace:
+        waiting, near = (
+            np.random.default_rng(seed).integers(0, 4, size=(2, n_replicas, network.n_lanes)).astype(np.int32)
+        )
+        return SimpleNamespace(waiting=waiting, near=near, vehicles=waiting + near, mean_speed=near * 1.0)
+
+    return draw
