@@ -1,0 +1,278 @@
+"""The command line: reads options, calls the library, prints. Nothing is computed here.
+
+Each command imports what it needs inside, so that `intergreen --help` is quick and works without the learning stack.
+Exit status: 0 done, 1 a check failed, 2 wrong input (one line on stderr), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from intergreen.agents.files import json_text, write_json
+from intergreen.agents.options import (
+    STDOUT,
+    parse_names,
+    parse_seeds,
+    require_native,
+    require_positive,
+    require_threads,
+    require_writable,
+)
+from intergreen.agents.progress import progress_bar
+from intergreen.agents.tables import print_table, table_of
+from intergreen.envs.errors import InputError, one_line
+
+CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+
+# Whatever the parser of options raises: ClickException, which typer takes from click or from a copy of its own.
+_PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="intergreen",
+    help="Reinforcement learning for traffic signals: simulate, train, compare.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ScenarioArgument = Annotated[
+    str,
+    typer.Argument(metavar="SCENARIO", help="a shipped name, a YAML file, or a folder with roadnet.json + flow.json"),
+]
+ProtocolOption = Annotated[
+    str | None, typer.Option("--protocol", help="timing rules, e.g. literature-10-5; the scenario's own by default")
+]
+SeedsOption = Annotated[str, typer.Option("--seeds", help="0-9, 0,1,5 or 3")]
+SimulatorOption = Annotated[str, typer.Option("--simulator", help="native (sumo is not there yet)")]
+JsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="also write JSON; - is stdout")]
+DropOption = Annotated[
+    bool, typer.Option("--drop-invalid-routes", help="drop flows whose route does not exist, as CityFlow does")
+]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", help="threads to spread the seeds over; numbers stay the same")
+]
+HorizonOption = Annotated[int | None, typer.Option("--horizon", metavar="SECONDS", help="seconds to simulate")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="seed of the training")]
+
+
+@app.command()
+def scenarios(json: JsonOption = None) -> None:
+    """What is there, with sizes."""
+    require_writable("--json", json)
+    from intergreen.agents.evaluation.sizes import scenario_sizes
+
+    sizes = scenario_sizes()
+    _deliver(sizes, json, lambda: print_table(table_of("scenarios", sizes)))
+
+
+@app.command()
+def evaluate(
+    scenario: ScenarioArgument,
+    controller: Annotated[str, typer.Option("--controller", help="a baseline's name, or a run's folder")],
+    protocol: ProtocolOption = None,
+    seeds: SeedsOption = "0",
+    simulator: SimulatorOption = "native",
+    json: JsonOption = None,
+    drop_invalid_routes: DropOption = False,
+    threads: ThreadsOption = 1,
+    horizon: HorizonOption = None,
+) -> None:
+    """Run one controller and print its metrics."""
+    _check_run_options(simulator, threads, horizon, json)
+    seed_list = parse_seeds(seeds)
+    from intergreen.agents.evaluation.compare import comparison_cells, run_cells
+    from intergreen.agents.evaluation.report import metrics_table
+
+    cells = comparison_cells([scenario], [controller], protocol_name=protocol, drop_invalid_routes=drop_invalid_routes)
+    _make_engine_ready()
+    with progress_bar("simulating") as progress:
+        (result,) = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
+    _deliver(result, json, lambda: print_table(metrics_table(result)))
+    _finish([result])
+
+
+@app.command()
+def compare(
+    scenario: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="one or more; see evaluate")],
+    controllers: Annotated[str, typer.Option("--controllers", metavar="A,B,C", help="names or run folders")],
+    protocol: ProtocolOption = None,
+    seeds: SeedsOption = "0",
+    simulator: SimulatorOption = "native",
+    json: JsonOption = None,
+    report: Annotated[Path | None, typer.Option("--report", metavar="FOLDER", help="write tables and pictures")] = None,
+    drop_invalid_routes: DropOption = False,
+    threads: ThreadsOption = 1,
+    horizon: HorizonOption = None,
+) -> None:
+    """Run several controllers under the same rules and print one table per scenario."""
+    _check_run_options(simulator, threads, horizon, json)
+    seed_list, names = parse_seeds(seeds), parse_names(controllers)
+    from intergreen.agents.evaluation.compare import comparison_cells, run_cells
+    from intergreen.agents.evaluation.report import print_comparisons, write_report
+
+    cells = comparison_cells(scenario, names, protocol_name=protocol, drop_invalid_routes=drop_invalid_routes)
+    _make_engine_ready()
+    with progress_bar("simulating") as progress:
+        results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
+    _deliver(results, json, lambda: print_comparisons(results))
+    if report is not None:
+        _say_written(write_report(results, report))
+    _finish(results)
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="a recipe (YAML or shipped name), or a scenario")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="stop after this wall time")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="stop after so many signal decisions")] = None,
+    seed: SeedOption = 0,
+    protocol: ProtocolOption = None,
+    drop_invalid_routes: DropOption = False,
+) -> None:
+    """Train a policy; its folder is then a controller for evaluate and compare."""
+    require_positive("--minutes", minutes)
+    require_positive("--steps", steps)
+    from intergreen.agents.learning.train import train as run_training
+
+    with progress_bar("training") as progress:
+        folder = run_training(
+            config,
+            out=out,
+            minutes=minutes,
+            steps=steps,
+            seed=seed,
+            protocol=protocol,
+            drop_invalid_routes=drop_invalid_routes,
+            progress=progress,
+        )
+    print(folder)
+
+
+@app.command()
+def benchmark(
+    scenario: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="default: a standard set")
+    ] = None,
+    threads: ThreadsOption = 1,
+    horizon: HorizonOption = None,
+    json: JsonOption = None,
+) -> None:
+    """Speed on this machine."""
+    _check_run_options("native", threads, horizon, json)
+    from intergreen.agents.evaluation.benchmark import run_benchmark
+    from intergreen.envs.scenario import load_scenario
+
+    for name in scenario or ():
+        load_scenario(name, drop_invalid_routes=True)  # a wrong name is refused before anything is compiled
+    _make_engine_ready()
+    with progress_bar("benchmark") as progress:
+        rows = run_benchmark(scenario or None, threads=threads, horizon_s=horizon, progress=progress)
+    _deliver(rows, json, lambda: print_table(table_of("speed on this machine", rows)))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where the run and the report go")] = Path(
+        "runs/demo"
+    ),
+    minutes: Annotated[float, typer.Option("--minutes", help="wall time for the training")] = 2.0,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = 1,
+    json: JsonOption = None,
+) -> None:
+    """The main job on the embedded grid, in minutes: train, compare with baselines, table and picture."""
+    _check_run_options("native", threads, None, json)
+    require_positive("--minutes", minutes)
+    from intergreen.agents.evaluation.demo import run_demo
+    from intergreen.agents.evaluation.report import print_comparisons, write_report
+
+    _make_engine_ready()
+    with progress_bar("demo") as progress:
+        results = run_demo(out=out, minutes=minutes, seed=seed, threads=threads, progress=progress)
+    _deliver(results, json, lambda: print_comparisons(results))
+    _say_written(write_report(results, out / "report"))
+    _finish(results)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = app(args=arguments or ["--help"], prog_name="intergreen", standalone_mode=False)
+    except InputError as error:
+        return _refuse(str(error))
+    except _PARSER_ERROR as error:
+        return _refuse(f"command line: {_parser_message(error)}; see intergreen --help")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _refuse(f"{error.filename}: {error.strerror}; check the path, its permissions and the free space")
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        print("interrupted", file=sys.stderr)
+    return status if isinstance(status, int) else 0
+
+
+def _check_run_options(simulator: str, threads: int, horizon_s: int | None, json: str | None) -> None:
+    require_native(simulator)
+    require_threads(threads)
+    require_positive("--horizon", horizon_s)
+    require_writable("--json", json)
+
+
+def _make_engine_ready() -> None:
+    """Compile or load the engine before the progress bar starts, and say so where it takes long."""
+    from intergreen.agents.evaluation.warmup import compile_engine, compile_notice
+
+    with compile_notice():
+        compile_engine()
+
+
+def _deliver(value: object, json: str | None, show: Callable[[], None]) -> None:
+    """JSON to stdout alone, or the table, with JSON to a file where one is named."""
+    try:
+        if json == STDOUT:
+            print(json_text(value))
+        else:
+            show()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Our reader has left (`| head`), which is its right; later writes go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if json is not None and json != STDOUT:
+        write_json(Path(json), value)
+        _say_written([Path(json)])
+
+
+def _say_written(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print(f"wrote {path}", file=sys.stderr)
+
+
+def _finish(results: Sequence[Mapping[str, Any]]) -> None:
+    """Leave with the status of a failed check if the monitor saw a fault in any run."""
+    if any(result["safety"]["monitor_faults"] for result in results):
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _refuse(message: str) -> int:
+    print(one_line(message), file=sys.stderr)
+    return WRONG_INPUT
+
+
+def _parser_message(error: Exception) -> str:
+    """The parser's complaint without its line breaks and closing full stop."""
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    return " ".join(text.split()).rstrip(".")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

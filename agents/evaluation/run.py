@@ -1,0 +1,228 @@
+"""One evaluation: a controller on a scenario under a protocol, all seeds as replicas of a batch.
+
+Gives the object that `evaluate --json` writes. The cost counts the simulation alone: what is compiled is compiled
+before, and neither loading nor deciding is in it.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from intergreen.agents.controllers.base import CLEARANCE, Controller, Setup, Timetable, near_distance_m
+from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
+from intergreen.agents.evaluation.statistics import json_number, summarise_all
+from intergreen.envs.core import TrafficCore
+from intergreen.envs.signals import SignalPlan, make_plan
+
+if TYPE_CHECKING:
+    from intergreen.agents.progress import Progress
+    from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.demand import Trips
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.protocol import Protocol
+    from intergreen.envs.scenario import Scenario
+
+SERIES_STEP_S = 300
+_BATCH_BYTES = 5e8  # of simulator state at once
+
+
+@dataclass(slots=True)
+class Cost:
+    """CPU and wall seconds spent inside the simulator."""
+
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+
+
+@dataclass(slots=True)
+class BatchRecord:
+    """What a batch of replicas gave: metrics (B,), series rows (T of them, (B,) each), vehicle updates."""
+
+    metrics: dict[str, FloatArray]
+    series_t: list[int]
+    series: list[dict[str, FloatArray]]
+    vehicle_updates: int
+
+
+@dataclass(slots=True)
+class Marks:
+    """Rows of the series collected while a batch runs."""
+
+    t: list[int] = field(default_factory=list)
+    rows: list[dict[str, FloatArray]] = field(default_factory=list)
+
+
+def evaluate(
+    scenario: Scenario,
+    controller: Controller,
+    protocol: Protocol,
+    *,
+    seeds: Sequence[int],
+    threads: int = 1,
+    horizon_s: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run `controller` once per seed and report metrics, series, safety and cost.
+
+    Parameters
+    ----------
+    seeds : at least one; a scenario with its own fixed demand drives the same trips for all of them
+    threads : over which the replicas are spread; the numbers do not depend on it
+    horizon_s : seconds to run; None: the shorter of the protocol's and the scenario's
+    progress : called as the run goes on
+    """
+    if not seeds:
+        raise ValueError("need at least one seed")
+    horizon_s = min(protocol.horizon_s, scenario.horizon_s) if horizon_s is None else horizon_s
+    plan = make_plan(scenario.network, choices=protocol.choices)
+    trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
+    cost = Cost()
+    records = []
+    batches = _batches(scenario.network, trips, threads)
+    for number, batch in enumerate(batches):
+        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost)
+        records.append(run.batch([seeds[b] for b in batch], [trips[b] for b in batch], progress, number, len(batches)))
+    return {
+        "scenario": scenario.name,
+        "controller": controller.name,
+        "protocol": protocol.name,
+        "simulator": "native",
+        "horizon_s": horizon_s,
+        "seeds": [int(seed) for seed in seeds],
+        "dropped_flows": scenario.demand.dropped_flows,
+        "metrics": summarise_all(_joined([record.metrics for record in records])),
+        "series": _series(records),
+        # The displays have no independent monitor yet: null says "not watched", 0 would say "watched and clean".
+        "safety": {"monitor_faults": None, "shield_interventions_per_hour": 0.0},
+        "cost": {
+            "vehicle_updates": sum(record.vehicle_updates for record in records),
+            "cpu_s": cost.cpu_s,
+            "wall_s": cost.wall_s,
+            "peak_memory_mb": peak_memory_mb(),
+        },
+        "versions": versions(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    scenario: Scenario
+    controller: Controller
+    protocol: Protocol
+    plan: SignalPlan
+    horizon_s: int
+    threads: int
+    cost: Cost
+
+    def batch(
+        self,
+        seeds: Sequence[int],
+        trips: Sequence[Trips],
+        progress: Progress | None,
+        number: int,
+        n_batches: int,
+    ) -> BatchRecord:
+        """Run one batch of replicas to the horizon."""
+        core = _core(self.scenario, self.plan, self.protocol, len(seeds), self.threads)
+        core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
+        setup = Setup(self.scenario.network, self.plan, self.protocol, len(seeds), int(seeds[0]))
+        _compile(core, trips, seeds, self.protocol)
+        core.reset(trips, seeds, self.controller.start(setup))
+        marks = Marks()
+        decide_at, wanted = 0, core.phase
+        while core.time_s < self.horizon_s:
+            now = core.time_s
+            if now == decide_at:
+                wanted = self.controller.decide(core.counts(), core.phase, now)
+                decide_at = now + self._period_s(now)
+            mark = (now // SERIES_STEP_S + 1) * SERIES_STEP_S
+            self._advance(core, wanted, min(decide_at, mark, self.horizon_s) - now)
+            if core.time_s == mark:
+                marks.t.append(mark)
+                marks.rows.append(series_row(core.totals()))
+                if progress is not None:
+                    progress((number + mark / self.horizon_s) / n_batches, f"{mark} of {self.horizon_s} s")
+        totals = core.totals()
+        metrics = metrics_of(totals, horizon_s=self.horizon_s)
+        return BatchRecord(metrics, marks.t, marks.rows, int(np.sum(totals.vehicle_updates)))
+
+    def _period_s(self, now: int) -> int:
+        if isinstance(self.controller, Timetable):
+            return self.controller.seconds_until_change(now)
+        return self.controller.interval_s or self.protocol.interval_s
+
+    def _advance(self, core: TrafficCore, wanted: IntArray, seconds: int) -> None:
+        clearance_s = 0 if self.controller.own_clearance else self.protocol.clearance_s
+        cpu, wall = time.process_time(), time.perf_counter()
+        core.run(wanted, seconds, clearance_s)
+        self.cost.cpu_s += time.process_time() - cpu
+        self.cost.wall_s += time.perf_counter() - wall
+
+
+def peak_memory_mb() -> float:
+    """Highest resident memory of this process so far, MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)  # macOS counts bytes, Linux kilobytes
+
+
+def versions() -> dict[str, str]:
+    """Versions that the numbers of a run depend on."""
+    packages = {name: _package_version(name) for name in ("intergreen", "numpy", "numba")}
+    return {"python": platform.python_version(), **packages}
+
+
+def _package_version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _core(scenario: Scenario, plan: SignalPlan, protocol: Protocol, replicas: int, threads: int) -> TrafficCore:
+    return TrafficCore(
+        scenario.network,
+        plan,
+        scenario.demand,
+        replicas=replicas,
+        threads=threads,
+        lane_change=protocol.lane_change,
+    )
+
+
+def _compile(core: TrafficCore, trips: Sequence[Trips], seeds: Sequence[int], protocol: Protocol) -> None:
+    """One second that the next reset forgets, so that compiling is not counted as simulating."""
+    core.reset(trips, seeds, np.full_like(core.phase, CLEARANCE))
+    core.run(np.zeros_like(core.phase), 1, protocol.clearance_s)
+
+
+def _batches(network: RoadNetwork, trips: Sequence[Trips], threads: int) -> list[range]:
+    """Replicas in batches that fit the memory we allow, whole rounds of the threads where that is possible."""
+    n_trips = max(len(one) for one in trips)
+    vehicles_that_fit = network.lane_length_m.sum() / 7.5  # 5 m and a gap of 2.5 m
+    replica_bytes = 120 * vehicles_that_fit + 100 * n_trips  # arrays per slot, two slots a vehicle, and per trip
+    size = max(1, int(_BATCH_BYTES / replica_bytes))
+    size = size // threads * threads or size
+    return [range(first, min(first + size, len(trips))) for first in range(0, len(trips), size)]
+
+
+def _joined(parts: list[dict[str, FloatArray]]) -> dict[str, FloatArray]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _series(records: list[BatchRecord]) -> dict[str, Any]:
+    """`t` and, for each key, one list per time with the values of all seeds."""
+    series: dict[str, Any] = {"t": records[0].series_t}
+    for name in SERIES:
+        blocks = [np.array([row[name] for row in record.series]) for record in records]  # (T, B) each
+        rows = np.concatenate(blocks, axis=-1) if records[0].series_t else np.empty((0, 0))
+        series[name] = [[json_number(value) for value in row] for row in rows]
+    return series

@@ -1,0 +1,81 @@
+"""Checking what was typed on the command line; every refusal is an `InputError` that names the option and the mend."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from intergreen.envs.errors import InputError
+
+MOST_SEEDS = 10_000
+STDOUT = "-"
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from a range, a list, or a mix of both.
+
+    >>> parse_seeds("0-3"), parse_seeds("0,1,5"), parse_seeds("3"), parse_seeds("7,0-1")
+    ([0, 1, 2, 3], [0, 1, 5], [3], [7, 0, 1])
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = (word.strip() for word in part.partition("-"))
+        last = last if dash else first
+        if not (_is_seed(first) and _is_seed(last)) or int(first) > int(last):
+            raise _seeds_error(f"cannot read {text!r} as seeds")
+        if int(last) - int(first) + len(seeds) >= MOST_SEEDS:
+            raise _seeds_error(f"{text!r} is more than {MOST_SEEDS} seeds")
+        seeds += range(int(first), int(last) + 1)
+    if len(set(seeds)) < len(seeds):
+        raise _seeds_error(f"{text!r} names a seed twice")
+    return seeds
+
+
+def parse_names(text: str) -> list[str]:
+    """Controller names from a list with commas."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise InputError("command line", "--controllers", f"an empty name in {text!r}", "write A,B,C")
+    if len(set(names)) < len(names):
+        raise InputError("command line", "--controllers", f"{text!r} names a controller twice", "name each one once")
+    return names
+
+
+def require_native(simulator: str) -> None:
+    """Refuse simulators that this version does not have."""
+    if simulator == "native":
+        return
+    problem = "sumo is not there yet" if simulator == "sumo" else f"no simulator is called {simulator!r}"
+    raise InputError("command line", "--simulator", problem, "use native")
+
+
+def require_positive(option: str, value: float | None) -> None:
+    """Refuse zero, negative and not-a-number values; None is an option that was not given."""
+    if value is not None and not 0 < value < float("inf"):
+        raise InputError("command line", option, f"must be greater than 0, got {value}", "give a positive number")
+
+
+def require_threads(threads: int) -> None:
+    """Refuse more threads than there are cores to run them; compiled code has no more to give."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    if not 1 <= threads <= available:
+        raise InputError("command line", "--threads", f"cannot run on {threads}", f"use 1 to {available}")
+
+
+def require_writable(option: str, target: str | None) -> None:
+    """Refuse a file that could not be written, before hours of work end there."""
+    if target is None or target == STDOUT:
+        return
+    path = Path(target)
+    if path.is_dir():
+        raise InputError("command line", option, f"{target!r} is a folder", "name a file")
+    if not path.parent.is_dir():
+        raise InputError("command line", option, f"there is no folder {str(path.parent)!r}", "create it first")
+
+
+def _is_seed(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 10 and int(word) < 2**32
+
+
+def _seeds_error(problem: str) -> InputError:
+    return InputError("command line", "--seeds", problem, "write 0-9, 0,1,5 or 3")

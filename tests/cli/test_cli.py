@@ -1,0 +1,171 @@
+"""The command line from outside: exit status, one line for wrong input, JSON alone on stdout.
+
+A horizon of one minute on the smallest scenario keeps a run short; what the numbers are is tested elsewhere.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from intergreen.agents import cli
+from intergreen.envs.scenario import load_scenario, scenario_names
+
+SHORT = ["--protocol", "literature-10-5", "--horizon", "60"]
+
+
+@pytest.fixture(scope="module")
+def smallest() -> str:
+    """A shipped scenario with one signal."""
+    shipped = (name for name in scenario_names() if "/" not in name)
+    return next(name for name in shipped if len(load_scenario(name).network.signalled) == 1)
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, in a folder that is not the checkout."""
+    command = [sys.executable, "-m", "intergreen.agents", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_help_needs_no_learning_stack(tmp_path: Path):
+    script = (
+        "import sys; sys.modules['torch'] = None; from intergreen.agents.cli import main; sys.exit(main(['--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("scenarios", "evaluate", "compare", "train", "benchmark", "demo"):
+        assert command in done.stdout
+
+
+def test_help_imports_no_simulator(tmp_path: Path):
+    script = (
+        "import sys; from intergreen.agents.cli import main; main(['evaluate', '--help']); "
+        "print(sorted({'numba', 'numpy', 'torch', 'gymnasium'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluat"], "evaluat"),
+        (["evaluate"], "SCENARIO"),
+        (["evaluate", "{scenario}"], "--controller"),
+        (["evaluate", "{scenario}", "--controller"], "--controller"),
+        (["evaluate", "no-such-scenario", "--controller", "fixed-time"], "no-such-scenario"),
+        (["evaluate", "{empty}", "--controller", "fixed-time"], "roadnet.json"),
+        (["evaluate", "{scenario}", "--controller", "no-such"], "no-such"),
+        (["evaluate", "{scenario}", "--controller", "{empty}"], "run.json"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "literature-5-10"], "--protocol"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "nonsense"], "nonsense"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--seeds", "9-0"], "--seeds"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--simulator", "sumo"], "sumo is not there yet"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--threads", "0"], "--threads"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--horizon", "-5"], "--horizon"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--horizon", "long"], "--horizon"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--json", "{empty}/missing/x.json"], "--json"),
+        (["compare", "{scenario}", "--controllers", "fixed-time,fixed-time"], "twice"),
+        (["compare", "{scenario}", "--controllers", "fixed-time,no-such"], "no-such"),
+        (["train", "no-such-recipe"], "no-such-recipe"),
+        (["train", "{scenario}", "--minutes", "0"], "--minutes"),
+        (["demo", "--minutes", "nan"], "--minutes"),
+        (["benchmark", "no-such-scenario"], "no-such-scenario"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_is_one_line_and_status_two(arguments, words, smallest, tmp_path, capsys):
+    filled = [word.format(scenario=smallest, empty=tmp_path) for word in arguments]
+    assert cli.main(filled) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert words in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_wrong_input_in_a_process_has_no_traceback(tmp_path: Path):
+    done = run("evaluate", "no-such-scenario", "--controller", "fixed-time", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+
+
+def test_scenarios_lists_names_and_sizes(capsys):
+    assert cli.main(["scenarios", "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["scenario"] for row in rows] == list(scenario_names())
+    assert all(row["signals"] >= 1 and row["vehicles"] >= 1 for row in rows)
+
+
+def test_evaluate_prints_json_alone_on_stdout(smallest, tmp_path):
+    done = run(
+        "evaluate", smallest, "--controller", "fixed-time", *SHORT, "--seeds", "0-1", "--json", "-", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["controller"], result["protocol"], result["seeds"]) == ("fixed-time", "literature-10-5", [0, 1])
+    assert result["horizon_s"] == 60
+    assert len(result["metrics"]["average_travel_time_s"]["per_seed"]) == 2
+
+
+def test_evaluate_writes_json_beside_the_table(smallest, tmp_path, capsys):
+    target = tmp_path / "result.json"
+    assert cli.main(["evaluate", smallest, "--controller", "fixed-time", *SHORT, "--json", str(target)]) == 0
+    assert "average_travel_time_s" in capsys.readouterr().out
+    assert json.loads(target.read_text())["scenario"] == smallest
+    assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_compare_prints_a_row_per_controller_and_writes_a_report(smallest, tmp_path, capsys):
+    report = tmp_path / "report"
+    names = "fixed-time,max-pressure"
+    assert cli.main(["compare", smallest, "--controllers", names, *SHORT, "--report", str(report)]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[2:4]] == ["fixed-time", "max-pressure"]
+    assert {"report.md", "report.html"} <= {path.name for path in report.iterdir()}
+
+
+def test_compare_json_is_a_list(smallest, capsys):
+    assert cli.main(["compare", smallest, "--controllers", "fixed-time,max-pressure", *SHORT, "--json", "-"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    assert [result["controller"] for result in results] == ["fixed-time", "max-pressure"]
+
+
+def test_monitor_fault_is_status_one(smallest, monkeypatch, capsys):
+    from intergreen.agents.evaluation import compare
+
+    faulty = {
+        "scenario": smallest,
+        "controller": "fixed-time",
+        "protocol": "literature-10-5",
+        "simulator": "native",
+        "horizon_s": 60,
+        "seeds": [0],
+        "metrics": {},
+        "safety": {"monitor_faults": 1},
+    }
+    monkeypatch.setattr(compare, "run_cells", lambda *_, **__: [faulty])
+    assert cli.main(["evaluate", smallest, "--controller", "fixed-time", "--json", "-"]) == 1
+    assert json.loads(capsys.readouterr().out)["safety"]["monitor_faults"] == 1
+
+
+def test_interrupt_is_clean(smallest, monkeypatch, capsys):
+    from intergreen.agents.evaluation import compare
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare, "run_cells", interrupted)
+    assert cli.main(["evaluate", smallest, "--controller", "fixed-time"]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_reader_that_leaves_early_is_no_error(tmp_path: Path):
+    command = f'"{sys.executable}" -m intergreen.agents scenarios | head -n 1'
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1

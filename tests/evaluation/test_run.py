@@ -1,0 +1,147 @@
+"""Evaluations: the reference runs to the second, the shape of the result, and independence of batches and threads."""
+
+import json
+
+import numpy as np
+import pytest
+
+from intergreen.agents.controllers import FixedTime, MaxPressure, Setup, controller_by_name, controller_names
+from intergreen.agents.evaluation import run
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.envs.core import TrafficCore
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+from intergreen.envs.signals import make_plan
+
+PROTOCOL = protocol_by_name("literature-10-5")
+METRICS = {
+    "average_travel_time_s", "approach_time_s", "approach_time_literature_s", "delay_s", "mean_queue_veh",
+    "max_queue_veh", "throughput_veh", "stops_per_veh", "mean_speed_m_s", "max_wait_s", "p95_wait_s",
+    "waiting_outside_veh", "person_delay_s", "red_entries", "overlaps",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def arterial():
+    return load_scenario("arterial6")
+
+
+def without_cost(result):
+    return {key: value for key, value in result.items() if key != "cost"}
+
+
+@pytest.mark.parametrize(
+    ("control", "controller", "protocol"),
+    [
+        ("fixed", "fixed-time", "literature-10-5"),
+        ("cycle", "fixed-cycle", "literature-25-5"),
+        ("mp", "max-pressure", "literature-10-5"),
+    ],
+)
+@pytest.mark.parametrize("network", ["hangzhou_4x4", "jinan_3x4_2000"])
+def test_controls_of_the_reference_runs_are_reproduced(benchmark_data, network, control, controller, protocol):
+    reference = json.loads((benchmark_data / "reference" / "cityflow" / f"{network}.{control}.json").read_text())
+    scenario = load_scenario(f"cityflow/{network}")
+    result = evaluate(scenario, controller_by_name(controller), protocol_by_name(protocol), seeds=[0])
+    series = {name: [row[0] for row in result["series"][name]] for name in run.SERIES}
+    for k, (t, running, present, halted, _, _, travel_time_s) in enumerate(reference["rows"]):
+        assert result["series"]["t"][k] == t
+        assert series["running_veh"][k] == running
+        assert series["running_veh"][k] + series["waiting_outside_veh"][k] == present
+        assert series["halted_veh"][k] == halted
+        assert series["average_travel_time_s"][k] == pytest.approx(travel_time_s, abs=1e-4)  # four digits are printed
+
+
+@pytest.mark.parametrize("name", controller_names())
+def test_every_baseline_gives_the_whole_result_as_json(arterial, name):
+    result = evaluate(arterial, controller_by_name(name), PROTOCOL, seeds=[0, 1], horizon_s=700)
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+    assert set(result["metrics"]) == METRICS
+    for metric in result["metrics"].values():
+        assert len(metric["per_seed"]) == 2
+        assert metric["ci95"][0] <= metric["mean"] <= metric["ci95"][1]
+    assert result["series"]["t"] == [300, 600]
+    assert all(np.shape(result["series"][name]) == (2, 2) for name in run.SERIES)
+    assert (result["horizon_s"], result["seeds"], result["simulator"]) == (700, [0, 1], "native")
+    assert result["safety"]["monitor_faults"] is None
+    assert result["cost"]["vehicle_updates"] > 0
+    assert set(result["versions"]) == {"intergreen", "python", "numpy", "numba"}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_seeds_in_a_batch_give_what_each_gives_alone(arterial, threads):
+    together = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[0, 1, 2], threads=threads, horizon_s=600)
+    for b, seed in enumerate([0, 1, 2]):
+        alone = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[seed], horizon_s=600)
+        for name, metric in alone["metrics"].items():
+            assert metric["per_seed"] == [together["metrics"][name]["per_seed"][b]]
+        for name in run.SERIES:
+            assert [row[0] for row in alone["series"][name]] == [row[b] for row in together["series"][name]]
+
+
+def test_small_batches_give_what_one_batch_gives(arterial, monkeypatch):
+    whole = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[0, 1, 2], horizon_s=600)
+    monkeypatch.setattr(run, "_BATCH_BYTES", 1.0)
+    parts = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[0, 1, 2], horizon_s=600)
+    assert without_cost(parts) == without_cost(whole)
+    assert parts["cost"]["vehicle_updates"] == whole["cost"]["vehicle_updates"]
+
+
+def test_evaluation_equals_driving_the_core_by_hand(arterial):
+    result = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[5], horizon_s=600)
+    plan, controller = make_plan(arterial.network), MaxPressure()
+    core = TrafficCore(arterial.network, plan, arterial.demand, replicas=1)
+    core.reset([arterial.trips(5)], [5], controller.start(Setup(arterial.network, plan, PROTOCOL, 1)))
+    for t in range(0, 600, 10):
+        core.run(controller.decide(core.counts(), core.phase, t), 10, 5)
+    totals = core.totals()
+    assert result["metrics"]["throughput_veh"]["per_seed"] == [float(totals.finished[0])]
+    assert result["metrics"]["average_travel_time_s"]["per_seed"] == [totals.sum_travel_time_s[0] / totals.released[0]]
+
+
+def test_skipping_to_the_next_change_equals_asking_each_second(arterial):
+    class Asked:
+        """The same program, asked every second."""
+
+        name, interval_s, own_clearance = "fixed-time", 1, True
+
+        def __init__(self):
+            self._program = FixedTime()
+            self.start, self.decide = self._program.start, self._program.decide
+
+    skipping = evaluate(arterial, FixedTime(), PROTOCOL, seeds=[0], horizon_s=600)
+    assert without_cost(evaluate(arterial, Asked(), PROTOCOL, seeds=[0], horizon_s=600)) == without_cost(skipping)
+
+
+def test_interval_that_does_not_divide_the_series_changes_no_decision(arterial):
+    """Rows at 300, 600, ... split a period of 7 s in two calls; the wanted phase stands over both."""
+    decided = []
+
+    class Watched(MaxPressure):
+        def decide(self, counts, phase, time_s):
+            decided.append(time_s)
+            return super().decide(counts, phase, time_s)
+
+    evaluate(arterial, Watched(), protocol_by_name("literature-7-2"), seeds=[0], horizon_s=650)
+    assert decided == list(range(0, 650, 7))
+
+
+def test_horizon_is_the_shorter_of_protocol_and_scenario_and_trips_follow_a_longer_one(arterial):
+    result = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[0], horizon_s=None)
+    assert result["horizon_s"] == 3600
+    longer = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[0], horizon_s=5400)
+    assert longer["metrics"]["throughput_veh"]["mean"] > 1.3 * result["metrics"]["throughput_veh"]["mean"]
+
+
+def test_progress_rises_to_one(arterial):
+    shares = []
+    evaluate(
+        arterial, MaxPressure(), PROTOCOL, seeds=[0], horizon_s=900, progress=lambda share, words: shares.append(share)
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_no_seed_is_refused(arterial):
+    with pytest.raises(ValueError, match="at least one seed"):
+        evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[])
