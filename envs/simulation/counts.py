@@ -21,6 +21,14 @@ class Counts(NamedTuple):
     mean_speed: FloatArray  # (B, L) m/s, 0 on an empty lane
 
 
+class LinkCounts(NamedTuple):
+    """Counts on the K lane links of B replicas at one moment."""
+
+    vehicles: IntArray  # (B, K)
+    waiting: IntArray  # (B, K) slower than 0.1 m/s
+    mean_speed: FloatArray  # (B, K) m/s, 0 on an empty link
+
+
 class Positions(NamedTuple):
     """Where the n vehicles of one replica are."""
 
@@ -56,12 +64,37 @@ def count_lanes(net, state, near_m, vehicles, waiting, near, mean_speed):
 
 
 @kernel
-def count_links(net, state, vehicles):
-    """Vehicles on every lane link: (B, K), overwritten."""
+def count_links(net, state, vehicles, waiting, mean_speed):
+    """Fill the (B, K) arrays of `LinkCounts`, all overwritten."""
     n_lanes = net.lane_index.shape[0]
     for b in range(vehicles.shape[0]):
+        speed = state.speed_a[b] if state.tally[b, STEP] & 1 == 0 else state.speed_b[b]
         for link in range(vehicles.shape[1]):
-            vehicles[b, link] = state.n_inside[b, n_lanes + link]
+            first = state.head[b, n_lanes + link]
+            count = state.n_inside[b, n_lanes + link]
+            halted = 0
+            total = 0.0
+            for slot in range(first, first + count):
+                total += speed[slot]
+                halted += speed[slot] < HALTED_BELOW_MPS
+            vehicles[b, link] = count
+            waiting[b, link] = halted
+            mean_speed[b, link] = total / count if count > 0 else 0.0
+
+
+@kernel
+def count_queues(net, state, queues):
+    """Waiting vehicles by the movement they will make: queues (B, M), overwritten."""
+    for b in range(queues.shape[0]):
+        speed = state.speed_a[b] if state.tally[b, STEP] & 1 == 0 else state.speed_b[b]
+        for movement in range(queues.shape[1]):
+            queues[b, movement] = 0
+        for entry in range(state.tally[b, LANES_IN_USE]):
+            lane = state.in_use[b, entry]
+            for slot in range(state.head[b, lane], state.head[b, lane] + state.n_inside[b, lane]):
+                link = state.next_link[b, slot]
+                if link >= 0 and speed[slot] < HALTED_BELOW_MPS:
+                    queues[b, net.link_movement[link]] += 1
 
 
 @kernel

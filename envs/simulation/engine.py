@@ -15,10 +15,12 @@ from intergreen.envs.network import RoadNetwork
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.counts import (
     Counts,
+    LinkCounts,
     Positions,
     copy_positions,
     count_lanes,
     count_links,
+    count_queues,
     count_segments,
     vehicles_inside,
 )
@@ -37,7 +39,7 @@ from intergreen.envs.simulation.state import (
 )
 from intergreen.envs.simulation.statics import build_statics
 from intergreen.envs.simulation.step import advance_one_second
-from intergreen.envs.simulation.totals import Totals, read_totals
+from intergreen.envs.simulation.totals import Totals, movement_waits, read_totals
 
 
 class CapacityError(RuntimeError):
@@ -132,11 +134,22 @@ class Engine:
         count_lanes(self.statics, self.state, near_m, out.vehicles, out.waiting, out.near, out.mean_speed)
         return out
 
-    def link_vehicles(self) -> IntArray:
-        """(B, K) vehicles on each lane link now."""
-        out = np.empty((self.n_replicas, self.network.n_links), np.int32)
-        count_links(self.statics, self.state, out)
+    def link_counts(self) -> LinkCounts:
+        """Counts on the lane links now."""
+        shape = (self.n_replicas, self.network.n_links)
+        out = LinkCounts(np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape))
+        count_links(self.statics, self.state, *out)
         return out
+
+    def movement_queues(self) -> IntArray:
+        """(B, M) vehicles now waiting on a lane (slower than 0.1 m/s), by the movement they will make."""
+        out = np.empty((self.n_replicas, self.network.n_movements), np.int32)
+        count_queues(self.statics, self.state, out)
+        return out
+
+    def movement_waits(self, replica: int = 0) -> tuple[FloatArray, FloatArray]:
+        """Longest and 95th-percentile halt on the approach [s] of each movement so far, both (M,)."""
+        return movement_waits(self.statics, self.state, replica)
 
     def segment_vehicles(self, n_segments: int) -> IntArray:
         """(B, L, n_segments) vehicles in equal segments of each lane, the one at the stop line first."""

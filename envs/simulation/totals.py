@@ -58,7 +58,7 @@ def read_totals(statics: Statics, loops: Loops, trips: TripRows, state: State) -
     outside = _outside_wait_by_type(trips, state)
     occupancy = statics.types.reshape(-1, N_COLUMNS)[:, OCCUPANCY]
     left_out = np.array([time_of_open_visits(statics, loops, state, b) for b in range(n_replicas)])
-    waits = [_waits(statics, state, b) for b in range(n_replicas)]
+    waits = [movement_waits(statics, state, b) for b in range(n_replicas)]
     return Totals(
         released=released.copy(),
         entered=entered.copy(),
@@ -90,8 +90,21 @@ def read_totals(statics: Statics, loops: Loops, trips: TripRows, state: State) -
 
 
 def movement_waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, FloatArray]:
-    """Longest and 95th-percentile halt on the approach [s] of each movement, both (M,); replica `b`."""
-    return _waits(statics, state, b)
+    """Longest and 95th-percentile halt on the approach [s] of each movement, both (M,), in replica `b`.
+
+    Who still waits counts with the seconds so far. The percentile is read from bins, see `visits.wait_bin`.
+    """
+    longest = state.wait_max[b].astype(np.float64)
+    counts = state.wait_count[b].reshape(-1, WAIT_BINS).astype(np.int64)
+    room = int(state.n_inside[b].sum())
+    movement, seconds = np.zeros(room, np.int32), np.zeros(room, np.int32)
+    n = wait_now(statics, state, b, movement, seconds)
+    np.maximum.at(longest, movement[:n], seconds[:n])
+    np.add.at(counts, (movement[:n], np.searchsorted(_BIN_START, seconds[:n], side="right") - 1), 1)
+    total = counts.sum(axis=1)
+    reached = counts.cumsum(axis=1) >= np.ceil(0.95 * total)[:, None]
+    p95 = np.where(total > 0, _BIN_START[reached.argmax(axis=1)], 0.0)
+    return longest, p95
 
 
 def _persons(trips: TripRows, tally: np.ndarray, occupancy: FloatArray) -> FloatArray:
@@ -109,20 +122,6 @@ def _outside_wait_by_type(trips: TripRows, state: State) -> FloatArray:
                 out[b, trips.kind[b, trip]] += now - trips.release[b, trip]
                 trip = state.behind[b, trip]
     return out
-
-
-def _waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, FloatArray]:
-    longest = state.wait_max[b].astype(np.float64)
-    counts = state.wait_count[b].reshape(-1, WAIT_BINS).astype(np.int64)
-    room = int(state.n_inside[b].sum())
-    movement, seconds = np.zeros(room, np.int32), np.zeros(room, np.int32)
-    n = wait_now(statics, state, b, movement, seconds)
-    np.maximum.at(longest, movement[:n], seconds[:n])
-    np.add.at(counts, (movement[:n], np.searchsorted(_BIN_START, seconds[:n], side="right") - 1), 1)
-    total = counts.sum(axis=1)
-    reached = counts.cumsum(axis=1) >= np.ceil(0.95 * total)[:, None]
-    p95 = np.where(total > 0, _BIN_START[reached.argmax(axis=1)], 0.0)
-    return longest, p95
 
 
 _BIN_START = np.concatenate([np.arange(0, 60, 2), np.arange(60, 600, 20), 600 + 600 * np.arange(7)]).astype(np.float64)
