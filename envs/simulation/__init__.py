@@ -3,8 +3,9 @@
 Read `step.py` first (one second from end to end), then `junction.py` (who goes first) and `driving.py` (speeds).
 """
 
+from intergreen.envs.errors import CapacityError
 from intergreen.envs.simulation.counts import Counts, LinkCounts, Positions
-from intergreen.envs.simulation.engine import CapacityError, Engine, Simulator
+from intergreen.envs.simulation.engine import Engine, Simulator
 from intergreen.envs.simulation.totals import Totals
 
 __all__ = ["CapacityError", "Counts", "Engine", "LinkCounts", "Positions", "Simulator", "Totals"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.lane_change import SHADOW
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.state import LANES_IN_USE, STEP
 
@@ -111,18 +112,26 @@ def count_segments(net, state, n_segments, out):
 
 
 @kernel
-def sum_motion(net, state, halted, speed_sum, distance_sum):
-    """Per replica: halted vehicles on lanes, sum of speeds [m/s], sum of distances on the drivable [m]; overwritten."""
+def sum_motion(net, state, changes, inside, halted, speed_sum, distance_sum):
+    """Per replica: vehicles inside, those halted on lanes, sum of speeds [m/s] and of distances on the drivable [m].
+
+    All overwritten. A vehicle that changes lanes counts once, without its shadow; `changes` None: nobody does.
+    """
     n_lanes = net.lane_index.shape[0]
     for b in range(state.tally.shape[0]):
         even = state.tally[b, STEP] & 1 == 0
         position = state.position_a[b] if even else state.position_b[b]
         speed = state.speed_a[b] if even else state.speed_b[b]
+        inside[b] = 0
         halted[b] = 0
         speed_sum[b] = 0.0
         distance_sum[b] = 0.0
         for drivable in range(net.length.shape[0]):
             for slot in range(state.head[b, drivable], state.head[b, drivable] + state.n_inside[b, drivable]):
+                if changes is not None:
+                    if changes.role[b, state.vehicle[b, slot]] == SHADOW:
+                        continue
+                inside[b] += 1
                 halted[b] += (drivable < n_lanes) & (speed[slot] < HALTED_BELOW_MPS)
                 speed_sum[b] += speed[slot]
                 distance_sum[b] += position[slot]
@@ -159,8 +168,3 @@ def wait_now(net, state, b, movement, seconds):
                 seconds[n] = state.waited[b, slot]
                 n += 1
     return n
-
-
-def vehicles_inside(state) -> IntArray:
-    """(B,) vehicles on lanes and lane links."""
-    return state.n_inside.sum(axis=1, dtype=np.int64).astype(np.int32)

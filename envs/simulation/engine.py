@@ -11,6 +11,7 @@ import numpy as np
 
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.demand import Demand, Trips
+from intergreen.envs.errors import CapacityError
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.counts import (
@@ -22,7 +23,6 @@ from intergreen.envs.simulation.counts import (
     count_links,
     count_queues,
     count_segments,
-    vehicles_inside,
 )
 from intergreen.envs.simulation.lane_change import Changes, allocate_changes, replica_changes
 from intergreen.envs.simulation.loops import build_loops
@@ -40,10 +40,6 @@ from intergreen.envs.simulation.state import (
 from intergreen.envs.simulation.statics import build_statics
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.totals import Totals, movement_waits, read_totals
-
-
-class CapacityError(RuntimeError):
-    """More vehicles on a lane or lane link than its slots can hold."""
 
 
 class Simulator(Protocol):
@@ -158,8 +154,8 @@ class Engine:
         return out
 
     def positions(self, replica: int = 0) -> Positions:
-        """Where everybody in one replica is now, for recording and replay."""
-        n = int(vehicles_inside(self.state)[replica])
+        """Where everybody in one replica is now, for recording and replay; who changes lanes is on both."""
+        n = int(self.state.n_inside[replica].sum())
         out = Positions(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n), np.empty(n))
         copy_positions(self.statics, self.state, replica, *out)
         if self.changes is not None:  # shadows carry the second number of their trip
@@ -168,7 +164,7 @@ class Engine:
 
     def totals(self) -> Totals:
         """What has happened so far, for the metrics."""
-        return read_totals(self.statics, self.loops, self.trips, self.state)
+        return read_totals(self.statics, self.loops, self.trips, self.state, self.changes)
 
     def close_lane(self, lane: int, *, replica: int | slice = slice(None)) -> None:
         """Let nobody enter `lane` any more but who could not stop before it; who is on it drives on."""

@@ -17,8 +17,9 @@ from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import no_collision_speed
 from intergreen.envs.simulation.leader import find_leader
+from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.slots import append_slot, length_of, move_slot, remove_slot
-from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, NEVER, UPDATES
+from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, NEVER, QUEUE_TIME, STOPS, UPDATES
 from intergreen.envs.simulation.statics import LENGTH, MAX_DECEL, MAX_SPEED, N_COLUMNS
 
 NO_CHANGE_BEFORE_M = 30.0  # of the lane's end
@@ -315,7 +316,14 @@ def _twin(trips, vehicle):
 
 @kernel
 def settle_changes(net, trips, state, changes, moment, new_position, new_speed):
-    """Keep each original and its shadow together, and end the changes that are done or have to be given up."""
+    """Keep each original and its shadow together, then end the changes that are done or have to be given up."""
+    for entry in range(changes.n_changing[0]):  # before anybody is taken out: old and new position share a slot
+        vehicle = changes.changing[entry]
+        goal = changes.goal[vehicle]
+        at = _find(state, goal, _twin(trips, vehicle))
+        lane = _lane_beside(net, state, goal, vehicle)
+        mine = _find(state, lane, vehicle)
+        _drive_as_one(net, trips, state, moment, new_position, new_speed, lane, mine, goal, at)
     entry = 0
     while entry < changes.n_changing[0]:
         vehicle = changes.changing[entry]
@@ -324,7 +332,6 @@ def settle_changes(net, trips, state, changes, moment, new_position, new_speed):
         at = _find(state, goal, shadow)
         lane = _lane_beside(net, state, goal, vehicle)
         mine = _find(state, lane, vehicle)
-        _drive_as_one(net, trips, state, moment, new_position, new_speed, lane, mine, goal, at)
         done = True
         if new_position[at] > net.length[goal] or new_position[mine] > net.length[lane]:
             remove_slot(net, state, goal, at, new_position, new_speed)
@@ -364,7 +371,7 @@ def _lane_beside(net, state, goal, vehicle):
 
 @inlined
 def _drive_as_one(net, trips, state, moment, new_position, new_speed, lane, mine, goal, at):
-    """Give both the lower speed and the shorter way, and count their way once."""
+    """Give both the lower speed and the shorter way, and count their way and their halt once."""
     kind = trips.kind[state.vehicle[mine]]
     free = min(net.types[kind * N_COLUMNS + MAX_SPEED], net.base_limit[lane])
     free_beside = min(net.types[kind * N_COLUMNS + MAX_SPEED], net.base_limit[goal])
@@ -374,6 +381,9 @@ def _drive_as_one(net, trips, state, moment, new_position, new_speed, lane, mine
     state.distance[0] -= counted_twice + counted_more
     state.time_loss[kind] += counted_more / free - (1.0 - counted_twice / free_beside)
     state.tally[UPDATES] -= 1
+    if new_speed[mine] < HALTED_BELOW_MPS and new_speed[at] < HALTED_BELOW_MPS:
+        state.tally[STOPS] -= moment.speed[at] >= HALTED_BELOW_MPS
+        state.tally[QUEUE_TIME] -= net.lane_approach[lane] != 0
     speed = min(new_speed[mine], new_speed[at])
     new_position[mine] = position
     new_position[at] = position

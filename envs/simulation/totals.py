@@ -8,7 +8,8 @@ import numpy as np
 
 from intergreen.envs.arrays import FloatArray
 from intergreen.envs.simulation import state as columns
-from intergreen.envs.simulation.counts import sum_motion, vehicles_inside, wait_now
+from intergreen.envs.simulation.counts import sum_motion, wait_now
+from intergreen.envs.simulation.lane_change import Changes
 from intergreen.envs.simulation.state import WAIT_BINS, Loops, State, TripRows
 from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY, Statics
 from intergreen.envs.simulation.visits import time_of_open_visits
@@ -45,16 +46,18 @@ class Totals(NamedTuple):
     sum_distance_on_drivable: np.ndarray  # m
 
 
-def read_totals(statics: Statics, loops: Loops, trips: TripRows, state: State) -> Totals:
+def read_totals(
+    statics: Statics, loops: Loops, trips: TripRows, state: State, changes: Changes | None = None
+) -> Totals:
     """The totals of every replica now."""
     tally = state.tally
     n_replicas = len(tally)
     now = tally[:, columns.STEP]
     released, entered, finished = (tally[:, c] for c in (columns.RELEASED, columns.ENTERED, columns.FINISHED))
     still_released = tally[:, columns.RELEASE_TIME] - tally[:, columns.FINISHED_RELEASE]
-    halted = np.zeros(n_replicas, np.int64)
+    inside, halted = np.zeros(n_replicas, np.int32), np.zeros(n_replicas, np.int64)
     speed_sum, distance_sum = np.zeros(n_replicas), np.zeros(n_replicas)
-    sum_motion(statics, state, halted, speed_sum, distance_sum)
+    sum_motion(statics, state, changes, inside, halted, speed_sum, distance_sum)
     outside = _outside_wait_by_type(trips, state)
     occupancy = statics.types.reshape(-1, N_COLUMNS)[:, OCCUPANCY]
     left_out = np.array([time_of_open_visits(statics, loops, state, b) for b in range(n_replicas)])
@@ -63,7 +66,7 @@ def read_totals(statics: Statics, loops: Loops, trips: TripRows, state: State) -
         released=released.copy(),
         entered=entered.copy(),
         finished=finished.copy(),
-        running=vehicles_inside(state),
+        running=inside,
         waiting_outside=released - entered,
         halted=halted,
         sum_travel_time_s=tally[:, columns.FINISHED_TIME] + (released - finished) * now - still_released,

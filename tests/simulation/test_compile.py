@@ -1,0 +1,45 @@
+"""Compiled kernels are dropped once a source is newer."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from intergreen.envs.simulation import compile as compiling
+
+KERNELS = ("simulation/__pycache__/step.f.nbi", "simulation/__pycache__/step.f.1.nbc", "__pycache__/core.g.nbi")
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A folder with sources of second 100 and compiled kernels of second 200."""
+    monkeypatch.setattr(compiling, "_ENVS", tmp_path)
+    for name, second in [("simulation/driving.py", 100), ("core.py", 100), *((name, 200) for name in KERNELS)]:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (second, second))
+    return tmp_path
+
+
+def kept(tree) -> set[str]:
+    return {str(path.relative_to(tree)) for path in tree.rglob("*.nb[ic]")}
+
+
+def test_kernels_newer_than_their_sources_stay(tree):
+    compiling.drop_stale_kernels()
+    assert kept(tree) == set(KERNELS)
+
+
+@pytest.mark.parametrize("edited", ["simulation/driving.py", "core.py"])
+def test_one_edited_source_drops_them_all(tree, edited):
+    os.utime(tree / edited, (300, 300))
+    compiling.drop_stale_kernels()
+    assert kept(tree) == set()
+
+
+def test_nothing_compiled_yet_is_fine(tree):
+    for name in KERNELS:
+        (tree / name).unlink()
+    compiling.drop_stale_kernels()
+    assert kept(tree) == set()
