@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.lane_change import SHADOW

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from intergreen.envs.simulation import compile as compiling
 
 KERNELS = ("simulation/__pycache__/step.f.nbi", "simulation/__pycache__/step.f.1.nbc", "__pycache__/core.g.nbi")
