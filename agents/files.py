@@ -16,6 +16,9 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix, because writers such as matplotlib choose the format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+        yield path
+        return
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary

@@ -55,6 +55,16 @@ def require_positive(option: str, value: float | None) -> None:
         raise InputError("command line", option, f"must be greater than 0, got {value}", "give a positive number")
 
 
+def require_horizon(horizon_s: int | None) -> None:
+    """Refuse a horizon that is no time, or a slip of the keyboard."""
+    require_positive("--horizon", horizon_s)
+    from intergreen.envs.protocol import LONGEST_HORIZON_S
+
+    if horizon_s is not None and horizon_s > LONGEST_HORIZON_S:
+        problem = f"{horizon_s} s is very long"
+        raise InputError("command line", "--horizon", problem, f"use at most {LONGEST_HORIZON_S} s")
+
+
 def require_threads(threads: int) -> None:
     """Refuse more threads than there are cores to run them; compiled code has no more to give."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
@@ -71,6 +81,19 @@ def require_writable(option: str, target: str | None) -> None:
         raise InputError("command line", option, f"{target!r} is a folder", "name a file")
     if not path.parent.is_dir():
         raise InputError("command line", option, f"there is no folder {str(path.parent)!r}", "create it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError("command line", option, f"{target!r} cannot be written", "check the permissions")
+
+
+def require_folder(option: str, folder: Path | None) -> None:
+    """Refuse a folder that could not be made, before hours of work end there."""
+    if folder is None:
+        return
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise InputError("command line", option, f"{str(nearest)!r} is a file", "name a folder")
+    if not os.access(nearest, os.W_OK):
+        raise InputError("command line", option, f"{str(nearest)!r} cannot be written", "check the permissions")
 
 
 def _is_seed(word: str) -> bool:

@@ -1,6 +1,11 @@
-"""The error that every reader of input raises: one line that says where, what, and how to mend it."""
+"""The errors a user can mend: wrong input, with one line that says where, what and how, and a lane that overflows."""
 
+import reprlib
 from pathlib import Path
+
+# A YAML file of ten lines can hold a list whose whole repr would fill the memory.
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict, _SHORT.maxstring = 3, 20, 20, 120
 
 
 class InputError(ValueError):
@@ -23,6 +28,10 @@ class InputError(ValueError):
         return one_line(f"{place}; {self.mend}" if self.mend else place)
 
 
+class CapacityError(RuntimeError):
+    """More vehicles on a lane or lane link than its slots can hold."""
+
+
 def one_line(text: str) -> str:
     """Text with control characters and unpaired surrogates escaped, so that it prints on one line anywhere."""
     return "".join(
@@ -33,7 +42,7 @@ def one_line(text: str) -> str:
 def shown(value: object, limit: int = 60) -> str:
     """Value as an error message shows it: ``repr``, shortened."""
     try:
-        text = repr(value)
+        text = _SHORT.repr(value) if isinstance(value, (dict, list)) else repr(value)
     except (ValueError, RecursionError):  # integers beyond Python's digit limit, endless nesting
         text = f"a {type(value).__name__}"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.signals.plan import Choices
 
+LONGEST_HORIZON_S = 1_000_000  # more than eleven days
 SHIPPED = ("literature-30-5", "literature-15-5", "literature-10-5", "literature-10-2", "literature-5-2")
-_LITERATURE = re.compile(r"literature-(\d{1,4})-(\d{1,4})(-lane-change)?")
+_LITERATURE = re.compile(r"literature-(\d{1,4})-(\d{1,4})(-lane-change)?", re.ASCII)
 _EIGHT_PHASES = (5, 2)  # the one timing for which the literature chooses among eight phases
 
 

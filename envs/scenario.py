@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from intergreen.envs.demand import Demand, Profile, Trips, read_cityflow_demand, release_trips
+from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network
@@ -50,17 +51,26 @@ class Scenario:
         """Trips released before the horizon (the scenario's where none is given); the same for the same seed.
 
         With fixed demand the seed decides only on which of several possible lanes a trip starts.
+
+        Raises
+        ------
+        InputError
+            If there are more trips than a run can have.
         """
         horizon_s = self.horizon_s if horizon_s is None else horizon_s
-        if self.fixed_demand:
-            return release_trips(self.network, self.demand, horizon_s=horizon_s, seed=seed)
-        # A shorter run meets the beginning of the same trips.
-        return _released_before(horizon_s, self._drawn_trips(seed, max(horizon_s, self.horizon_s)))
+        try:
+            if self.fixed_demand:
+                return release_trips(self.network, self.demand, horizon_s=horizon_s, seed=seed)
+            # A shorter run meets the beginning of the same trips.
+            return _released_before(horizon_s, self._drawn_trips(seed, max(horizon_s, self.horizon_s)))
+        except ValueError as error:
+            raise InputError(self.name, "demand", str(error), "shorten the horizon or thin the demand") from None
 
     def _drawn_trips(self, seed: int, horizon_s: int) -> Trips:
         """Poisson copies of the demand's flows. Routes stay the demand's, so that replicas of all seeds share them."""
         random = np.random.default_rng(seed)
         expected = self.profile.seconds(horizon_s) / self.profile.seconds(self.horizon_s)
+        check_vehicles(expected * self.demand.n_flows)
         flow = np.repeat(np.arange(self.demand.n_flows), random.poisson(expected, self.demand.n_flows))
         random.shuffle(flow)
         release_s = self.profile.draw(len(flow), horizon_s, random)

@@ -38,7 +38,7 @@ from intergreen.envs.network import (
     generate_town,
     read_cityflow_network,
 )
-from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.protocol import LONGEST_HORIZON_S, protocol_by_name
 
 _TYPES = {vehicle_type.name: vehicle_type for vehicle_type in (CAR, BUS, EMERGENCY)}
 
@@ -68,6 +68,8 @@ class ScenarioFile:
     def __post_init__(self) -> None:
         if self.horizon_s <= 0:
             raise ValueError(f"need horizon_s > 0, got {self.horizon_s}")
+        if self.horizon_s > LONGEST_HORIZON_S:
+            raise ValueError(f"need horizon_s <= {LONGEST_HORIZON_S}, got {self.horizon_s}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ class TownSection(TownSpec):
     """A town and the seed it grows from."""
 
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        TownSpec.__post_init__(self)
+        if self.seed < 0:
+            raise ValueError(f"need seed >= 0, got {self.seed}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,8 @@ def _read_yaml(path: Path) -> Any:
         mark = error.problem_mark
         place = f"line {mark.line + 1} column {mark.column + 1}" if mark else ""
         raise InputError(path, place, f"not valid YAML: {error.problem}", "mend the file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError, LookupError, AttributeError) as error:
+        # PyYAML's constructors raise the last two for `!!bool x` and `!!timestamp x`
         raise InputError(path, "", f"not valid YAML: {shown(str(error))}", "mend the file") from None
     except OSError as error:
         raise InputError(path, "", f"cannot be read: {error.strerror}", "check the path and its permissions") from None
@@ -222,13 +230,20 @@ def _written_keys(values: Any, location: tuple[int | str, ...]) -> list[str]:
 
 
 def _network(path: Path, spec: Any) -> RoadNetwork:
+    if isinstance(spec, CityFlowSection):
+        return read_cityflow_network(path.parent / spec.file)
+    try:
+        return _generated(spec)
+    except InputError as error:  # it names a place in a file that was never written
+        raise InputError(path, "network", error.problem, "change the lengths, or the lanes or their width") from None
+
+
+def _generated(spec: GridSpec | ArterialSpec | TownSection) -> RoadNetwork:
     if isinstance(spec, GridSpec):
         return generate_grid(spec)
     if isinstance(spec, ArterialSpec):
         return generate_arterial(spec)
-    if isinstance(spec, TownSection):
-        return generate_town(spec, seed=spec.seed)
-    return read_cityflow_network(path.parent / spec.file)
+    return generate_town(spec, seed=spec.seed)
 
 
 def _demand_spec(section: TurnsSection | PairsSection, horizon_s: int) -> TurnSpec | ODSpec:

@@ -44,7 +44,8 @@ def read_cityflow_demand(path: str | Path, network: RoadNetwork, *, drop_invalid
     router, table, types = Router(network), RouteTable(), _Types()
     rows: list[tuple[int, int, float, float, float]] = []
     broken: list[Field] = []
-    for field in Field(str(path), read_json(path)).items():
+    document = Field(str(path), read_json(path))
+    for field in document.items(at_least=1):
         asked = [f.as_lookup(road_ids, "a road") for f in field.each("route", at_least=1)]
         kind = types.add(field.item("vehicle"))
         times = _times(field)
@@ -55,6 +56,8 @@ def read_cityflow_demand(path: str | Path, network: RoadNetwork, *, drop_invalid
             rows.append((table.add(route), kind, *times))
     if broken and not drop_invalid:
         _refuse(str(path), broken)
+    if not rows:
+        document.fail("no flow has a route that exists", "fix the routes, or check that roadnet.json belongs to it")
     route_start, route_roads = table.arrays()
     columns = np.array(rows, np.float64).reshape(-1, 5)
     return Demand(

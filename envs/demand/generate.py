@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from intergreen.envs.arrays import FloatArray, IntArray
-from intergreen.envs.demand.demand import BUS, CAR, EMERGENCY, Demand, VehicleType
+from intergreen.envs.demand.demand import BUS, CAR, EMERGENCY, Demand, VehicleType, check_vehicles
 from intergreen.envs.demand.routes import Router, RouteTable
 from intergreen.envs.demand.walks import LITERATURE_TURNS, TurnShares, TurnWalker, entry_roads, exit_roads
 from intergreen.envs.network.road_network import RoadNetwork
@@ -137,6 +137,7 @@ def _from_pairs(network: RoadNetwork, spec: ODSpec, random: np.random.Generator)
     routes, times = [], []
     roads = _road_numbers(network, (road for pair in spec.vehicles for road in pair))
     share = spec.profile.seconds(spec.horizon_s) / spec.horizon_s
+    check_vehicles(sum(spec.vehicles.values()) * (share if spec.arrivals == "poisson" else 1.0))
     for (origin, destination), number in spec.vehicles.items():
         route = router.complete((roads[origin], roads[destination]))
         if route is None:
@@ -155,6 +156,7 @@ def _from_turns(network: RoadNetwork, spec: TurnSpec, random: np.random.Generato
         rates = {roads[road]: rate for road, rate in spec.entry_vph.items()}
     else:
         rates = dict.fromkeys(entry_roads(network), spec.entry_vph)
+    check_vehicles(sum(rates.values()) / 3600.0 * spec.profile.seconds(spec.horizon_s))
     routes, times = [], []
     for road, rate in rates.items():
         n = int(random.poisson(rate / 3600.0 * spec.profile.seconds(spec.horizon_s)))

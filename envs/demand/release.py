@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from intergreen.envs.arrays import IntArray
-from intergreen.envs.demand.demand import Demand, Trips
+from intergreen.envs.demand.demand import Demand, Trips, check_vehicles
 from intergreen.envs.demand.routes import first_lanes
 from intergreen.envs.network.road_network import RoadNetwork
 
@@ -27,6 +27,7 @@ def release_times(demand: Demand, horizon_s: int) -> tuple[IntArray, IntArray]:
     """Flow and second of every release before the horizon, flow by flow."""
     clock = (demand.flow_start_s, demand.flow_end_s, demand.flow_interval_s, horizon_s)
     n = run_clocks(np.empty(0, np.int32), np.empty(0, np.int32), *clock)
+    check_vehicles(n)
     flow, release_s = np.empty(n, np.int32), np.empty(n, np.int32)
     run_clocks(flow, release_s, *clock)
     return flow, release_s

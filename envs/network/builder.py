@@ -209,7 +209,8 @@ def _check_lanes(
 
 
 def _check_links(description: NetworkDescription, length_m: FloatArray) -> None:
-    if np.isfinite(length_m).all():
+    is_short = length_m <= LONGEST_LANE_M  # also false for NaN
+    if is_short.all():
         return
     places = [
         f"intersections[{i}].roadLinks[{m}].laneLinks[{k}]"
@@ -217,10 +218,11 @@ def _check_links(description: NetworkDescription, length_m: FloatArray) -> None:
         for m, movement in enumerate(intersection.movements)
         for k in range(len(movement.links))
     ]
-    link = int(np.flatnonzero(~np.isfinite(length_m))[0])
+    link = int(np.flatnonzero(~is_short)[0])
     raise InputError(
-        description.source, places[link], f"the path's length comes out as {length_m[link]:g} m", "check its points"
-    )
+        description.source, places[link], f"the path's length comes out as {length_m[link]:g} m",
+        "use at most 100 km; check its points",
+    )  # fmt: skip
 
 
 def _is_length(length_m: FloatArray) -> BoolArray:

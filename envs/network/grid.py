@@ -10,6 +10,7 @@ from intergreen.envs.network.streets import Node, Street, network_from_streets
 
 EAST, NORTH = 0, 1
 MOST_SIGNALS = 10_000
+MOST_LANES = 20  # in each direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class GridSpec:
             lane_width_m=self.lane_width_m,
             speed_limit_mps=self.speed_limit_mps,
         )
+        check_lanes(lanes=self.lanes)
         if self.rows * self.columns > MOST_SIGNALS:
             raise ValueError(f"need rows * columns <= {MOST_SIGNALS}, got {self.rows} * {self.columns}")
         if self.boundary not in ("open", "closed"):
@@ -66,6 +68,7 @@ class ArterialSpec:
             main_speed_mps=self.main_speed_mps,
             side_speed_mps=self.side_speed_mps,
         )
+        check_lanes(main_lanes=self.main_lanes, side_lanes=self.side_lanes)
         if self.signals > MOST_SIGNALS:
             raise ValueError(f"need signals <= {MOST_SIGNALS}, got {self.signals}")
 
@@ -125,6 +128,13 @@ def check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
             raise ValueError(f"need a whole number {name} >= 1, got {count!r}")
+
+
+def check_lanes(**lanes: int) -> None:
+    """Raise ValueError where there are more than the widest road has."""
+    for name, count in lanes.items():
+        if count > MOST_LANES:
+            raise ValueError(f"need {name} <= {MOST_LANES}, got {count}")
 
 
 def check_sizes(**sizes: float) -> None:

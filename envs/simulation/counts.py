@@ -8,7 +8,7 @@ from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.lane_change import SHADOW
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
-from intergreen.envs.simulation.state import LANES_IN_USE, STEP
+from intergreen.envs.simulation.state import LANES_IN_USE, LANES_WAITED_FOR, STEP
 
 
 class Counts(NamedTuple):
@@ -150,6 +150,18 @@ def copy_positions(net, state, b, trip, drivable, distance, speed_out):
             speed_out[n] = speed[slot]
             n += 1
     return n
+
+
+@kernel
+def add_waits_outside(trips, state, seconds):
+    """Add the seconds that everybody outside has waited so far, by vehicle type: seconds (B, T), in place."""
+    for b in range(seconds.shape[0]):
+        now = state.tally[b, STEP]
+        for entry in range(state.tally[b, LANES_WAITED_FOR]):
+            trip = state.line_first[b, state.waited_for[b, entry]]
+            while trip >= 0:
+                seconds[b, trips.kind[b, trip]] += now - trips.release[b, trip]
+                trip = state.behind[b, trip]
 
 
 @kernel

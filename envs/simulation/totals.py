@@ -8,7 +8,7 @@ import numpy as np
 
 from intergreen.envs.arrays import FloatArray
 from intergreen.envs.simulation import state as columns
-from intergreen.envs.simulation.counts import sum_motion, wait_now
+from intergreen.envs.simulation.counts import add_waits_outside, sum_motion, wait_now
 from intergreen.envs.simulation.lane_change import Changes
 from intergreen.envs.simulation.state import WAIT_BINS, Loops, State, TripRows
 from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY, Statics
@@ -77,7 +77,8 @@ def read_totals(
         approach_time_literature_s=tally[:, columns.APPROACH_TIME] + tally[:, columns.LOOP_TIME] - left_out,
         time_loss_s=state.time_loss.sum(axis=1),
         outside_wait_s=outside.sum(axis=1),
-        person_delay_s=(state.time_loss + outside) @ occupancy,
+        # no matrix product: its last digit depends on how many replicas there are
+        person_delay_s=((state.time_loss + outside) * occupancy).sum(axis=1),
         persons=_persons(trips, tally, occupancy),
         stops=tally[:, columns.STOPS].copy(),
         queue_time_veh_s=tally[:, columns.QUEUE_TIME].copy(),
@@ -117,13 +118,7 @@ def _persons(trips: TripRows, tally: np.ndarray, occupancy: FloatArray) -> Float
 def _outside_wait_by_type(trips: TripRows, state: State) -> FloatArray:
     """(B, T) seconds waited to enter, those still waiting included."""
     out = state.outside_wait.copy()
-    for b in range(len(out)):
-        now = state.tally[b, columns.STEP]
-        for lane in state.waited_for[b, : state.tally[b, columns.LANES_WAITED_FOR]]:
-            trip = state.line_first[b, lane]
-            while trip >= 0:
-                out[b, trips.kind[b, trip]] += now - trips.release[b, trip]
-                trip = state.behind[b, trip]
+    add_waits_outside(trips, state, out)
     return out
 
 

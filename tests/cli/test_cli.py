@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from intergreen.agents import cli
+from intergreen.envs.errors import CapacityError
 from intergreen.envs.scenario import load_scenario, scenario_names
 
 SHORT = ["--protocol", "literature-10-5", "--horizon", "60"]
@@ -43,7 +44,7 @@ def test_help_needs_no_learning_stack(tmp_path: Path):
 def test_help_imports_no_simulator(tmp_path: Path):
     script = (
         "import sys; from intergreen.agents.cli import main; main(['evaluate', '--help']); "
-        "print(sorted({'numba', 'numpy', 'torch', 'gymnasium'} & set(sys.modules)), file=sys.stderr)"
+        "print(sorted({'numba', 'torch', 'stable_baselines3'} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
@@ -70,8 +71,13 @@ def test_help_imports_no_simulator(tmp_path: Path):
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--json", "{empty}/missing/x.json"], "--json"),
         (["compare", "{scenario}", "--controllers", "fixed-time,fixed-time"], "twice"),
         (["compare", "{scenario}", "--controllers", "fixed-time,no-such"], "no-such"),
+        (["compare", "{scenario}", "--controllers", "fixed-time", "--report", "/dev/null/report"], "--report"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--horizon", "9999999999999999999999"], "--horizon"),
         (["train", "no-such-recipe"], "no-such-recipe"),
+        (["train"], "CONFIG"),
         (["train", "{scenario}", "--minutes", "0"], "--minutes"),
+        (["train", "--resume", "{empty}"], "run.json"),
+        (["train", "--resume", "{empty}", "--out", "{empty}"], "--out"),
         (["demo", "--minutes", "nan"], "--minutes"),
         (["benchmark", "no-such-scenario"], "no-such-scenario"),
     ],
@@ -162,6 +168,27 @@ def test_interrupt_is_clean(smallest, monkeypatch, capsys):
     monkeypatch.setattr(compare, "run_cells", interrupted)
     assert cli.main(["evaluate", smallest, "--controller", "fixed-time"]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (CapacityError("lane a_0 is full: 3 vehicles on 20.0 m"), "simulation: lane a_0 is full: 3 vehicles on 20.0 m"),
+        (MemoryError(), "memory: not enough for this network, demand and horizon; make one of them smaller"),
+        (OSError(28, "No space left on device"), "output: No space left on device; check the path"),
+    ],
+)
+def test_what_runs_out_on_the_way_is_one_line_and_status_two(error, line, smallest, monkeypatch, capsys):
+    from intergreen.agents.evaluation import compare
+
+    def ran_out(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(compare, "run_cells", ran_out)
+    assert cli.main(["evaluate", smallest, "--controller", "fixed-time"]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(line)
+    assert printed.count("\n") == 1
 
 
 def test_reader_that_leaves_early_is_no_error(tmp_path: Path):

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from intergreen.agents.options import (
     parse_names,
     parse_seeds,
+    require_folder,
+    require_horizon,
     require_native,
     require_positive,
     require_threads,
@@ -83,3 +85,18 @@ def test_output_must_have_a_folder(tmp_path):
         require_writable("--json", str(tmp_path / "missing" / "new.json"))
     with pytest.raises(InputError, match="name a file"):
         require_writable("--json", str(tmp_path))
+
+
+def test_horizon_of_years_is_refused():
+    require_horizon(1_000_000)
+    require_horizon(None)
+    with pytest.raises(InputError, match="--horizon: 1000001 s is very long; use at most 1000000 s"):
+        require_horizon(1_000_001)
+
+
+def test_report_must_be_a_folder_or_become_one(tmp_path):
+    require_folder("--report", None)
+    require_folder("--report", tmp_path / "new" / "report")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file; name a folder"):
+        require_folder("--report", tmp_path / "file" / "report")

@@ -57,3 +57,11 @@ def test_terminal_shows_every_number_however_narrow(columns, monkeypatch):
     printed = terminal.getvalue()
     assert all(cell in printed for cell in table.rows[0])
     assert "\x1b" in printed
+
+
+def test_a_device_is_written_to_and_never_replaced(tmp_path):
+    device = tmp_path / "null"
+    device.symlink_to("/dev/null")
+    write_text(device, "nowhere")
+    assert device.is_symlink()
+    assert list(tmp_path.iterdir()) == [device]

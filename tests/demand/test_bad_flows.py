@@ -98,6 +98,17 @@ def test_missing_vehicle_parameter_is_named(tmp_path, network, key):
         read(tmp_path, network, flow)
 
 
+def test_file_without_a_flow_is_refused(tmp_path, network):
+    with pytest.raises(InputError, match="has 0 entries; give at least 1"):
+        read(tmp_path, network, [])
+
+
+def test_dropping_every_flow_is_refused(tmp_path, network):
+    flow = small.flows()[0] | {"route": ["in_W", "in_E"]}
+    with pytest.raises(InputError, match="no flow has a route that exists"):
+        read(tmp_path, network, [flow], drop_invalid=True)
+
+
 def test_flow_file_that_is_no_list_is_refused(tmp_path, network):
     with pytest.raises(InputError, match="use a list"):
         read(tmp_path, network, {"flows": []})

@@ -118,6 +118,7 @@ def test_missing_key_is_named(tmp_path, path):
         ("roads[0].points", [(-100, 0), (-50, 0), (-50, 0), (0, 0)]),
         ("roads[0].points", [(-1e6, 0), (0, 0)]),
         (f"{LINK}.points", [(1, 1)]),
+        (f"{LINK}.points", [(0, 0), (1e6, 0)]),  # would hold so many vehicles that memory runs out
     ],
 )
 def test_geometry_without_a_sensible_length_is_refused(tmp_path, path, points):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from network import small
 
 from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import load_scenario, scenario_names
@@ -88,6 +89,23 @@ WRONG = {
     "out of range": ("rows: 1", "rows: 0", r"network: need a whole number rows >= 1, got 0"),
     "negative rate": ("entry_vph: 300", "entry_vph: -3", r"demand: need entry_vph >= 0, got -3"),
     "negative horizon": ("horizon_s: 1200", "horizon_s: -1", r"need horizon_s > 0, got -1"),
+    "endless horizon": ("horizon_s: 1200", "horizon_s: 99999999999", r"need horizon_s <= 1000000, got 99999999999"),
+    "negative seed of a town": (
+        "kind: grid\n  rows: 1\n  columns: 2\n  lanes: 2",
+        "kind: town\n  seed: -1",
+        "need seed >= 0",
+    ),
+    "too many lanes": ("lanes: 2", "lanes: 21", r"network: need lanes <= 20, got 21"),
+    "roads too short": (
+        "lanes: 2",
+        "spacing_x_m: 9",
+        r"network: road .* is 9 m long.*; change the lengths, or the lanes",
+    ),
+    "a million million vehicles": (
+        "entry_vph: 300",
+        "entry_vph: 1.0e+12",
+        r"demand: \d+ vehicles are too many; at most",
+    ),
     "nobody": ("entry_vph: 300", "entry_vph: 0", r"demand: nobody wants to drive"),
     "unknown road": ("entry_vph: 300", "entry_vph: {road_9: 3}", r"demand: network .* has no road 'road_9'"),
     "unknown class": ("car: 0.9", "tram: 0.9", r"no vehicle class is called 'tram'; known: car, bus, emergency"),
@@ -108,10 +126,39 @@ def test_wrong_file_gets_one_line_that_names_file_and_field(write, good, bad, me
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "7", "- a", "null", "a: &a [*a]", "\x00", "!!python/object:os.system {}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "7",
+        "- a",
+        "null",
+        "a: &a [*a]",
+        "\x00",
+        "!!python/object:os.system {}",
+        "name: !!bool x",
+        "name: !!timestamp x",
+    ],
+)
 def test_file_that_is_no_scenario_gets_one_line(write, text):
     with pytest.raises(InputError):
         load_scenario(write(text))
+
+
+def test_list_that_unfolds_without_end_is_shown_in_short(write):
+    folds = [f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    text = YAML.replace("horizon_s: 1200", f"horizon_s: [&a0 [x, x], {', '.join(folds)}]")
+    with pytest.raises(InputError, match="horizon_s: input should be a valid integer"):
+        load_scenario(write(text))
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_more_trips_than_a_run_can_have_are_refused(write, tmp_path, fixed):
+    flow = small.flows()[0] | {"interval": 0.01}
+    scenario = load_scenario(small.write(tmp_path, flow=[flow]) if fixed else write(YAML))
+    horizon_s = 30_000 if fixed else 30_000_000
+    with pytest.raises(InputError, match=r"vehicles are too many; at most 2000000 fit into a run; shorten the horizon"):
+        scenario.trips(0, horizon_s=horizon_s)
 
 
 def test_unknown_name_is_answered_with_the_nearest(monkeypatch):

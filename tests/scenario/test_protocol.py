@@ -28,7 +28,8 @@ def test_any_interval_longer_than_its_clearance_is_a_protocol(interval_s, cleara
 
 
 @pytest.mark.parametrize(
-    "name", ["", "literature", "literature-10", "literature-10-5-1", "literature--1-5", "resco", "x\n"]
+    "name",
+    ["", "literature", "literature-10", "literature-10-5-1", "literature--1-5", "resco", "x\n", "literature-١٠-5"],
 )
 def test_other_names_are_refused_with_the_shipped_ones(name):
     with pytest.raises(InputError, match="use one of literature-30-5, literature-15-5"):

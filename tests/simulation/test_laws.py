@@ -64,7 +64,7 @@ def test_vehicles_are_conserved_every_second(world):
         assert totals.running[0] == len(engine.positions(0).trip)
         assert (
             totals.running[0]
-            == engine.counts(np.zeros(world.network.n_lanes)).vehicles.sum() + engine.link_vehicles().sum()
+            == engine.counts(np.zeros(world.network.n_lanes)).vehicles.sum() + engine.link_counts().vehicles.sum()
         )
 
 
