@@ -1,0 +1,144 @@
+"""Episodes side by side: B copies of a scenario under one protocol, choices in, observations and rewards out.
+
+The one place where an episode begins, advances and ends; the environments are thin faces of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from intergreen.envs.core import TrafficCore
+from intergreen.envs.demand import randomise
+from intergreen.envs.errors import InputError
+from intergreen.envs.observation import make_layout, observe
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.reward import reward_by_name
+from intergreen.envs.scenario import load_scenario
+from intergreen.envs.signals import make_plan
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import Float32Array, FloatArray, IntArray
+    from intergreen.envs.demand import Trips
+    from intergreen.envs.protocol import Protocol
+    from intergreen.envs.scenario import Scenario
+    from intergreen.envs.signals import SignalPlan
+
+FIRST_TRAINING_SEED = 1_000_000  # below it are the seeds that people evaluate with
+_LAST_TRAINING_SEED = 2**31 - 1
+KEEP_SHARE = 0.9  # of a fixed demand's trips; the rest is made up for by second copies of others
+JITTER_S = 120  # how far a trip of a fixed demand moves in time, to both sides
+
+
+class Episodes:
+    """B episodes of one scenario, which begin and end together.
+
+    Parameters
+    ----------
+    scenario : a name, file or folder, or a scenario that has been loaded
+    protocol : name of the timing rules; None: the scenario's own
+    horizon_s : seconds of an episode, rounded up to whole decisions; None: the shorter of protocol's and scenario's
+    reward : name of the reward
+    exact_trips : drive a fixed demand's own trips instead of varied ones; they are the evaluation's
+    """
+
+    def __init__(
+        self,
+        scenario: str | Scenario,
+        *,
+        protocol: str | None = None,
+        horizon_s: int | None = None,
+        reward: str = "queue",
+        exact_trips: bool = False,
+        replicas: int = 1,
+        threads: int = 1,
+    ) -> None:
+        self.scenario = load_scenario(scenario) if isinstance(scenario, str) else scenario
+        self.protocol: Protocol = protocol_by_name(protocol or self.scenario.default_protocol)
+        self.horizon_s = horizon_s or min(self.protocol.horizon_s, self.scenario.horizon_s)
+        network = self.scenario.network
+        self.plan = make_plan(network, choices=self.protocol.choices)
+        if self.plan.n_signals == 0:
+            raise InputError(self.scenario.name, "signals", "no signal with two phases or more", "use another network")
+        self.layout = make_layout(network, self.plan)
+        self.n_replicas = replicas
+        self._reward = reward_by_name(reward)
+        self._exact_trips = exact_trips
+        self._core = TrafficCore(
+            network,
+            self.plan,
+            self.scenario.demand,
+            replicas=replicas,
+            threads=threads,
+            lane_change=self.protocol.lane_change,
+        )
+
+    def reset(self, randoms: Sequence[np.random.Generator]) -> Float32Array:
+        """Begin B episodes on fresh demand, each drawn by its own generator; observations (B, I, F)."""
+        seeds = [int(random.integers(FIRST_TRAINING_SEED, _LAST_TRAINING_SEED)) for random in randoms]
+        trips = [training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips) for seed in seeds]
+        self._core.reset(trips, seeds, start_phase(self.plan, self.n_replicas))
+        return self._observation(self._core.counts().waiting)
+
+    def step(self, choice: IntArray) -> tuple[Float32Array, Float32Array]:
+        """One decision period: observations (B, I, F) and rewards (B, I).
+
+        choice  (B, I) index among the signal's choices; one that the signal does not have keeps the present phase
+        """
+        wanted = chosen_phases(self.plan, choice)
+        self._core.run(wanted, self.protocol.interval_s, self.protocol.clearance_s)
+        waiting = self._core.counts().waiting
+        return self._observation(waiting), self._reward(waiting, self.layout)
+
+    @property
+    def time_s(self) -> int:
+        """Seconds since the episodes began."""
+        return self._core.time_s
+
+    @property
+    def is_over(self) -> bool:
+        """Has the horizon come? Traffic does not end there: this is a truncation."""
+        return self.time_s >= self.horizon_s
+
+    def average_travel_time_s(self) -> FloatArray:
+        """(B,) mean over the vehicles released so far, waiting outside included; 0 before the first."""
+        totals = self._core.totals()
+        mean: FloatArray = totals.sum_travel_time_s / np.maximum(totals.released, 1)
+        return mean
+
+    def _observation(self, waiting: IntArray) -> Float32Array:
+        return observe(waiting, self._core.phase, self.layout)
+
+
+def start_phase(plan: SignalPlan, replicas: int) -> IntArray:
+    """(B, I) local phase that every signal shows at t = 0: its first choice."""
+    return np.tile(plan.choices[:, 0], (replicas, 1))
+
+
+def chosen_phases(plan: SignalPlan, choice: IntArray) -> IntArray:
+    """Local phases (B, I) of the choices (B, I); -1, which keeps the present phase, where there is no such choice."""
+    phases: IntArray = plan.choices[np.arange(plan.n_signals), choice]
+    return phases
+
+
+def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool = False) -> Trips:
+    """Trips to train on: the scenario's demand, but not the trips that it is evaluated with.
+
+    A scenario that draws its trips draws by `seed`. The trips of a fixed demand are thinned, partly doubled and
+    moved in time, unless `exact`.
+    """
+    trips = scenario.trips(seed, horizon_s=horizon_s)
+    if exact or not scenario.fixed_demand:
+        return trips
+    return randomise(
+        trips,
+        scenario.demand,
+        scenario.network,
+        horizon_s=horizon_s,
+        seed=seed,
+        scale=1.0 / KEEP_SHARE,
+        jitter_s=JITTER_S,
+        keep_share=KEEP_SHARE,
+    )

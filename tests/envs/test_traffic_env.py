@@ -1,0 +1,155 @@
+"""The Gymnasium face: what its standard checkers ask, and what an episode promises."""
+
+import functools
+import pickle
+import subprocess
+import sys
+import warnings
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as check_sb3_env
+
+from intergreen.envs.episodes import training_trips
+from intergreen.envs.registration import SCENARIO_OF_ID
+from intergreen.envs.traffic_env import TrafficSignalEnv
+
+IDS = [name for name in SCENARIO_OF_ID if name != "City1024-v0"]
+
+
+def rollout(env, *, seed, steps=30, action_seed=1):
+    """Observations, rewards and infos of random actions; `seed` None goes on to the next episode."""
+    observation, info = env.reset(seed=seed)
+    env.action_space.seed(action_seed)
+    observations, rewards, infos = [observation], [], [info]
+    for _ in range(steps):
+        observation, reward, _, _, info = env.step(env.action_space.sample())
+        observations.append(observation)
+        rewards.append(reward)
+        infos.append(info)
+    return np.array(observations), rewards, infos
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_registered_environment_passes_gymnasiums_checker_without_a_warning(name):
+    env = gym.make(f"intergreen.envs:{name}", horizon_s=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped, skip_render_check=True)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_registered_environment_passes_stable_baselines_checker_without_a_warning(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_sb3_env(gym.make(f"intergreen.envs:{name}", horizon_s=100).unwrapped)
+
+
+def test_importing_the_package_registers_every_id_and_loads_no_simulator():
+    script = (
+        "import sys, intergreen.envs, gymnasium; "
+        "print(sum(i.endswith('-v0') and 'intergreen' in str(s.entry_point) for i, s in gymnasium.registry.items())); "
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(len(SCENARIO_OF_ID)), "False"]
+
+
+def test_same_seed_repeats_the_episode_exactly(pair):
+    first, again = (rollout(TrafficSignalEnv(pair), seed=7) for _ in range(2))
+    assert np.array_equal(first[0], again[0])
+    assert first[1:] == again[1:]
+
+
+def test_other_seed_is_another_episode(pair):
+    assert not np.array_equal(rollout(TrafficSignalEnv(pair), seed=7)[0], rollout(TrafficSignalEnv(pair), seed=8)[0])
+
+
+def test_reset_without_a_seed_goes_on_to_other_traffic_the_same_after_the_same_seed(pair):
+    env = TrafficSignalEnv(pair)
+    first, second = rollout(env, seed=7), rollout(env, seed=None)
+    env.reset(seed=7)
+    assert not np.array_equal(first[0], second[0])
+    assert np.array_equal(second[0], rollout(env, seed=None)[0])
+
+
+@pytest.mark.parametrize(("horizon_s", "decisions"), [(50, 5), (55, 6)])
+def test_horizon_truncates_and_never_terminates(pair, horizon_s, decisions):
+    env = TrafficSignalEnv(pair, horizon_s=horizon_s)
+    env.reset(seed=0)
+    ends = [env.step(env.action_space.sample())[2:4] for _ in range(decisions)]
+    assert ends == [(False, False)] * (decisions - 1) + [(False, True)]
+
+
+def test_info_holds_time_and_travel_time_so_far(pair):
+    _, _, infos = rollout(TrafficSignalEnv(pair), seed=7)
+    assert [info["time_s"] for info in infos] == list(range(0, 310, 10))
+    assert infos[0]["average_travel_time_s"] == 0.0
+    assert 10.0 < infos[-1]["average_travel_time_s"] < 300.0
+
+
+def test_one_signal_is_a_discrete_action():
+    env = TrafficSignalEnv("single", horizon_s=20)
+    assert isinstance(env.action_space, gym.spaces.Discrete)
+    assert env.observation_space.shape == (len(env.feature_names),)
+
+
+def test_wanted_phase_is_shown_in_the_next_observation(pair):
+    env = TrafficSignalEnv(pair)
+    env.reset(seed=0)
+    choices = env._episodes.plan.choices
+    for wanted in ([1, 2], [3, 0]):
+        observation, *_ = env.step(np.array(wanted))
+        shown = observation.reshape(2, -1)[:, env._episodes.layout.widest[0] :].argmax(axis=1)
+        assert shown.tolist() == [choices[0, wanted[0]], choices[1, wanted[1]]]
+
+
+def test_fixed_demand_is_varied_for_training_unless_exact_trips_are_asked_for(fixed_pair):
+    own = fixed_pair.trips(3, horizon_s=300)
+    varied = training_trips(fixed_pair, 3, 300)
+    assert len(varied) == pytest.approx(len(own), rel=0.3)
+    assert not np.array_equal(varied.release_s, own.release_s)
+    assert not np.array_equal(varied.release_s, training_trips(fixed_pair, 4, 300).release_s)
+    assert np.array_equal(training_trips(fixed_pair, 3, 300, exact=True).release_s, own.release_s)
+
+
+def test_exact_trips_are_the_same_in_every_episode(fixed_pair):
+    env = TrafficSignalEnv(fixed_pair, exact_trips=True)
+    travel_times = [rollout(env, seed=seed)[2][-1]["average_travel_time_s"] for seed in (1, 2)]
+    varied = TrafficSignalEnv(fixed_pair)
+    other = [rollout(varied, seed=seed)[2][-1]["average_travel_time_s"] for seed in (1, 2)]
+    assert travel_times[0] == pytest.approx(travel_times[1], rel=0.05)
+    assert other[0] != other[1]
+
+
+def test_environment_pickles_in_the_middle_of_an_episode(pair):
+    env = TrafficSignalEnv(pair)
+    rollout(env, seed=7, steps=5)
+    copy = pickle.loads(pickle.dumps(env))
+    action = np.array([2, 1])
+    for one, other in zip(env.step(action), copy.step(action), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_environments_run_in_spawned_processes_as_here(pair_file):
+    make = functools.partial(TrafficSignalEnv, str(pair_file))
+    workers = gym.vector.AsyncVectorEnv([make, make], context="spawn")
+    try:
+        workers.reset(seed=[7, 8])
+        actions = np.array([[1, 2], [3, 0]])
+        observations, rewards, *_ = workers.step(actions)
+    finally:
+        workers.close()
+    for k, seed in enumerate((7, 8)):
+        env = make()
+        env.reset(seed=seed)
+        observation, reward, *_ = env.step(actions[k])
+        assert np.array_equal(observations[k], observation)
+        assert rewards[k] == reward
+
+
+def test_rendering_is_refused(pair):
+    with pytest.raises(ValueError, match="nothing to render"):
+        TrafficSignalEnv(pair, render_mode="human")

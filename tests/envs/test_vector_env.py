@@ -1,0 +1,107 @@
+"""The `VecEnv`: every slot is what the single environment would have shown, and episodes end as SB3 expects."""
+
+import numpy as np
+import pytest
+
+from intergreen.envs.traffic_env import TrafficSignalEnv
+from intergreen.envs.vector_env import TrafficVecEnv
+
+REPLICAS = 3
+
+
+def actions_of(steps, seed=4):
+    return np.random.default_rng(seed).integers(0, 4, (steps, REPLICAS, 2))
+
+
+def rollout(env, actions):
+    """Observations, rewards and dones, stacked over time."""
+    steps = [env.step(action.reshape(-1))[:3] for action in actions]
+    return [np.array(column) for column in zip(*steps, strict=True)]
+
+
+def test_slots_are_the_signals_of_single_environments_also_after_the_horizon(pair):
+    env = TrafficVecEnv(pair, replicas=REPLICAS, horizon_s=100)
+    env.seed(20)
+    first = env.reset()
+    actions = actions_of(15)  # ten decisions to the horizon, five of the next episode
+    observations, rewards, _ = rollout(env, actions)
+    for b in range(REPLICAS):
+        single = TrafficSignalEnv(pair, horizon_s=100)
+        observation, _ = single.reset(seed=20 + b)
+        assert np.array_equal(first[2 * b : 2 * b + 2].reshape(-1), observation)
+        for t, action in enumerate(actions[:, b]):
+            observation, reward, _, truncated, _ = single.step(action)
+            assert rewards[t, 2 * b : 2 * b + 2].sum() == pytest.approx(reward, abs=1e-6)
+            if truncated:
+                observation, _ = single.reset()
+            assert np.array_equal(observations[t, 2 * b : 2 * b + 2].reshape(-1), observation)
+
+
+def test_same_seed_same_numbers_with_one_thread_or_two(pair):
+    runs = []
+    for threads in (1, 2):
+        env = TrafficVecEnv(pair, replicas=REPLICAS, threads=threads)
+        env.seed(3)
+        env.reset()
+        runs.append(rollout(env, actions_of(40)))
+    for one, other in zip(*runs, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_without_a_seed_two_environments_differ(pair):
+    runs = []
+    for _ in range(2):
+        env = TrafficVecEnv(pair, replicas=REPLICAS)
+        env.reset()
+        runs.append(rollout(env, actions_of(20)))
+    assert not np.array_equal(runs[0][0], runs[1][0])
+
+
+def test_horizon_is_a_truncation_with_the_last_observation_and_nothing_is_told_before(pair):
+    env = TrafficVecEnv(pair, replicas=REPLICAS, horizon_s=100)
+    env.seed(0)
+    env.reset()
+    total = np.zeros(env.num_envs)
+    for action in actions_of(9):
+        _, rewards, dones, infos = env.step(action.reshape(-1))
+        total += rewards
+        assert not dones.any()
+        assert not any(infos)
+    observation, rewards, dones, infos = env.step(np.zeros(env.num_envs, int))
+    total += rewards
+    assert dones.all()
+    assert all(info["TimeLimit.truncated"] for info in infos)
+    assert [info["episode"]["r"] for info in infos] == pytest.approx(total.tolist(), abs=1e-4)
+    assert {info["episode"]["l"] for info in infos} == {10}
+    last = np.array([info["terminal_observation"] for info in infos])
+    assert last.any(axis=1).all()
+    assert not np.array_equal(last, observation)
+    assert not env.step(np.zeros(env.num_envs, int))[2].any()
+
+
+def test_copies_drive_different_traffic(pair):
+    env = TrafficVecEnv(pair, replicas=REPLICAS)
+    env.seed(0)
+    env.reset()
+    observations, _, _ = rollout(env, np.ones((20, REPLICAS, 2), int))
+    by_copy = observations.reshape(20, REPLICAS, -1)
+    assert not np.array_equal(by_copy[:, 0], by_copy[:, 1])
+
+
+def test_masks_are_what_each_signal_can_be_asked_for():
+    env = TrafficVecEnv("town", replicas=2, horizon_s=20)
+    plan = env.episodes.plan
+    expected = np.tile(np.arange(plan.choices.shape[1]) < plan.n_choices[:, None], (2, 1))
+    assert plan.n_choices.min() < plan.n_choices.max()
+    assert np.array_equal(np.stack(env.env_method("action_masks")), expected)
+    assert env.has_attr("action_masks")
+
+
+def test_choice_that_a_signal_does_not_have_keeps_its_phase():
+    env = TrafficVecEnv("town", replicas=1, horizon_s=40)
+    env.seed(0)
+    before = env.reset()
+    narrow = int(env.episodes.plan.n_choices.argmin())
+    after = env.step(np.full(env.num_envs, env.action_space.n - 1))[0]
+    movements = env.episodes.layout.widest[0]
+    assert np.array_equal(before[narrow, movements:], after[narrow, movements:])
