@@ -19,6 +19,8 @@ from intergreen.agents.options import (
     STDOUT,
     parse_names,
     parse_seeds,
+    require_folder,
+    require_horizon,
     require_native,
     require_positive,
     require_threads,
@@ -26,7 +28,7 @@ from intergreen.agents.options import (
 )
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
-from intergreen.envs.errors import InputError, one_line
+from intergreen.envs.errors import CapacityError, InputError, one_line
 
 CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -58,7 +60,7 @@ ThreadsOption = Annotated[
     int, typer.Option("--threads", help="threads to spread the seeds over; numbers stay the same")
 ]
 HorizonOption = Annotated[int | None, typer.Option("--horizon", metavar="SECONDS", help="seconds to simulate")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="seed of the training")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="seed of the training; the recipe's by default")]
 
 
 @app.command()
@@ -112,6 +114,7 @@ def compare(
 ) -> None:
     """Run several controllers under the same rules and print one table per scenario."""
     _check_run_options(simulator, threads, horizon, json)
+    require_folder("--report", report)
     seed_list, names = parse_seeds(seeds), parse_names(controllers)
     from intergreen.agents.evaluation.compare import comparison_cells, run_cells
     from intergreen.agents.evaluation.report import print_comparisons, write_report
@@ -128,30 +131,37 @@ def compare(
 
 @app.command()
 def train(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="a recipe (YAML or shipped name), or a scenario")],
+    config: Annotated[
+        str | None, typer.Argument(metavar="CONFIG", help="a recipe (YAML or shipped name), or a scenario")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
+    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with this run")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="stop after this wall time")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="stop after so many signal decisions")] = None,
-    seed: SeedOption = 0,
+    seed: SeedOption = None,
     protocol: ProtocolOption = None,
     drop_invalid_routes: DropOption = False,
 ) -> None:
     """Train a policy; its folder is then a controller for evaluate and compare."""
     require_positive("--minutes", minutes)
     require_positive("--steps", steps)
+    from intergreen.agents.learning.train import prepare
     from intergreen.agents.learning.train import train as run_training
 
+    training = prepare(
+        config,
+        out=out,
+        resume=resume,
+        minutes=minutes,
+        steps=steps,
+        seed=seed,
+        protocol=protocol,
+        drop_invalid_routes=drop_invalid_routes,
+    )
+    print(training.summary(), file=sys.stderr)
+    _make_engine_ready()
     with progress_bar("training") as progress:
-        folder = run_training(
-            config,
-            out=out,
-            minutes=minutes,
-            steps=steps,
-            seed=seed,
-            protocol=protocol,
-            drop_invalid_routes=drop_invalid_routes,
-            progress=progress,
-        )
+        folder = run_training(training, progress=progress)
     print(folder)
 
 
@@ -183,21 +193,23 @@ def demo(
         "runs/demo"
     ),
     minutes: Annotated[float, typer.Option("--minutes", help="wall time for the training")] = 2.0,
-    seed: SeedOption = 0,
+    seed: SeedOption = None,
     threads: ThreadsOption = 1,
     json: JsonOption = None,
 ) -> None:
     """The main job on the embedded grid, in minutes: train, compare with baselines, table and picture."""
     _check_run_options("native", threads, None, json)
     require_positive("--minutes", minutes)
-    from intergreen.agents.evaluation.demo import run_demo
+    from intergreen.agents.evaluation.demo import prepare_demo, run_demo
     from intergreen.agents.evaluation.report import print_comparisons, write_report
 
+    training = prepare_demo(out, minutes=minutes, seed=seed)
+    print(training.summary(), file=sys.stderr)
     _make_engine_ready()
     with progress_bar("demo") as progress:
-        results = run_demo(out=out, minutes=minutes, seed=seed, threads=threads, progress=progress)
+        results = run_demo(training, threads=threads, progress=progress)
     _deliver(results, json, lambda: print_comparisons(results))
-    _say_written(write_report(results, out / "report"))
+    _say_written([training.folder, *write_report(results, out / "report")])
     _finish(results)
 
 
@@ -208,12 +220,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = app(args=arguments or ["--help"], prog_name="intergreen", standalone_mode=False)
     except InputError as error:
         return _refuse(str(error))
+    except CapacityError as error:
+        return _refuse(f"simulation: {error}")
+    except MemoryError:
+        return _refuse("memory: not enough for this network, demand and horizon; make one of them smaller")
     except _PARSER_ERROR as error:
         return _refuse(f"command line: {_parser_message(error)}; see intergreen --help")
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:
             raise
-        return _refuse(f"{error.filename}: {error.strerror}; check the path, its permissions and the free space")
+        place = error.filename or "output"  # a full disk comes without the name of the file
+        return _refuse(f"{place}: {error.strerror}; check the path, its permissions and the free space")
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:
@@ -224,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check_run_options(simulator: str, threads: int, horizon_s: int | None, json: str | None) -> None:
     require_native(simulator)
     require_threads(threads)
-    require_positive("--horizon", horizon_s)
+    require_horizon(horizon_s)
     require_writable("--json", json)
 
 

@@ -6,13 +6,11 @@ before, and neither loading nor deciding is in it.
 
 from __future__ import annotations
 
-import platform
 import resource
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +18,7 @@ import numpy as np
 from intergreen.agents.controllers.base import CLEARANCE, Controller, Setup, Timetable, near_distance_m
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
+from intergreen.agents.versions import versions_of
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.signals import SignalPlan, make_plan
 
@@ -176,15 +175,7 @@ def peak_memory_mb() -> float:
 
 def versions() -> dict[str, str]:
     """Versions that the numbers of a run depend on."""
-    packages = {name: _package_version(name) for name in ("intergreen", "numpy", "numba")}
-    return {"python": platform.python_version(), **packages}
-
-
-def _package_version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+    return versions_of("intergreen", "numpy", "numba")
 
 
 def _core(scenario: Scenario, plan: SignalPlan, protocol: Protocol, replicas: int, threads: int) -> TrafficCore:

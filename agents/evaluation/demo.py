@@ -1,0 +1,39 @@
+"""The main job in minutes: train a small policy on the embedded grid, then compare it with the baselines.
+
+The comparison runs on seeds that the training cannot have drawn.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from intergreen.agents.evaluation.compare import comparison_cells, run_cells
+from intergreen.agents.learning.train import Training, prepare, train
+from intergreen.agents.progress import Progress
+
+RECIPE = "quick"
+BASELINES = ("fixed-time", "fixed-cycle", "max-pressure")
+SEEDS = range(5)
+_TRAINING_SHARE = 0.9  # of the demo's time, for the bar
+
+
+def prepare_demo(folder: Path, *, minutes: float, seed: int | None) -> Training:
+    """The demo's training, checked and ready to begin; every demo has a run of its own below `folder`."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return prepare(RECIPE, out=folder / f"{RECIPE}-{stamp}", minutes=minutes, seed=seed)
+
+
+def run_demo(training: Training, *, threads: int = 1, progress: Progress | None = None) -> list[dict[str, Any]]:
+    """Train, then evaluate the baselines and the trained policy; one `evaluate` object each."""
+    run = train(training, progress=_stretch(progress, 0.0, _TRAINING_SHARE))
+    cells = comparison_cells([training.recipe.scenario], [*BASELINES, str(run)], protocol_name=training.run["protocol"])
+    return run_cells(cells, seeds=SEEDS, threads=threads, progress=_stretch(progress, _TRAINING_SHARE, 1.0))
+
+
+def _stretch(progress: Progress | None, begin: float, end: float) -> Progress | None:
+    """The callback for the part of the work between two shares of the whole."""
+    if progress is None:
+        return None
+    return lambda share, words: progress(begin + (end - begin) * share, words)
