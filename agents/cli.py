@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 
-from intergreen.agents.files import json_text, write_json
 from intergreen.agents.options import (
     STDOUT,
     parse_names,
@@ -29,6 +28,7 @@ from intergreen.agents.options import (
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 from intergreen.envs.errors import CapacityError, InputError, one_line
+from intergreen.envs.files import json_text, write_json
 
 CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 

@@ -10,14 +10,13 @@ phase                    (T, I) int32, local phase on display after the second; 
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from intergreen.envs.arrays import IntArray
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.files import replacing
 
 
 class Recording:
@@ -57,11 +56,5 @@ class Recording:
 
     def save(self, path: Path) -> None:
         """Write the recording; a run that is killed leaves the old file or the new one."""
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, **self.arrays())  # type: ignore[arg-type]
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, **self.arrays())  # type: ignore[arg-type]

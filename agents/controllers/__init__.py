@@ -1,4 +1,12 @@
-"""Controllers: everything that decides. Counts in, wanted phases out, for all intersections of all replicas at once."""
+"""Controllers: everything that decides. Counts in, wanted phases out, for all intersections of all replicas at once.
+
+base            the interface, and what a controller is told at the start
+fixed_time, fixed_cycle, max_pressure, advanced_max_pressure   the baselines
+learned         the folder of a training run as a controller; NumPy alone
+run_folder      the files of a run; nothing that loads them unpickles
+policy_weights  the policy's network as arrays
+registry        controllers by name
+"""
 
 from intergreen.agents.controllers.advanced_max_pressure import AdvancedMaxPressure
 from intergreen.agents.controllers.base import Controller, LaneCounts, Setup, Timetable

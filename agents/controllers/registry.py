@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 from intergreen.agents.controllers.advanced_max_pressure import AdvancedMaxPressure
 from intergreen.agents.controllers.base import Controller
 from intergreen.agents.controllers.fixed_cycle import FixedCycle
 from intergreen.agents.controllers.fixed_time import FixedTime
+from intergreen.agents.controllers.learned import load_policy_controller
 from intergreen.agents.controllers.max_pressure import MaxPressure
 from intergreen.envs.errors import InputError, shown
 
@@ -39,17 +39,8 @@ def controller_by_name(name: str) -> Controller:
         return _BASELINES[name]()
     folder = Path(name)
     if folder.is_dir():
-        return _learned(folder)
+        return load_policy_controller(folder)
     near = difflib.get_close_matches(name, _BASELINES, n=1)
     known = f"use one of {', '.join(_BASELINES)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known
     raise InputError("--controller", "name", f"no controller or folder is called {shown(name)}", mend)
-
-
-def _learned(folder: Path) -> Controller:
-    if not (folder / "run.json").is_file():
-        mend = "name the folder that `intergreen train` wrote"
-        raise InputError(folder, "run.json", "not in this folder", mend)
-    # Learning is a floor above this one; only the name of a run folder reaches up to it.
-    learned: Controller = import_module("intergreen.agents.learning.policy_controller").load_policy_controller(folder)
-    return learned

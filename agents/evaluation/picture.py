@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from intergreen.agents.files import replacing
+from intergreen.envs.files import replacing
 
 # Okabe and Ito: safe for all eyes
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from intergreen.agents.evaluation.picture import travel_time_svg, write_travel_time_png
-from intergreen.agents.files import write_text
 from intergreen.agents.tables import TextTable, cell_text, markdown_text, print_table
+from intergreen.envs.files import write_text
 
 Result = Mapping[str, Any]
 """One object of `evaluate --json`."""

@@ -1,9 +1,6 @@
-"""Learning: recipes, training, and the trained policy as a controller.
+"""Learning: from a recipe to a run's folder. The controller that reads such a folder is in `controllers/learned.py`.
 
-recipe             what a training run is told, from YAML
-train              the run: Stable-Baselines3's PPO on every signal of every copy of a network
-keeper             checkpoints, the log, and when to stop
-run_folder         the files of a run; nothing that loads them unpickles
-policy_weights     the policy's network as arrays, computed with NumPy
-policy_controller  a run's folder as a controller; needs no PyTorch
+recipe   what a training run is told, from YAML
+train    the run: Stable-Baselines3's PPO on every signal of every copy of a network
+keeper   checkpoints, the log, and when to stop
 """

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
-from intergreen.agents.files import replacing
-from intergreen.agents.learning.policy_weights import PolicyWeights, write_weights
-from intergreen.agents.learning.run_folder import CHECKPOINT, POLICY, read_log, write_log, write_run
+from intergreen.agents.controllers.policy_weights import PolicyWeights, write_weights
+from intergreen.agents.controllers.run_folder import CHECKPOINT, POLICY, read_log, write_log, write_run
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.files import replacing
 
 if TYPE_CHECKING:
     from stable_baselines3 import PPO

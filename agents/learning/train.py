@@ -14,8 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intergreen.agents.learning.recipe import Recipe, make_recipe, read_recipe
-from intergreen.agents.learning.run_folder import (
+from intergreen.agents.controllers.run_folder import (
     FORMAT,
     OBSERVATION,
     RUN,
@@ -24,6 +23,7 @@ from intergreen.agents.learning.run_folder import (
     refuse_used,
     shape_of,
 )
+from intergreen.agents.learning.recipe import Recipe, make_recipe, read_recipe
 from intergreen.agents.versions import versions_of
 from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError, shown
@@ -104,8 +104,8 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     """Train until the budget is used up; returns the run's folder."""
     import torch
 
+    from intergreen.agents.controllers.run_folder import CHECKPOINT
     from intergreen.agents.learning.keeper import Budget, Keeper, load_checkpoint
-    from intergreen.agents.learning.run_folder import CHECKPOINT
 
     recipe = training.recipe
     threads = min(recipe.threads, os.cpu_count() or 1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from intergreen.agents.files import json_text, replacing, write_json, write_text
 from intergreen.agents.tables import TextTable, plain_text, print_table, table_of, transposed
+from intergreen.envs.files import json_text, replacing, write_json, write_text
 
 
 def test_table_of_rows_takes_the_keys_as_headings():

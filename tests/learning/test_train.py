@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.controllers.policy_weights import read_weights
 from intergreen.agents.evaluation.run import evaluate
-from intergreen.agents.learning.policy_weights import read_weights
 from intergreen.agents.learning.recipe import make_recipe
 from intergreen.agents.learning.train import prepare, train
 from intergreen.envs.errors import InputError

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intergreen.agents.files import replacing
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.files import replacing
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import Float32Array

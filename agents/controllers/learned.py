@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intergreen.agents.learning.policy_weights import PolicyWeights, read_weights
-from intergreen.agents.learning.run_folder import POLICY, PolicyShape, read_run, shape_in, shape_of
+from intergreen.agents.controllers.policy_weights import PolicyWeights, read_weights
+from intergreen.agents.controllers.run_folder import POLICY, PolicyShape, read_run, shape_in, shape_of
 from intergreen.envs.episodes import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import legal_choices, make_layout, observe

@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intergreen.agents.files import write_json, write_text
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.files import write_json, write_text
 
 if TYPE_CHECKING:
     from intergreen.envs.observation import ObservationLayout

@@ -11,10 +11,10 @@ import torch
 from stable_baselines3 import PPO
 
 from intergreen.agents.controllers import Controller, Setup, controller_by_name
+from intergreen.agents.controllers.learned import best_choices
+from intergreen.agents.controllers.policy_weights import PolicyWeights, read_weights, write_weights
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.keeper import load_checkpoint, weights_of
-from intergreen.agents.learning.policy_controller import best_choices
-from intergreen.agents.learning.policy_weights import PolicyWeights, read_weights, write_weights
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
