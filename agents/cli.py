@@ -48,7 +48,11 @@ ScenarioArgument = Annotated[
     typer.Argument(metavar="SCENARIO", help="a shipped name, a YAML file, or a folder with roadnet.json + flow.json"),
 ]
 ProtocolOption = Annotated[
-    str | None, typer.Option("--protocol", help="timing rules, e.g. literature-10-5; the scenario's own by default")
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="timing rules, e.g. literature-10-5 or literature-10-5-lane-change; the scenario's own by default",
+    ),
 ]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="0-9, 0,1,5 or 3")]
 SimulatorOption = Annotated[str, typer.Option("--simulator", help="native (sumo is not there yet)")]
@@ -92,7 +96,7 @@ def evaluate(
     from intergreen.agents.evaluation.report import metrics_table
 
     cells = comparison_cells([scenario], [controller], protocol_name=protocol, drop_invalid_routes=drop_invalid_routes)
-    _make_engine_ready()
+    _make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         (result,) = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
     _deliver(result, json, lambda: print_table(metrics_table(result)))
@@ -104,7 +108,7 @@ def compare(
     scenario: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="one or more; see evaluate")],
     controllers: Annotated[str, typer.Option("--controllers", metavar="A,B,C", help="names or run folders")],
     protocol: ProtocolOption = None,
-    seeds: SeedsOption = "0",
+    seeds: SeedsOption = "0-4",
     simulator: SimulatorOption = "native",
     json: JsonOption = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="FOLDER", help="write tables and pictures")] = None,
@@ -120,7 +124,7 @@ def compare(
     from intergreen.agents.evaluation.report import print_comparisons, write_report
 
     cells = comparison_cells(scenario, names, protocol_name=protocol, drop_invalid_routes=drop_invalid_routes)
-    _make_engine_ready()
+    _make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
     _deliver(results, json, lambda: print_comparisons(results))
@@ -245,12 +249,12 @@ def _check_run_options(simulator: str, threads: int, horizon_s: int | None, json
     require_writable("--json", json)
 
 
-def _make_engine_ready() -> None:
+def _make_engine_ready(*, lane_change: bool = False) -> None:
     """Compile or load the engine before the progress bar starts, and say so where it takes long."""
     from intergreen.agents.evaluation.warmup import compile_engine, compile_notice
 
     with compile_notice():
-        compile_engine()
+        compile_engine(lane_change=lane_change)
 
 
 def _deliver(value: object, json: str | None, show: Callable[[], None]) -> None:

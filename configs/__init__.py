@@ -1,4 +1,4 @@
-"""Scenarios, protocols and training recipes as YAML files; data only, no code."""
+"""Scenarios and training recipes as YAML files; data only, no code."""
 
 if __name__ == "configs":
     raise ImportError("the folder configs/ is installed as intergreen.configs: import that name")

@@ -125,7 +125,8 @@ class TrafficCore:
 
     @property
     def displayed(self) -> IntArray:
-        """(B, I) local phase on display in the last second, -1 during a clearance that has no phase of its own."""
+        """(B, I) local phase on display in the last second, -1 during a clearance that has no phase of its own,
+        -2 before the first second."""
         return self._shown.displayed
 
     def counts(self) -> Counts:
@@ -139,6 +140,10 @@ class TrafficCore:
     def positions(self, replica: int = 0) -> Positions:
         """Where everybody in one replica is now."""
         return self.engine.positions(replica)
+
+    def close(self) -> None:
+        """End the threads that share out the replicas; the core cannot run on afterwards."""
+        self.engine.close()
 
     def _dark(self) -> SignalState:
         shape = (self.n_replicas, self.plan.n_signals)

@@ -39,7 +39,7 @@ class Episodes:
     ----------
     scenario : a name, file or folder, or a scenario that has been loaded
     protocol : name of the timing rules; None: the scenario's own
-    horizon_s : seconds of an episode, rounded up to whole decisions; None: the shorter of protocol's and scenario's
+    horizon_s : seconds of an episode, rounded up to whole decisions; None: the scenario's
     reward : name of the reward
     exact_trips : drive a fixed demand's own trips instead of varied ones; they are the evaluation's
     """
@@ -57,7 +57,9 @@ class Episodes:
     ) -> None:
         self.scenario = load_scenario(scenario) if isinstance(scenario, str) else scenario
         self.protocol: Protocol = protocol_by_name(protocol or self.scenario.default_protocol)
-        self.horizon_s = horizon_s or min(self.protocol.horizon_s, self.scenario.horizon_s)
+        self.horizon_s = self.scenario.horizon_s if horizon_s is None else horizon_s
+        if self.horizon_s <= 0:
+            raise ValueError(f"need horizon_s > 0, got {horizon_s}")
         network = self.scenario.network
         self.plan = make_plan(network, choices=self.protocol.choices)
         if self.plan.n_signals == 0:
@@ -108,6 +110,10 @@ class Episodes:
         mean: FloatArray = totals.sum_travel_time_s / np.maximum(totals.released, 1)
         return mean
 
+    def close(self) -> None:
+        """End the threads that simulate the copies."""
+        self._core.close()
+
     def _observation(self, waiting: IntArray) -> Float32Array:
         return observe(waiting, self._core.phase, self.layout)
 
@@ -118,7 +124,7 @@ def start_phase(plan: SignalPlan, replicas: int) -> IntArray:
 
 
 def chosen_phases(plan: SignalPlan, choice: IntArray) -> IntArray:
-    """Local phases (B, I) of the choices (B, I); -1, which keeps the present phase, where there is no such choice."""
+    """Local phases (B, I) of the choices (B, I) >= 0; -1, which keeps the present phase, where there is none."""
     phases: IntArray = plan.choices[np.arange(plan.n_signals), choice]
     return phases
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from intergreen.envs.demand import (
@@ -28,6 +27,7 @@ from intergreen.envs.demand import (
     generate_demand,
 )
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.files import read_yaml
 from intergreen.envs.network import (
     ArterialSpec,
     GridSpec,
@@ -138,7 +138,7 @@ def read_scenario_file(path: Path) -> ScenarioContent:
     InputError
         If the file is not YAML, a key is unknown or missing, or a value cannot be used.
     """
-    content = _checked(path, (), _read_yaml(path), ScenarioFile)
+    content = _checked(path, (), read_yaml(path), ScenarioFile)
     network = _network(path, _section(path, "network", content.network, _NETWORKS))
     section = _section(path, "demand", content.demand, _DEMANDS)
     _check_protocol(path, content.protocol)
@@ -156,20 +156,6 @@ def _check_protocol(path: Path, name: str) -> None:
         protocol_by_name(name)
     except InputError as error:
         raise InputError(path, "protocol", error.problem, error.mend) from None
-
-
-def _read_yaml(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        raise InputError(path, place, f"not valid YAML: {error.problem}", "mend the file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError, LookupError, AttributeError) as error:
-        # PyYAML's constructors raise the last two for `!!bool x` and `!!timestamp x`
-        raise InputError(path, "", f"not valid YAML: {shown(str(error))}", "mend the file") from None
-    except OSError as error:
-        raise InputError(path, "", f"cannot be read: {error.strerror}", "check the path and its permissions") from None
 
 
 def _section(path: Path, name: str, section: dict[str, Any], kinds: Mapping[str, type]) -> Any:

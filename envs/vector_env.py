@@ -100,7 +100,8 @@ class TrafficVecEnv(VecEnv):
         return by_slot, rewards, np.full(self.num_envs, is_over), infos
 
     def close(self) -> None:
-        """Nothing is held that would need to be let go."""
+        """End the threads that simulate the copies."""
+        self.episodes.close()
 
     def action_masks(self) -> BoolArray:
         """Which choices each slot has, (B * I, C)."""

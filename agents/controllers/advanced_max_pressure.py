@@ -40,9 +40,11 @@ class AdvancedMaxPressure:
     own_clearance = False
 
     def __init__(self, *, demand_weight: float = 1.0) -> None:
-        if not demand_weight >= 0.0:
-            raise ValueError(f"need demand_weight >= 0, got {demand_weight}")
+        if not 0.0 <= demand_weight < math.inf:
+            raise ValueError(f"need a finite demand_weight >= 0, got {demand_weight}")
         self._demand_weight = demand_weight
+        if demand_weight != 1.0:
+            self.name = f"{type(self).name}:{demand_weight:g}"
 
     def start(self, setup: Setup) -> IntArray:
         network, plan = setup.network, setup.plan

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
 
+_NO_SIGNAL_S = 3600  # without signals nothing ever changes; any long time will do
+
 
 class FixedTime:
     """The network's own signal program."""
@@ -28,7 +30,6 @@ class FixedTime:
     def start(self, setup: Setup) -> IntArray:
         _check_programs(setup)
         self._n_replicas = setup.n_replicas
-        self._horizon_s = setup.protocol.horizon_s
         self._n_phases = setup.plan.n_phases
         self._offset = setup.plan.phase_offset
         self._duration_s = setup.network.phase_duration_s
@@ -47,7 +48,7 @@ class FixedTime:
         if time_s != self._time_s:
             raise ValueError(f"the clock stands at {self._time_s} s, not at {time_s} s: decide first")
         if not self._remain_s.size:
-            return self._horizon_s
+            return _NO_SIGNAL_S
         return max(1, math.ceil(self._remain_s.min()))
 
     def _rewind(self) -> None:

@@ -1,4 +1,4 @@
-"""How fast the engine is on this machine, beside CityFlow's published cost and libsumo in the same run.
+"""How fast the engine is on this machine, beside CityFlow's cost, measured elsewhere, and libsumo in the same run.
 
 CPU seconds count the simulation alone, as everywhere (`cost` of an evaluation); the median of three runs is reported.
 Memory and the first call in a fresh process are measured in processes of their own.
@@ -22,6 +22,7 @@ from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.warmup import compile_engine
 from intergreen.agents.progress import part_of
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario, scenario_names
 from intergreen.envs.signals import make_plan
@@ -122,7 +123,7 @@ def _cell(name: str, controller: str, threads: int, horizon_s: int | None, progr
     row = _row(f"{name} {controller}", updates, statistics.median(costs), horizon)
     reference = CITYFLOW_CPU_S.get(scenario.name.removeprefix("cityflow/"))
     if reference is not None and horizon == 3600:
-        row["compared_with"] = "CityFlow's CPU s"
+        row["compared_with"] = "CityFlow's CPU s, its machine"
         row["reference"] = reference[CONTROLLERS.index(controller)]
         row["times"] = round(row["reference"] / row["cpu_s"], 1)
     return row
@@ -131,7 +132,7 @@ def _cell(name: str, controller: str, threads: int, horizon_s: int | None, progr
 def _libsumo(horizon_s: int) -> Row:
     """libsumo and the engine one after the other on the same grid: the ratio of vehicle updates per CPU second."""
     command = [sys.executable, "-m", "intergreen.agents.evaluation.sumo_speed", GRID, str(horizon_s)]
-    theirs = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    theirs = _answer_of(command)
     row = _cell(GRID, "fixed-time", 1, horizon_s, None)
     row["run"] = f"{GRID} beside libsumo"
     row["compared_with"] = "libsumo's updates per CPU s"
@@ -185,9 +186,19 @@ def _first_call() -> Row:
 
 def _in_fresh_process(scenario: str, controller: str, horizon_s: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "intergreen.agents", "evaluate", scenario, "--controller", controller]
-    command += ["--horizon", str(horizon_s), "--protocol", PROTOCOL, "--json", "-"]
-    result: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return result
+    return _answer_of([*command, "--horizon", str(horizon_s), "--protocol", PROTOCOL, "--json", "-"])
+
+
+def _answer_of(command: Sequence[str]) -> dict[str, Any]:
+    """The JSON object that a process of ours prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no word why"])[-1]
+        raise InputError(
+            "benchmark", " ".join(command[1:4]), f"ended with status {done.returncode}: {last}", "run it alone"
+        )
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def _row(run: str, updates: int | None = None, cpu_s: float | None = None, simulated_s: int = 0) -> Row:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.controllers import Setup, controller_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.progress import Progress, part_of
+from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
+from intergreen.envs.signals import make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,34 @@ def comparison_cells(
     Raises
     ------
     InputError
-        If a name or a file is wrong.
+        If a name or a file is wrong, two share a name, or a policy does not fit a network.
     """
     common = None if protocol_name is None else protocol_by_name(protocol_name)
-    for name in controller_names:
-        controller_by_name(name)
-    cells = []
-    for scenario_name in scenario_names:
-        scenario = load_scenario(scenario_name, drop_invalid_routes=drop_invalid_routes)
-        protocol = common or protocol_by_name(scenario.default_protocol)
-        cells += [Cell(scenario, name, protocol) for name in controller_names]
+    _refuse_equal_names("--controllers", controller_names, [controller_by_name(name).name for name in controller_names])
+    scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
+    _refuse_equal_names("SCENARIO", scenario_names, [scenario.name for scenario in scenarios])
+    cells = [
+        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol))
+        for scenario in scenarios
+        for name in controller_names
+    ]
+    for cell in cells:
+        _check_fit(cell)
     return cells
+
+
+def _refuse_equal_names(option: str, given: Sequence[str], names: Sequence[str]) -> None:
+    """Two that are called alike could not be told apart in a table."""
+    for k, name in enumerate(names):
+        if name in names[:k]:
+            problem = f"{given[names.index(name)]!r} and {given[k]!r} are both called {name!r}"
+            raise InputError("command line", option, problem, "rename one, or run them one by one")
+
+
+def _check_fit(cell: Cell) -> None:
+    """Let the controller look at the network, so that a policy made for another one is refused before any run."""
+    plan = make_plan(cell.scenario.network, choices=cell.protocol.choices)
+    controller_by_name(cell.controller_name).start(Setup(cell.scenario.network, plan, cell.protocol, n_replicas=1))
 
 
 def run_cells(
@@ -59,7 +78,7 @@ def run_cells(
     horizon_s: int | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """One `evaluate --json` object per cell; `horizon_s` None for each protocol's own."""
+    """One `evaluate --json` object per cell; `horizon_s` None for each scenario's own."""
     return [
         evaluate(
             cell.scenario,

@@ -76,12 +76,12 @@ def evaluate(
     ----------
     seeds : at least one; a scenario with its own fixed demand drives the same trips for all of them
     threads : over which the replicas are spread; the numbers do not depend on it
-    horizon_s : seconds to run; None: the shorter of the protocol's and the scenario's
+    horizon_s : seconds to run; None: the scenario's
     progress : called as the run goes on
     """
     if not seeds:
         raise ValueError("need at least one seed")
-    horizon_s = min(protocol.horizon_s, scenario.horizon_s) if horizon_s is None else horizon_s
+    horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
     plan = make_plan(scenario.network, choices=protocol.choices)
     trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
     cost = Cost()
@@ -100,8 +100,8 @@ def evaluate(
         "dropped_flows": scenario.demand.dropped_flows,
         "metrics": summarise_all(_joined([record.metrics for record in records])),
         "series": _series(records),
-        # The displays have no independent monitor yet: null says "not watched", 0 would say "watched and clean".
-        "safety": {"monitor_faults": None, "shield_interventions_per_hour": 0.0},
+        # There is no monitor and no shield yet: null says "not watched", 0 would say "watched and clean".
+        "safety": {"monitor_faults": None, "shield_interventions_per_hour": None},
         "cost": {
             "vehicle_updates": sum(record.vehicle_updates for record in records),
             "cpu_s": cost.cpu_s,

@@ -11,10 +11,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.files import read_yaml
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import reward_by_name
 from intergreen.envs.scenario import scenario_names
@@ -89,7 +89,7 @@ def read_recipe(config: str, **changes: Any) -> Recipe:
         return _shipped(config, given)
     path = Path(config)
     if path.is_file():
-        content = _read_yaml(path)
+        content = _read_mapping(path)
         if "network" not in content:  # a scenario file has one, a recipe never
             return make_recipe(config, {**content, **given})
     if not path.exists() and config not in scenario_names() and "/" not in config:
@@ -115,18 +115,11 @@ def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:
 
 def _shipped(name: str, changes: Mapping[str, Any]) -> Recipe:
     with as_file(files("intergreen.configs") / "training" / f"{name}.yaml") as path:
-        return make_recipe(name, {**_read_yaml(path), **changes})
+        return make_recipe(name, {**_read_mapping(path), **changes})
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        raise InputError(path, place, f"not valid YAML: {error.problem}", "mend the file") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(path, "", f"not valid YAML: {shown(str(error))}", "mend the file") from None
+def _read_mapping(path: Path) -> dict[str, Any]:
+    content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(path, "", f"is {shown(content)}", "write keys and values")
     return content

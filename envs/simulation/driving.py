@@ -85,5 +85,5 @@ def reach_steps(distance, speed, target_speed, accel):
 def can_yield(distance, speed, decel, length):
     """Whether a vehicle `distance` metres before a crossing (negative: past it) can leave it to another."""
     if distance > 0.0:
-        return 0.5 * speed * speed / decel < distance - YIELD_DISTANCE_M
+        return brake_distance(speed, decel) < distance - YIELD_DISTANCE_M
     return distance < 0.0 and distance + length < 0.0

@@ -180,6 +180,11 @@ class Engine:
             raise ValueError(f"need a speed limit >= 0 m/s, got {speed_mps}")
         self.state.limit[replica, lane] = speed_mps
 
+    def close(self) -> None:
+        """End the threads that share out the replicas; the engine cannot advance afterwards."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
     def _allocate(self, trips: TripRows) -> State:
         return allocate(
             self.statics,

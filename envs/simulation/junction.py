@@ -12,6 +12,7 @@ from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
     TURN_SPEED_MPS,
     YIELD_DISTANCE_M,
+    brake_distance,
     can_yield,
     reach_steps,
     stop_before_speed,
@@ -163,7 +164,7 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
     if not any_foe_hot(net, state, link):
         return cap
     speed = moment.speed[slot]
-    braking = 0.5 * speed * speed / net.types[me + MAX_DECEL]
+    braking = brake_distance(speed, net.types[me + MAX_DECEL])
     for crossing in range(net.crossing_start[link], net.crossing_start[link + 1]):
         at = net.crossing_distance[crossing]
         distance = at - from_start

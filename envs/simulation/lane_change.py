@@ -15,7 +15,7 @@ import numpy as np
 
 from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
 from intergreen.envs.simulation.compile import inlined, kernel
-from intergreen.envs.simulation.driving import no_collision_speed
+from intergreen.envs.simulation.driving import brake_distance, no_collision_speed
 from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.slots import append_slot, length_of, move_slot, remove_slot
@@ -209,7 +209,7 @@ def _try_change(net, routes, trips, state, changes, moment, vehicle, lane, goal)
         it = trips.kind[follower] * N_COLUMNS
         gap_behind = position - moment.position[follower_slot] - net.types[me + LENGTH]
         speed = moment.speed[follower_slot]
-        needed_behind = 0.5 * speed * speed / net.types[it + MAX_DECEL]
+        needed_behind = brake_distance(speed, net.types[it + MAX_DECEL])
         cap = no_collision_speed(
             moment.speed[slot],
             net.types[me + MAX_DECEL],
@@ -222,7 +222,7 @@ def _try_change(net, routes, trips, state, changes, moment, vehicle, lane, goal)
         _ask(trips, changes, moment, follower, vehicle, cap if cap >= 0.0 else NO_CAP)
     if changes.role[vehicle] != ALONE or changes.asked_step[vehicle] == moment.step:
         return
-    braking = 0.5 * moment.speed[slot] * moment.speed[slot] / net.types[me + MAX_DECEL]
+    braking = brake_distance(moment.speed[slot], net.types[me + MAX_DECEL])
     if gap_ahead >= braking and gap_behind >= needed_behind:
         _insert_shadow(net, routes, trips, state, changes, moment, vehicle, slot, goal, follower_slot)
 

@@ -7,7 +7,13 @@ looks further (`leader`), and only those near a stop line look at the junction (
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined
-from intergreen.envs.simulation.driving import TURN_SPEED_MPS, headway_speed, no_collision_speed, stop_before_speed
+from intergreen.envs.simulation.driving import (
+    TURN_SPEED_MPS,
+    brake_distance,
+    headway_speed,
+    no_collision_speed,
+    stop_before_speed,
+)
 from intergreen.envs.simulation.junction import crossing_speed
 from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.slots import length_of
@@ -176,7 +182,7 @@ def _approach_speed(net, state, trips, moment, slot, me, rest, cap):
             tail = length_of(net, trips, state.vehicle[last])
             if moment.position[last] <= tail + net.types[me + LENGTH] and moment.speed[last] < ROLLING_MPS:
                 stopped = True
-    if stopped and not 0.5 * speed * speed / net.types[me + MAX_DECEL] > rest:
+    if stopped and not brake_distance(speed, net.types[me + MAX_DECEL]) > rest:
         wanted = stop_before_speed(rest, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
         return wanted if wanted < cap else cap
     if net.link_turns[link] != 0 and cap > TURN_SPEED_MPS:
@@ -191,7 +197,7 @@ def _drive_on(net, me, speed, wanted, slot, new_speed):
     v = lowest if lowest > wanted else wanted
     if v < 0.0:
         new_speed[slot] = 0.0
-        return 0.5 * speed * speed / net.types[me + MAX_DECEL]
+        return brake_distance(speed, net.types[me + MAX_DECEL])
     new_speed[slot] = v
     return (speed + v) * 0.5
 

@@ -1,6 +1,6 @@
 """Which lane link a vehicle takes: fixed by its route and its lane, so computed once per route.
 
-Rule F5 of CityFlow: of the links to the next road whose end lane leads on to the road after it, the one whose
+CityFlow's rule: of the links to the next road whose end lane leads on to the road after it, the one whose
 end lane is nearest the own lane index, the first on ties.
 """
 

@@ -39,6 +39,7 @@ def append_slot(net, state, drivable, position, speed):
 
 @inlined
 def take_into_use(net, state, drivable):
+    """List a drivable that had nobody among those in use."""
     n_lanes = net.lane_index.shape[0]
     if drivable < n_lanes:
         at = state.tally[LANES_IN_USE]
@@ -52,6 +53,7 @@ def take_into_use(net, state, drivable):
 
 @inlined
 def leave_unused(net, state, drivable):
+    """Take a drivable that has nobody left off the list of those in use."""
     n_lanes = net.lane_index.shape[0]
     if drivable < n_lanes:
         state.tally[LANES_IN_USE] -= 1

@@ -8,6 +8,7 @@ from intergreen.envs.simulation.state import APPROACH_VEHICLES, LANES_IN_USE, LO
 
 @inlined
 def note_approach_entry(net, loops, state, lane, vehicle, step):
+    """Note that `vehicle` came onto `lane`, if that is an approach of a signal."""
     if net.lane_approach[lane] == 0:
         return
     state.tally[ON_APPROACH] += 1
@@ -22,6 +23,7 @@ def note_approach_entry(net, loops, state, lane, vehicle, step):
 
 @inlined
 def note_approach_exit(net, loops, state, lane, vehicle, link, waited, step):
+    """Note that `vehicle` left approach `lane` for `link` (-1: its trip ends) after standing `waited` seconds."""
     if net.lane_approach[lane] == 0:
         return
     state.tally[ON_APPROACH] -= 1

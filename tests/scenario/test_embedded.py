@@ -24,7 +24,8 @@ def test_embedded_scenario_has_its_signals_and_a_known_protocol(embedded, name):
     scenario = embedded[name]
     assert scenario.name == name
     assert len(scenario.network.signalled) == SIGNALS[name]
-    assert protocol_by_name(scenario.default_protocol).horizon_s == scenario.horizon_s == 3600
+    assert protocol_by_name(scenario.default_protocol).name == "literature-10-5"
+    assert scenario.horizon_s == 3600
 
 
 def test_town_has_three_four_and_five_legs_and_roads_of_many_kinds(embedded):

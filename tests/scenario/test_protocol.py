@@ -1,5 +1,7 @@
 """Protocols by name."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,13 @@ def test_shipped_protocols_have_the_timing_of_their_name(name):
     protocol = protocol_by_name(name)
     assert name == f"literature-{protocol.interval_s}-{protocol.clearance_s}"
     assert protocol.choices == ("literature-8" if name == "literature-5-2" else "literature")
-    assert (protocol.horizon_s, protocol.lane_change) == (3600, False)
+    assert protocol.lane_change is False
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_lane_change_behind_a_name_changes_that_alone(name):
+    protocol = protocol_by_name(f"{name}-lane-change")
+    assert protocol == replace(protocol_by_name(name), name=f"{name}-lane-change", lane_change=True)
 
 
 @given(interval_s=st.integers(0, 100), clearance_s=st.integers(0, 100))
@@ -39,5 +47,3 @@ def test_other_names_are_refused_with_the_shipped_ones(name):
 def test_impossible_timing_is_refused():
     with pytest.raises(ValueError, match="clearance_s < interval_s"):
         Protocol("mine", interval_s=5, clearance_s=5)
-    with pytest.raises(ValueError, match="horizon_s > 0"):
-        Protocol("mine", interval_s=5, clearance_s=0, horizon_s=0)
