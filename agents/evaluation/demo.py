@@ -14,7 +14,7 @@ from intergreen.agents.learning.train import Training, prepare, train
 from intergreen.agents.progress import Progress
 
 RECIPE = "quick"
-BASELINES = ("fixed-time", "fixed-cycle", "max-pressure")
+BASELINES = ("fixed-time", "fixed-cycle", "max-pressure", "advanced-max-pressure")
 SEEDS = range(5)
 _TRAINING_SHARE = 0.9  # of the demo's time, for the bar
 

@@ -144,7 +144,7 @@ class Engine:
         return out
 
     def movement_waits(self, replica: int = 0) -> tuple[FloatArray, FloatArray]:
-        """Longest and 95th-percentile halt on the approach [s] of each movement so far, both (M,)."""
+        """Most and 95th-percentile seconds stood on the approach lane, by movement, so far; both (M,)."""
         return movement_waits(self.statics, self.state, replica)
 
     def segment_vehicles(self, n_segments: int) -> IntArray:

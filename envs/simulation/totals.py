@@ -37,8 +37,8 @@ class Totals(NamedTuple):
     stops: np.ndarray
     queue_time_veh_s: np.ndarray  # halted vehicle-seconds on approach lanes
     max_queue_veh: np.ndarray  # longest queue on one lane so far
-    max_wait_s: np.ndarray  # longest halt on an approach, over all movements
-    p95_wait_s: np.ndarray  # 95th percentile of the halt on the approach, of the movement where it is longest
+    max_wait_s: np.ndarray  # most seconds that a vehicle stood on its approach lane, all halts added
+    p95_wait_s: np.ndarray  # 95th percentile of the same, of the movement where that is longest
     red_entries: np.ndarray  # entered a junction on red: could no longer stop
     overlaps: np.ndarray  # arrivals that overlapped the vehicle ahead where streams merge
     vehicle_updates: np.ndarray
@@ -94,7 +94,7 @@ def read_totals(
 
 
 def movement_waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, FloatArray]:
-    """Longest and 95th-percentile halt on the approach [s] of each movement, both (M,), in replica `b`.
+    """Most and 95th-percentile seconds stood on the approach lane by movement, both (M,), in replica `b`.
 
     Who still waits counts with the seconds so far. The percentile is read from bins, see `visits.wait_bin`.
     """

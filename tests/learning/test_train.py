@@ -121,7 +121,10 @@ def test_time_limit_ends_a_run(recipe_file, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe_file.read_text().replace("steps: 240", "steps: null").replace("minutes: null", "minutes: 1"))
     folder = train(prepare(str(path), out=tmp_path / "run", minutes=0.01))
-    assert json.loads((folder / "run.json").read_text())["outcome"]["minutes"] == pytest.approx(0.01, abs=0.02)
+    outcome = json.loads((folder / "run.json").read_text())["outcome"]
+    assert 0.01 <= outcome["minutes"] < 0.03  # an update under way is finished
+    assert outcome["finished"]
+    assert outcome["steps"] > 0
 
 
 @pytest.mark.parametrize(

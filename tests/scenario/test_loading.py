@@ -1,7 +1,5 @@
 """Scenarios from YAML files and folders, and the one line that every wrong input gets."""
 
-import json
-
 import numpy as np
 import pytest
 from network import small
@@ -127,22 +125,25 @@ def test_wrong_file_gets_one_line_that_names_file_and_field(write, good, bad, me
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "message"),
     [
-        "",
-        "7",
-        "- a",
-        "null",
-        "a: &a [*a]",
-        "\x00",
-        "!!python/object:os.system {}",
-        "name: !!bool x",
-        "name: !!timestamp x",
+        ("", "is None; write a section"),
+        ("7", "is 7; write a section"),
+        ("- a", r"is \['a'\]; write a section"),
+        ("null", "is None; write a section"),
+        ("a: &a [*a]", "a: unknown key; known keys: name, network"),
+        ("\x00", "not valid YAML: .*unacceptable character"),
+        ("!!python/object:os.system {}", "line 1 column 1: not valid YAML: .*os.system"),
+        ("name: !!bool x", "not valid YAML: .*; mend the file"),
+        ("name: !!timestamp x", "not valid YAML: .*; mend the file"),
     ],
 )
-def test_file_that_is_no_scenario_gets_one_line(write, text):
-    with pytest.raises(InputError):
-        load_scenario(write(text))
+def test_file_that_is_no_scenario_gets_one_line_that_says_why(write, text, message):
+    path = write(text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_scenario(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_list_that_unfolds_without_end_is_shown_in_short(write):
@@ -180,12 +181,13 @@ def test_benchmark_name_without_the_variable_says_so(monkeypatch):
         load_scenario("cityflow/hangzhou_4x4")
 
 
-@pytest.mark.parametrize("present", [(), ("roadnet.json",), ("flow.json",)])
-def test_folder_without_a_file_names_it(tmp_path, present):
-    for name in present:
-        (tmp_path / name).write_text(json.dumps([]))
-    with pytest.raises(InputError):
+@pytest.mark.parametrize("missing", ["roadnet.json", "flow.json"])
+def test_folder_without_a_file_names_it(tmp_path, missing):
+    (small.write(tmp_path) / missing).unlink()
+    with pytest.raises(InputError, match=rf"{missing}\b") as caught:
         load_scenario(tmp_path)
+    assert str(caught.value).startswith(str(tmp_path))
+    assert "\n" not in str(caught.value)
 
 
 def test_benchmark_networks_are_named_and_run_their_own_demand_for_every_seed(benchmark_data):

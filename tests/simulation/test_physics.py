@@ -1,4 +1,4 @@
-"""One driver's arithmetic, worked out by hand from SIMULATION.md, and what follows for one or two cars on a road."""
+"""One driver's arithmetic, worked out by hand from CityFlow's rules, and what follows for one or two cars on a road."""
 
 import math
 
@@ -22,7 +22,7 @@ DECEL = CAR.max_decel_mps2  # 4.5
 ACCEL = CAR.max_accel_mps2  # 2
 
 
-# --- F3, no-collision speed: c = v/2 + target - vL^2/(2 dL) - gap, a = 1/9, b = 1/2 -------------------------
+# --- no-collision speed: c = v/2 + target - vL^2/(2 dL) - gap, a = 1/9, b = 1/2 -------------------------
 
 
 def test_no_collision_speed_behind_a_standing_leader():
@@ -56,7 +56,7 @@ def test_headway_speed_meets_half_the_difference():
     assert headway_speed(10.0, 5.0, 30.0, 2.0) == 15.0
 
 
-# --- F3, stopBefore: w = v + 2 if (v + w)/2 + w^2/9 < D, else v - v / floor(2 D / v) ------------------------
+# --- stopBefore: w = v + 2 if (v + w)/2 + w^2/9 < D, else v - v / floor(2 D / v) ------------------------
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_stop_before_speed_is_negative_where_half_a_second_of_speed_is_too_far()
     assert stop_before_speed(4.0, 10.0, ACCEL, DECEL) == pytest.approx(-2.5, abs=1e-7)
 
 
-# --- F3, reach steps ----------------------------------------------------------------------------------------
+# --- reach steps ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

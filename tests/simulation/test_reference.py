@@ -24,6 +24,8 @@ RANDOM_LANES = "cityflow_example_1x1"
 # Average travel time [s] and finished vehicles at 3600 s with lane changing on under `mp`: the references' README.
 LANE_CHANGE_MP = {"hangzhou_4x4": (325.94, 2738), "jinan_3x4": (360.70, 5524)}
 LANE_CHANGE_TOLERANCE = 0.005
+# Early on, one shadow more or less among some 500 vehicles; CityFlow draws other priorities, which decide who changes.
+LANE_CHANGE_ROW_TOLERANCE = 0.002
 # Half a unit of the last printed digit; the sums add in another order than CityFlow, hence the hair.
 PRINTED = {"avg_travel_time": 0.50001e-4, "sum_speed": 0.50001e-3, "sum_distance_on_drivable": 0.50001e-3}
 
@@ -99,12 +101,22 @@ def test_random_first_lanes_give_cityflows_distribution(benchmark_data):
 
 
 @pytest.mark.parametrize("path", named(LANE_CHANGE_FILES))
-def test_lane_changing_rows_are_within_half_a_percent(path, benchmark_data):
+def test_every_lane_changing_row_equals_cityflow_but_for_a_shadow(path, benchmark_data):
+    """CityFlow counts who is changing lanes twice, in `running` and in the mean; so does this test."""
     world, control = scenario_and_control(path, benchmark_data)
     reference = read_reference(path)
-    (core,) = run(world, control, stops=[reference["rows"][-1][0]], lane_change=True)
-    expected = dict(zip(reference["columns"], reference["rows"][-1], strict=True))["avg_travel_time"]
-    assert read_outs(core)["avg_travel_time"] == pytest.approx(expected, rel=LANE_CHANGE_TOLERANCE)
+    rows, release_s = reference["rows"], world.trips().release_s
+    assert reference["columns"] == ["t", "running", "running_or_waiting_to_enter", "avg_travel_time"]
+    for row, core in zip(rows, run(world, control, stops=[row[0] for row in rows], lane_change=True), strict=True):
+        t, running, present, travel_time_s = row
+        totals = core.totals()
+        trip, places = np.unique(core.positions(0).trip, return_counts=True)
+        shadows = trip[places == 2]
+        sum_s = totals.sum_travel_time_s[0] + (t - release_s[shadows]).sum()
+        assert totals.running[0] + totals.waiting_outside[0] == present, t
+        assert abs(totals.running[0] + len(shadows) - running) <= 1, t
+        ours_s = sum_s / (totals.released[0] + len(shadows))
+        assert ours_s == pytest.approx(travel_time_s, rel=LANE_CHANGE_ROW_TOLERANCE), t
 
 
 @pytest.mark.parametrize("scenario", LANE_CHANGE_MP)

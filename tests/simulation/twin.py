@@ -1,4 +1,4 @@
-"""The engine's slow, plain-Python twin: CityFlow's rules as SIMULATION.md states them, objects and lists.
+"""The engine's slow, plain-Python twin: CityFlow's rules in plain words, objects and lists.
 
 Written from the specification, never from the kernels, so that a mistake in one is not a mistake in both. It knows no
 shortcut: every vehicle looks at everything it might have to mind. A drivable is a lane (0..L-1) or a lane link
@@ -67,7 +67,7 @@ class Twin:
         return out
 
     def _path(self, lane: int, roads: list[int]) -> list[int]:
-        """Drivables from the first lane to the last: lanes are not changed, so the route decides (rule F5)."""
+        """Drivables from the first lane to the last: lanes are not changed, so the route decides."""
         path = [lane]
         for j in range(len(roads) - 1):
             after = roads[j + 2] if j + 2 < len(roads) else None

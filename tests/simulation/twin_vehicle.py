@@ -1,4 +1,4 @@
-"""One driver of the engine's plain-Python twin: the state of a vehicle and its arithmetic, rules F3 of SIMULATION.md.
+"""One driver of the engine's plain-Python twin: the state of a vehicle and its arithmetic.
 
 The order of the operations is CityFlow's, because the engine is held to equal floats.
 """

@@ -1,0 +1,84 @@
+"""Plain XML for SUMO: names, signals and lanes are the network's; netconvert and libsumo take it where installed."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from intergreen.envs.network import ArterialSpec, TownSpec, generate_arterial, generate_town
+from intergreen.envs.network.sumo_plain import write_sumo_plain
+
+NETWORKS = {
+    "arterial": lambda: generate_arterial(ArterialSpec(signals=2, main_lanes=3, side_lanes=2)),
+    "town": lambda: generate_town(TownSpec(5), seed=0),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def written(request, tmp_path):
+    """The network, and the elements of its three files by kind."""
+    network = NETWORKS[request.param]()
+    paths = write_sumo_plain(network, tmp_path)
+    assert {kind: path.name for kind, path in paths.items()} == {k: f"network.{k}.xml" for k in ("nod", "edg", "con")}
+    return network, {kind: list(ElementTree.parse(path).getroot()) for kind, path in paths.items()}
+
+
+def test_nodes_keep_name_and_place_and_those_with_a_signal_are_traffic_lights(written):
+    network, elements = written
+    assert [node.get("id") for node in elements["nod"]] == list(network.intersection_ids)
+    places = [[float(node.get("x")), float(node.get("y"))] for node in elements["nod"]]
+    assert np.array_equal(places, network.intersection_xy)
+    lights = [j for j, node in enumerate(elements["nod"]) if node.get("type") == "traffic_light"]
+    assert lights == network.signalled.tolist()
+    assert 0 < len(lights) < network.n_intersections
+
+
+def test_edges_are_the_roads_with_their_ends_lanes_and_limits(written):
+    network, elements = written
+    assert [edge.get("id") for edge in elements["edg"]] == list(network.road_ids)
+    for r, edge in enumerate(elements["edg"]):
+        lanes = network.lane_road == r
+        assert edge.get("from") == network.intersection_ids[network.road_from[r]]
+        assert edge.get("to") == network.intersection_ids[network.road_to[r]]
+        assert int(edge.get("numLanes")) == lanes.sum()
+        assert float(edge.get("speed")) == network.lane_speed_limit_mps[lanes][0]
+
+
+def test_connections_are_the_lane_links_with_lanes_numbered_from_the_right(written):
+    network, elements = written
+    lanes = dict(zip(network.road_ids, np.diff(network.road_lane_start).tolist(), strict=True))
+
+    def lane_name(road, from_the_right):
+        return f"{road}_{lanes[road] - 1 - int(from_the_right)}"
+
+    theirs = [
+        (lane_name(c.get("from"), c.get("fromLane")), lane_name(c.get("to"), c.get("toLane"))) for c in elements["con"]
+    ]
+    ours = zip(network.link_from_lane.tolist(), network.link_to_lane.tolist(), strict=True)
+    assert theirs == [(network.lane_name(start), network.lane_name(end)) for start, end in ours]
+
+
+def test_right_turns_leave_from_sumos_lane_zero(tmp_path):
+    network = generate_arterial(ArterialSpec(signals=1, main_lanes=3, side_lanes=3))
+    connections = ElementTree.parse(write_sumo_plain(network, tmp_path)["con"]).getroot()
+    eastward = {(c.get("to"), c.get("fromLane")) for c in connections if c.get("from") == "road_0_1_0"}
+    assert eastward == {("road_1_1_3", "0"), ("road_1_1_0", "1"), ("road_1_1_1", "2")}  # south, on, north
+
+
+@pytest.mark.skipif(
+    any(find_spec(package) is None for package in ("sumo", "libsumo")),
+    reason='SUMO is not installed: pip install "intergreen[sumo]"',
+)
+def test_netconvert_and_libsumo_drive_the_network_of_a_scenario():
+    """In a process of its own, as the benchmark does it: libsumo holds one simulation per process."""
+    command = [sys.executable, "-m", "intergreen.agents.evaluation.sumo_speed", "single", "60"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout.splitlines()[-1])
+    # 4 entries of 650 veh/h: some 43 vehicles enter in the minute, half a minute in the network each on average
+    assert 300 < measured["vehicle_updates"] < 43 * 60
+    assert measured["cpu_s"] > 0
