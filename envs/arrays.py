@@ -1,6 +1,7 @@
-"""Names for the array types in signatures; shapes and units stand in the docstrings."""
+"""Array types for signatures (shapes and units stand in the docstrings), and records whose arrays are read-only."""
 
-from typing import TypeAlias
+from dataclasses import fields
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,3 +11,20 @@ Float32Array: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int32]
 BoolArray: TypeAlias = NDArray[np.bool_]
 ByteArray: TypeAlias = NDArray[np.uint8]
+
+
+class ReadOnlyRecord:
+    """Base of frozen dataclasses that hold arrays: they are read-only, in an unpickled copy too."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for value in self._values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # through the constructor, so that a copy's arrays are read-only again
+        return type(self), self._values()
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]

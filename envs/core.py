@@ -84,7 +84,7 @@ class TrafficCore:
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
         """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance."""
         self.engine.reset(trips, seeds)
-        self.engine.state.green[:] = self._standing
+        self.engine.green[:] = self._standing
         self._shown = self._dark()
         self._shown.phase[:] = start_phase
 

@@ -62,8 +62,9 @@ def read_yaml(path: Path) -> Any:
         mark = error.problem_mark
         place = f"line {mark.line + 1} column {mark.column + 1}" if mark else ""
         raise InputError(path, place, f"not valid YAML: {error.problem}", "mend the file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError, LookupError, AttributeError) as error:
-        # PyYAML's constructors raise the last two for `!!bool x` and `!!timestamp x`
+    except (LookupError, AttributeError):  # PyYAML's constructors, for `!!bool x` and `!!timestamp x`
+        raise InputError(path, "", "not valid YAML: a value does not fit its !!tag", "leave the tag out") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise InputError(path, "", f"not valid YAML: {shown(str(error))}", "mend the file") from None
     except OSError as error:
         raise InputError(path, "", f"cannot be read: {error.strerror}", "check the path and its permissions") from None

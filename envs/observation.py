@@ -17,10 +17,12 @@ than 40 vehicles look like 40. A signal with fewer movements or phases has 0 in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from intergreen.envs.arrays import ReadOnlyRecord
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
@@ -32,7 +34,7 @@ NO_LANE = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ObservationLayout:
+class ObservationLayout(ReadOnlyRecord):
     """Where the features of I signals come from; read-only arrays.
 
     movement_lanes  (I, M, K) int32, lanes that each movement starts from, padded with -1
@@ -47,13 +49,6 @@ class ObservationLayout:
     n_movements: IntArray
     n_phases: IntArray
     n_choices: IntArray
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            getattr(self, field.name).setflags(write=False)
-
-    def __reduce__(self) -> tuple[Any, ...]:  # through the constructor, so that a copy's arrays are read-only again
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def n_signals(self) -> int:

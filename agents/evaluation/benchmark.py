@@ -1,7 +1,7 @@
 """How fast the engine is on this machine, beside CityFlow's cost, measured elsewhere, and libsumo in the same run.
 
 CPU seconds count the simulation alone, as everywhere (`cost` of an evaluation); the median of three runs is reported.
-Memory and the first call in a fresh process are measured in processes of their own.
+Memory is the highest of the process so far; the city and the first call have processes of their own.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _standard_set(threads: int, horizon_s: int | None) -> Iterator[tuple[str, An
 def _cell(name: str, controller: str, threads: int, horizon_s: int | None, progress: Progress | None) -> Row:
     """Median cost of one controller on one scenario."""
     scenario, protocol = load_scenario(name, drop_invalid_routes=True), protocol_by_name(PROTOCOL)
-    costs, updates, horizon = [], 0, 0
+    costs, updates, horizon, memory_mb = [], 0, 0, 0.0
     for _ in range(REPEATS):
         result = evaluate(
             scenario,
@@ -120,7 +120,9 @@ def _cell(name: str, controller: str, threads: int, horizon_s: int | None, progr
         )
         costs.append(result["cost"]["cpu_s"])
         updates, horizon = result["cost"]["vehicle_updates"], result["horizon_s"]
+        memory_mb = result["cost"]["peak_memory_mb"]
     row = _row(f"{name} {controller}", updates, statistics.median(costs), horizon)
+    row["peak_memory_mb"] = round(memory_mb)
     reference = CITYFLOW_CPU_S.get(scenario.name.removeprefix("cityflow/"))
     if reference is not None and horizon == 3600:
         row["compared_with"] = "CityFlow's CPU s, its machine"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from intergreen.envs.demand.demand import Demand, VehicleType
-from intergreen.envs.demand.routes import Router, RouteTable
+from intergreen.envs.demand.routes import RouteCollector, Router
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.fields import Field
 from intergreen.envs.network.files import read_json
@@ -41,7 +41,7 @@ def read_cityflow_demand(path: str | Path, network: RoadNetwork, *, drop_invalid
         If anything is missing, of the wrong kind or out of range, or a route does not exist.
     """
     road_ids = {road: i for i, road in enumerate(network.road_ids)}
-    router, table, types = Router(network), RouteTable(), _Types()
+    router, table, types = Router(network), RouteCollector(), _Types()
     rows: list[tuple[int, int, float, float, float]] = []
     broken: list[Field] = []
     document = Field(str(path), read_json(path))

@@ -2,11 +2,8 @@
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
 
-import numpy as np
-
-from intergreen.envs.arrays import FloatArray, IntArray
+from intergreen.envs.arrays import FloatArray, IntArray, ReadOnlyRecord
 
 MOST_VEHICLES = 2_000_000  # in one run: more are surely a slip of the unit, and would fill the memory
 
@@ -49,7 +46,7 @@ EMERGENCY = VehicleType(name="emergency", length_m=6.5, max_speed_mps=16.667, oc
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Demand:
+class Demand(ReadOnlyRecord):
     """Flows of vehicles over routes; arrays are read-only.
 
     Axes: F flows, N routes. Route ``n`` is ``route_roads[route_start[n]:route_start[n + 1]]``: complete (every road
@@ -66,12 +63,6 @@ class Demand:
     flow_interval_s: FloatArray  # (F,) > 0
     dropped_flows: int = 0  # flows of the source left out because their route does not exist
 
-    def __post_init__(self) -> None:
-        _freeze(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
-
     @property
     def n_routes(self) -> int:
         return len(self.route_start) - 1
@@ -86,7 +77,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trips:
+class Trips(ReadOnlyRecord):
     """One vehicle each, by release time; ties in the order of the flows. Arrays are read-only, (N,) int32."""
 
     release_s: IntArray  # second in which it is released, ascending
@@ -94,18 +85,5 @@ class Trips:
     type: IntArray  # of the demand
     start_lane: IntArray  # lane of the route's first road
 
-    def __post_init__(self) -> None:
-        _freeze(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.release_s, self.route, self.type, self.start_lane)
-
     def __len__(self) -> int:
         return len(self.release_s)
-
-
-def _freeze(record: Any) -> None:
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)

@@ -12,7 +12,7 @@ import numpy as np
 
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.demand.demand import BUS, CAR, EMERGENCY, Demand, VehicleType, check_vehicles
-from intergreen.envs.demand.routes import Router, RouteTable
+from intergreen.envs.demand.routes import RouteCollector, Router
 from intergreen.envs.demand.walks import LITERATURE_TURNS, TurnShares, TurnWalker, entry_roads, exit_roads
 from intergreen.envs.network.road_network import RoadNetwork
 
@@ -133,7 +133,7 @@ def uniform_pairs(network: RoadNetwork, *, vehicles: float) -> dict[tuple[str, s
 
 
 def _from_pairs(network: RoadNetwork, spec: ODSpec, random: np.random.Generator) -> Demand:
-    router, table = Router(network), RouteTable()
+    router, table = Router(network), RouteCollector()
     routes, times = [], []
     roads = _road_numbers(network, (road for pair in spec.vehicles for road in pair))
     share = spec.profile.seconds(spec.horizon_s) / spec.horizon_s
@@ -150,7 +150,7 @@ def _from_pairs(network: RoadNetwork, spec: ODSpec, random: np.random.Generator)
 
 
 def _from_turns(network: RoadNetwork, spec: TurnSpec, random: np.random.Generator) -> Demand:
-    walker, table = TurnWalker(network, spec.turns), RouteTable()
+    walker, table = TurnWalker(network, spec.turns), RouteCollector()
     if isinstance(spec.entry_vph, Mapping):
         roads = _road_numbers(network, spec.entry_vph)
         rates = {roads[road]: rate for road, rate in spec.entry_vph.items()}
@@ -166,7 +166,7 @@ def _from_turns(network: RoadNetwork, spec: TurnSpec, random: np.random.Generato
 
 
 def _single_releases(
-    table: RouteTable, routes: Sequence[int], times: Sequence[IntArray], mix: ClassMix, random: np.random.Generator
+    table: RouteCollector, routes: Sequence[int], times: Sequence[IntArray], mix: ClassMix, random: np.random.Generator
 ) -> Demand:
     release_s = np.concatenate(times) if times else np.empty(0, np.int32)
     order = np.argsort(release_s, kind="stable")

@@ -92,7 +92,7 @@ def _walk_back(came_from: IntArray, start: int, end: int) -> tuple[int, ...]:
     return tuple(reversed(way))
 
 
-class RouteTable:
+class RouteCollector:
     """Collects routes, each once, and hands them out as arrays."""
 
     def __init__(self) -> None:

@@ -1,18 +1,17 @@
 """The road network as immutable arrays. Knows nothing of files, vehicles or time; needs NumPy only."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+from intergreen.envs.arrays import BoolArray, FloatArray, IntArray, ReadOnlyRecord
 
 TURN_RIGHT, TURN_LEFT, STRAIGHT = 1, 2, 3  # also the right of way where paths cross: higher goes first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RoadNetwork:
+class RoadNetwork(ReadOnlyRecord):
     """One road network; every array is contiguous and read-only.
 
     Axes: J intersections, R roads, L lanes, M movements, K lane links, P phases, X crossings. An array called
@@ -71,15 +70,6 @@ class RoadNetwork:
     phase_duration_s: FloatArray  # (P,) in the source's own programme
     phase_movement_start: IntArray  # (P + 1,)
     phase_movements: IntArray  # movements with green, numbered over the whole network
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-
-    def __reduce__(self) -> tuple[Any, ...]:  # through the constructor, so that a copy's arrays are read-only again
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def n_intersections(self) -> int:

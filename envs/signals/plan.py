@@ -7,10 +7,12 @@ approach each. A phase is named by its local number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+
+from intergreen.envs.arrays import ReadOnlyRecord
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, IntArray
@@ -22,7 +24,7 @@ _FAMILY_PHASES, _LARGE_FAMILY_PHASES = 5, 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SignalPlan:
+class SignalPlan(ReadOnlyRecord):
     """I controlled signals of one network under one set of choices; read-only arrays.
 
     intersection     (I,) int32, index in the network
@@ -41,13 +43,6 @@ class SignalPlan:
     choices: IntArray
     n_choices: IntArray
     clearance_phase: IntArray
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            getattr(self, field.name).setflags(write=False)
-
-    def __reduce__(self) -> tuple[Any, ...]:  # through the constructor, so that a copy's arrays are read-only again
-        return type(self), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def n_signals(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from intergreen.envs.arrays import FloatArray, IntArray
+from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.errors import CapacityError
 from intergreen.envs.network import RoadNetwork
@@ -49,6 +49,9 @@ class Simulator(Protocol):
     n_replicas: int
 
     @property
+    def green(self) -> ByteArray: ...  # (B, M) 1 where a movement has green; written between calls of `advance`
+
+    @property
     def time_s(self) -> int: ...
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int]) -> None: ...
@@ -63,7 +66,7 @@ class Simulator(Protocol):
 class Engine:
     """The native `Simulator`.
 
-    `state.green` (B, M) uint8 says which movements have green; write it between calls of `advance`.
+    `green` (B, M) says which movements have green; write to it between calls of `advance`.
 
     Parameters
     ----------
@@ -104,6 +107,11 @@ class Engine:
         self.state = self._allocate(self.trips)
         self.changes = self._allocate_changes()
         self.state.tally[:, N_TRIPS] = [len(t.release_s) for t in trips]
+
+    @property
+    def green(self) -> ByteArray:
+        """(B, M) uint8, 1 where a movement has green; a view to write to."""
+        return self.state.green
 
     @property
     def time_s(self) -> int:

@@ -12,7 +12,7 @@ from intergreen.envs.simulation.counts import add_waits_outside, sum_motion, wai
 from intergreen.envs.simulation.lane_change import Changes
 from intergreen.envs.simulation.state import WAIT_BINS, Loops, State, TripRows
 from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY, Statics
-from intergreen.envs.simulation.visits import time_of_open_visits
+from intergreen.envs.simulation.visits import WAIT_BIN_START_S, time_of_open_visits
 
 
 class Totals(NamedTuple):
@@ -104,10 +104,10 @@ def movement_waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, 
     movement, seconds = np.zeros(room, np.int32), np.zeros(room, np.int32)
     n = wait_now(statics, state, b, movement, seconds)
     np.maximum.at(longest, movement[:n], seconds[:n])
-    np.add.at(counts, (movement[:n], np.searchsorted(_BIN_START, seconds[:n], side="right") - 1), 1)
+    np.add.at(counts, (movement[:n], np.searchsorted(WAIT_BIN_START_S, seconds[:n], side="right") - 1), 1)
     total = counts.sum(axis=1)
     reached = counts.cumsum(axis=1) >= np.ceil(0.95 * total)[:, None]
-    p95 = np.where(total > 0, _BIN_START[reached.argmax(axis=1)], 0.0)
+    p95 = np.where(total > 0, WAIT_BIN_START_S[reached.argmax(axis=1)], 0.0)
     return longest, p95
 
 
@@ -120,7 +120,3 @@ def _outside_wait_by_type(trips: TripRows, state: State) -> FloatArray:
     out = state.outside_wait.copy()
     add_waits_outside(trips, state, out)
     return out
-
-
-_BIN_START = np.concatenate([np.arange(0, 60, 2), np.arange(60, 600, 20), 600 + 600 * np.arange(7)]).astype(np.float64)
-assert len(_BIN_START) == WAIT_BINS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.state import APPROACH_VEHICLES, LANES_IN_USE, LOOP_TIME, ON_APPROACH, STEP, WAIT_BINS
 
@@ -70,3 +72,8 @@ def wait_bin(waited):
     if waited < 600:
         return 30 + (waited - 60) // 20
     return min(WAIT_BINS - 1, 57 + (waited - 600) // 600)
+
+
+# the shortest wait of each bin, s
+WAIT_BIN_START_S = np.array([*range(0, 60, 2), *range(60, 600, 20), *range(600, 600 * 8, 600)], np.float64)
+assert len(WAIT_BIN_START_S) == WAIT_BINS

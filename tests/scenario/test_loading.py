@@ -134,8 +134,8 @@ def test_wrong_file_gets_one_line_that_names_file_and_field(write, good, bad, me
         ("a: &a [*a]", "a: unknown key; known keys: name, network"),
         ("\x00", "not valid YAML: .*unacceptable character"),
         ("!!python/object:os.system {}", "line 1 column 1: not valid YAML: .*os.system"),
-        ("name: !!bool x", "not valid YAML: .*; mend the file"),
-        ("name: !!timestamp x", "not valid YAML: .*; mend the file"),
+        ("name: !!bool x", "not valid YAML: a value does not fit its !!tag; leave the tag out"),
+        ("name: !!timestamp x", "not valid YAML: a value does not fit its !!tag; leave the tag out"),
     ],
 )
 def test_file_that_is_no_scenario_gets_one_line_that_says_why(write, text, message):

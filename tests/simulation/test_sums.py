@@ -9,8 +9,7 @@ from intergreen.envs.demand import CAR, Demand, release_trips
 from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
-from intergreen.envs.simulation import totals as sums
-from intergreen.envs.simulation import visits
+from intergreen.envs.simulation import Totals, visits
 
 SECONDS = 400
 LOOK_EVERY_S = 25
@@ -99,7 +98,7 @@ def driven(request):
     return rows, recounts
 
 
-@pytest.mark.parametrize("name", [name for name in sums.Totals._fields if name not in NOT_RECOUNTED])
+@pytest.mark.parametrize("name", [name for name in Totals._fields if name not in NOT_RECOUNTED])
 def test_sum_equals_its_recount_all_along(driven, name):
     rows, _ = driven
     for engine, recount in rows:
@@ -109,7 +108,7 @@ def test_sum_equals_its_recount_all_along(driven, name):
 def test_every_sum_that_is_recounted_is_not_just_zero(driven):
     """Else an equality above would say nothing; some worlds have nobody on red, or nobody outside."""
     rows, _ = driven
-    for name in set(sums.Totals._fields) - NOT_RECOUNTED - {"red_entries", "outside_wait_s", "waiting_outside"}:
+    for name in set(Totals._fields) - NOT_RECOUNTED - {"red_entries", "outside_wait_s", "waiting_outside"}:
         assert any(engine[name] > 0 for engine, _ in rows), name
 
 
@@ -124,5 +123,5 @@ def test_way_round_the_block_is_charged_between_two_visits(driven):
 def test_bin_of_a_wait_is_the_one_that_begins_last_before_it():
     for wait_s in range(5001):
         k = visits.wait_bin.py_func(wait_s)
-        assert k == np.searchsorted(sums._BIN_START, wait_s, side="right") - 1
-        assert sums._BIN_START[k] == min(bin_start(wait_s), sums._BIN_START[-1])
+        assert k == np.searchsorted(visits.WAIT_BIN_START_S, wait_s, side="right") - 1
+        assert visits.WAIT_BIN_START_S[k] == min(bin_start(wait_s), visits.WAIT_BIN_START_S[-1])
