@@ -10,6 +10,7 @@ phase           local phase last shown as green; -1 none yet
 target          local phase that waits for the clearance to end; -1 none
 clearance_left  seconds of clearance still to show; above 0 only while a target waits
 displayed       what drivers saw in the last second: a local phase, or BOTH_GREEN
+green_s         seconds for which the present green has been shown; 0 during a clearance
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ def request(
     phase: IntArray,
     target: IntArray,
     clearance_left: IntArray,
+    green_s: IntArray,
 ) -> None:
-    """Take the wanted phases of one decision; `phase`, `target` and `clearance_left` change in place.
+    """Take the wanted phases of one decision; the state changes in place.
 
     A phase that is green already stays. Any other phase waits for a full clearance of `clearance_s` seconds (0:
     green at once). While a clearance runs, a new request changes what follows it and never its length. A number
@@ -59,6 +61,7 @@ def request(
                 clearance_left[i] = clearance_s
             else:
                 phase[i] = phase_wanted
+                green_s[i] = 0
 
 
 def show(
@@ -67,6 +70,7 @@ def show(
     target: IntArray,
     clearance_left: IntArray,
     displayed: IntArray,
+    green_s: IntArray,
 ) -> bool:
     """Show one second: `displayed` is overwritten, the clearance counts down. Returns whether any display changed.
 
@@ -76,11 +80,14 @@ def show(
     for i in range(phase.shape[0]):
         if clearance_left[i] > 0:
             clearance_left[i] -= 1
+            green_s[i] = 0
             now = clearance_phase[i]
         else:
             if target[i] >= 0:
                 phase[i] = target[i]
                 target[i] = NO_PHASE
+            if phase[i] >= 0:
+                green_s[i] += 1
             now = phase[i] if phase[i] >= 0 else clearance_phase[i]
         if displayed[i] != now:
             displayed[i] = now

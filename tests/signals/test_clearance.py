@@ -34,13 +34,15 @@ class Signal:
         self.target = np.array([-1], np.int32)
         self.left = np.zeros(1, np.int32)
         self.displayed = np.array([clearance.NOT_SHOWN], np.int32)
+        self.green_s = np.zeros(1, np.int32)
 
     def second(self, wanted=None):
         request, show = (compiled["request"], compiled["show"]) if self.compile else (clearance.request, clearance.show)
         if wanted is not None:
             wanted = np.array([wanted], np.int32)
-            request(wanted, self.clearance_s, self.n_phases, self.between, self.phase, self.target, self.left)
-        show(self.between, self.phase, self.target, self.left, self.displayed)
+            state = self.phase, self.target, self.left, self.green_s
+            request(wanted, self.clearance_s, self.n_phases, self.between, *state)
+        show(self.between, self.phase, self.target, self.left, self.displayed, self.green_s)
         self.shown.append(int(self.displayed[0]))
 
 
@@ -54,6 +56,18 @@ def test_change_decided_at_t_shows_clearance_from_t_and_the_wanted_phase_from_t_
     for t in range(20):
         signal.second({0: 1, 10: 2}.get(t))
     assert signal.shown == [1] * 10 + [0] * clearance_s + [2] * (10 - clearance_s)
+
+
+@pytest.mark.parametrize("compile", [False, True], ids=["numpy", "numba"])
+@pytest.mark.parametrize("clearance_s", [0, 2])
+@given(wishes=requests)
+def test_green_seconds_count_the_seconds_since_the_shown_green_began(compile, clearance_s, wishes):
+    signal = Signal(clearance_s, start=1, compile=compile)
+    for wish in wishes:
+        signal.second(wish)
+        last = signal.shown[-1]
+        run = len(signal.shown) - max((t for t, shown in enumerate(signal.shown) if shown != last), default=-1) - 1
+        assert signal.green_s[0] == (0 if last == 0 else run)
 
 
 def test_signal_that_starts_in_clearance_clears_in_full_towards_its_first_request():
@@ -149,6 +163,7 @@ class Display:
         self.target = np.full(n_signals, -1, np.int32)
         self.left = np.zeros(n_signals, np.int32)
         self.displayed = np.full(n_signals, clearance.NOT_SHOWN, np.int32)
+        self.green_s = np.zeros(n_signals, np.int32)
         self.green = clearance.standing_greens(network, self.plan)
         self.paint = compiled["green_movements"] if compile else clearance.green_movements
 
@@ -156,10 +171,9 @@ class Display:
         plan, network = self.plan, self.network
         if wanted is not None:
             wanted = np.array(wanted, np.int32)
-            clearance.request(
-                wanted, clearance_s, plan.n_phases, plan.clearance_phase, self.phase, self.target, self.left
-            )
-        if clearance.show(plan.clearance_phase, self.phase, self.target, self.left, self.displayed):
+            state = self.phase, self.target, self.left, self.green_s
+            clearance.request(wanted, clearance_s, plan.n_phases, plan.clearance_phase, *state)
+        if clearance.show(plan.clearance_phase, self.phase, self.target, self.left, self.displayed, self.green_s):
             self.paint(
                 plan.intersection,
                 plan.phase_offset,
