@@ -11,13 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
+from intergreen.envs import observation, reward
+from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray
 from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.observation import N_BINS, ObservationLayout, Table, arrival_bounds_m
+from intergreen.envs.reward import PERSON_DELAY, RewardTable
 from intergreen.envs.signals import clearance
 from intergreen.envs.signals.plan import SignalPlan
-from intergreen.envs.simulation import Counts, Engine, Positions, Totals
+from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Totals
 from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
 from intergreen.envs.simulation.lane_change import replica_changes
 from intergreen.envs.simulation.state import replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
@@ -42,6 +46,21 @@ class SignalState(NamedTuple):
     target: IntArray
     clearance_left: IntArray
     displayed: IntArray
+    green_s: IntArray
+
+
+class Senses(NamedTuple):
+    """What an agent learns from, of B replicas: filled at the end of a period, all overwritten."""
+
+    observation_table: Table
+    reward_table: RewardTable
+    bounds_m: FloatArray  # (L, bins)
+    waiting: IntArray  # (B, L)
+    vehicles: IntArray  # (B, L)
+    arriving: IntArray  # (B, L, bins)
+    sums: LaneSums  # (B, L)
+    observation: Float32Array  # (B, I, size)
+    reward: Float32Array  # (B, I)
 
 
 class TrafficCore:
@@ -69,6 +88,7 @@ class TrafficCore:
         self.n_replicas = replicas
         self.engine = Engine(network, demand, replicas=replicas, threads=threads, lane_change=lane_change)
         self.near_m: FloatArray = np.zeros(network.n_lanes)
+        self._bounds_m = arrival_bounds_m(network)
         self._signals = Signals(
             plan.intersection,
             plan.n_phases,
@@ -88,10 +108,11 @@ class TrafficCore:
         self._shown = self._dark()
         self._shown.phase[:] = start_phase
 
-    def run(self, wanted: IntArray, seconds: int, clearance_s: int) -> None:
+    def run(self, wanted: IntArray, seconds: int, clearance_s: int, senses: Senses | None = None) -> None:
         """One decision period: ask for the local phases `wanted` (B, I), then simulate `seconds`.
 
         A change shows `clearance_s` seconds of clearance first. A number that is no phase keeps the present one.
+        With `senses`, observations and rewards are made before it returns.
         """
         wanted = np.ascontiguousarray(wanted, np.int32)
         expected = (self.n_replicas, self.plan.n_signals)
@@ -111,7 +132,28 @@ class TrafficCore:
             wanted,
             seconds,
             clearance_s,
+            senses,
         )
+
+    def senses(self, layout: ObservationLayout, rewards: RewardTable) -> Senses:
+        """Room for observations and rewards of every replica, to give to `run` and `observe`."""
+        shape = (self.n_replicas, self.network.n_lanes)
+        return Senses(
+            observation_table=layout.table,
+            reward_table=rewards,
+            bounds_m=self._bounds_m,
+            waiting=np.zeros(shape, np.int32),
+            vehicles=np.zeros(shape, np.int32),
+            arriving=np.zeros((*shape, N_BINS), np.int32),
+            sums=LaneSums(np.zeros(shape), np.zeros(shape), np.zeros(shape)),
+            observation=np.zeros((self.n_replicas, self.plan.n_signals, layout.blocks.size), np.float32),
+            reward=np.zeros((self.n_replicas, self.plan.n_signals), np.float32),
+        )
+
+    def observe(self, senses: Senses, interval_s: int, clearance_s: int) -> None:
+        """Make the observations of the present moment, between periods; rewards stay as they are."""
+        engine = self.engine
+        engine.share_out(_sense, engine.statics, engine.state, self._shown, interval_s, clearance_s, senses)
 
     @property
     def time_s(self) -> int:
@@ -124,14 +166,20 @@ class TrafficCore:
         return self._shown.phase
 
     @property
+    def green_s(self) -> IntArray:
+        """(B, I) seconds for which the present green has been shown, 0 during a clearance."""
+        return self._shown.green_s
+
+    @property
     def displayed(self) -> IntArray:
         """(B, I) local phase on display in the last second, -1 during a clearance that has no phase of its own,
         -2 before the first second."""
         return self._shown.displayed
 
     def counts(self) -> Counts:
-        """Lane counts now; `near` counts within `near_m` (L,) of the stop line."""
-        return self.engine.counts(self.near_m)
+        """Lane counts now; `near` counts within `near_m` (L,) of the stop line, `arriving` in the bins that
+        observations have."""
+        return self.engine.counts(self.near_m, self._bounds_m)
 
     def totals(self) -> Totals:
         """What has happened so far, for the metrics."""
@@ -152,25 +200,40 @@ class TrafficCore:
             target=np.full(shape, clearance.NO_PHASE, np.int32),
             clearance_left=np.zeros(shape, np.int32),
             displayed=np.full(shape, clearance.NOT_SHOWN, np.int32),
+            green_s=np.zeros(shape, np.int32),
         )
 
 
 _request = kernel(clearance.request)
 _show = kernel(clearance.show)
 _green_movements = kernel(clearance.green_movements)
+_observe = kernel(observation.observe)
+_reward_of = kernel(reward.reward_of)
 
 
 @kernel
-def _run_period(net, routes, loops, trips, state, changes, signals, shown, wanted, seconds, clearance_s, first, last):
-    """Signals and traffic of replicas first..last-1 for one decision period; `state` and `shown` in place."""
+def _run_period(
+    net, routes, loops, trips, state, changes, signals, shown, wanted, seconds, clearance_s, senses, first, last
+):
+    """Signals and traffic of replicas first..last-1 for one decision period; `state` and `shown` in place.
+
+    With `senses`, the lanes are summed up second by second and rewards and observations made at the end.
+    """
     for b in range(first, last):
         mine = replica_state(state, b)
         my_trips = replica_trips(trips, b)
         my_changes = None if changes is None else replica_changes(changes, b)
-        phase, target, left, displayed = shown.phase[b], shown.target[b], shown.clearance_left[b], shown.displayed[b]
-        _request(wanted[b], clearance_s, signals.n_phases, signals.clearance_phase, phase, target, left)
+        phase, target, left = shown.phase[b], shown.target[b], shown.clearance_left[b]
+        displayed, green_s = shown.displayed[b], shown.green_s[b]
+        _request(wanted[b], clearance_s, signals.n_phases, signals.clearance_phase, phase, target, left, green_s)
+        if senses is not None:
+            sums = LaneSums(senses.sums.queue[b], senses.sums.delay[b], senses.sums.person_delay[b])
+            for lane in range(sums.queue.shape[0]):
+                sums.queue[lane] = 0.0
+                sums.delay[lane] = 0.0
+                sums.person_delay[lane] = 0.0
         for _ in range(seconds):
-            if _show(signals.clearance_phase, phase, target, left, displayed):
+            if _show(signals.clearance_phase, phase, target, left, displayed, green_s):
                 _green_movements(
                     signals.intersection,
                     signals.phase_offset,
@@ -183,3 +246,58 @@ def _run_period(net, routes, loops, trips, state, changes, signals, shown, wante
                     mine.green,
                 )
             advance_one_second(net, routes, loops, my_trips, mine, my_changes)
+            if senses is not None:
+                add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
+        if senses is not None:
+            add_outside(net, my_trips, mine, seconds, sums)
+            for i in range(phase.shape[0]):
+                senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
+    if senses is not None:
+        _sense(net, state, shown, seconds, clearance_s, senses, first, last)
+
+
+@kernel
+def _sense(net, state, shown, interval_s, clearance_s, senses, first, last):
+    """Observations of replicas first..last-1 as they are now."""
+    for b in range(first, last):
+        count_replica(
+            net, replica_state(state, b), senses.bounds_m, senses.waiting[b], senses.vehicles[b], senses.arriving[b]
+        )
+        _observe(
+            senses.waiting[b],
+            senses.vehicles[b],
+            senses.arriving[b],
+            shown.phase[b],
+            shown.green_s[b],
+            interval_s,
+            clearance_s,
+            senses.observation_table,
+            senses.observation[b],
+        )
+
+
+@kernel
+def _observe_all(waiting, vehicles, arriving, phase, green_s, interval_s, clearance_s, table, out):
+    for b in range(out.shape[0]):
+        _observe(
+            waiting[b],
+            vehicles[b],
+            arriving[b],
+            phase[b],
+            green_s[b],
+            interval_s,
+            clearance_s,
+            table,
+            out[b],
+        )
+
+
+def observe_all(
+    counts: Counts, phase: IntArray, green_s: IntArray, interval_s: int, clearance_s: int, layout: ObservationLayout
+) -> Float32Array:
+    """Observations (B, I, size) from lane counts: `observation.observe`, compiled, for all replicas."""
+    out = np.empty((*phase.shape, layout.blocks.size), np.float32)
+    shown = np.ascontiguousarray(phase), np.ascontiguousarray(green_s)
+    lanes = counts.waiting, counts.vehicles, counts.arriving
+    _observe_all(*lanes, *shown, interval_s, clearance_s, layout.table, out)
+    return out

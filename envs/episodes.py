@@ -12,10 +12,9 @@ import numpy as np
 
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.demand import randomise
-from intergreen.envs.errors import InputError
-from intergreen.envs.observation import make_layout, observe
+from intergreen.envs.observation import DEFAULT_FEATURES, make_layout
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.reward import reward_by_name
+from intergreen.envs.reward import make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import Float32Array, FloatArray, IntArray
     from intergreen.envs.demand import Trips
     from intergreen.envs.protocol import Protocol
+    from intergreen.envs.reward import RewardSpec
     from intergreen.envs.scenario import Scenario
     from intergreen.envs.signals import SignalPlan
 
@@ -40,8 +40,12 @@ class Episodes:
     scenario : a name, file or folder, or a scenario that has been loaded
     protocol : name of the timing rules; None: the scenario's own
     horizon_s : seconds of an episode, rounded up to whole decisions; None: the scenario's
-    reward : name of the reward
+    features : what a policy sees, names of `intergreen.envs.observation`
+    reward : a name of `intergreen.envs.reward`, or names with weights
+    neighbour_share : every signal is also told this share of its neighbours' mean reward
     exact_trips : drive a fixed demand's own trips instead of varied ones; they are the evaluation's
+    demand_scale : lowest and highest factor on the number of trips; drawn anew for every episode
+    movements, choices : room in the observation for so many; None: those of the widest signal
     """
 
     def __init__(
@@ -50,8 +54,13 @@ class Episodes:
         *,
         protocol: str | None = None,
         horizon_s: int | None = None,
-        reward: str = "queue",
+        features: Sequence[str] = DEFAULT_FEATURES,
+        reward: RewardSpec = "queue",
+        neighbour_share: float = 0.0,
         exact_trips: bool = False,
+        demand_scale: tuple[float, float] = (1.0, 1.0),
+        movements: int | None = None,
+        choices: int | None = None,
         replicas: int = 1,
         threads: int = 1,
     ) -> None:
@@ -62,12 +71,11 @@ class Episodes:
             raise ValueError(f"need horizon_s > 0, got {horizon_s}")
         network = self.scenario.network
         self.plan = make_plan(network, choices=self.protocol.choices)
-        if self.plan.n_signals == 0:
-            raise InputError(self.scenario.name, "signals", "no signal with two phases or more", "use another network")
-        self.layout = make_layout(network, self.plan)
+        self.layout = make_layout(network, self.plan, features=features, movements=movements, choices=choices)
         self.n_replicas = replicas
-        self._reward = reward_by_name(reward)
+        self._mixing = neighbour_mixing(network, self.plan, neighbour_share)
         self._exact_trips = exact_trips
+        self._demand_scale = demand_scale
         self._core = TrafficCore(
             network,
             self.plan,
@@ -76,23 +84,39 @@ class Episodes:
             threads=threads,
             lane_change=self.protocol.lane_change,
         )
+        self._senses = self._core.senses(self.layout, make_reward(reward, network, self.plan))
 
     def reset(self, randoms: Sequence[np.random.Generator]) -> Float32Array:
-        """Begin B episodes on fresh demand, each drawn by its own generator; observations (B, I, F)."""
+        """Begin B episodes on fresh demand, each drawn by its own generator; observations (B, I, size).
+
+        The array is the same one every time: what it holds is overwritten by the next period.
+        """
         seeds = [int(random.integers(FIRST_TRAINING_SEED, _LAST_TRAINING_SEED)) for random in randoms]
-        trips = [training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips) for seed in seeds]
+        trips = [self._trips(seed) for seed in seeds]
         self._core.reset(trips, seeds, start_phase(self.plan, self.n_replicas))
-        return self._observation(self._core.counts().waiting)
+        self._core.observe(self._senses, self.protocol.interval_s, self.protocol.clearance_s)
+        return self._senses.observation
 
     def step(self, choice: IntArray) -> tuple[Float32Array, Float32Array]:
-        """One decision period: observations (B, I, F) and rewards (B, I).
+        """One decision period: observations (B, I, size), the same array every time, and rewards (B, I).
 
         choice  (B, I) index among the signal's choices; one that the signal does not have keeps the present phase
+
+        Raises
+        ------
+        FloatingPointError
+            If a reward is no number.
         """
         wanted = chosen_phases(self.plan, choice)
-        self._core.run(wanted, self.protocol.interval_s, self.protocol.clearance_s)
-        waiting = self._core.counts().waiting
-        return self._observation(waiting), self._reward(waiting, self.layout)
+        self._core.run(wanted, self.protocol.interval_s, self.protocol.clearance_s, self._senses)
+        reward = self._senses.reward
+        if not np.isfinite(reward).all():
+            b, i = np.argwhere(~np.isfinite(reward))[0]
+            raise FloatingPointError(
+                f"{self.scenario.name}: the reward of signal {i} in copy {b} is {reward[b, i]} at second {self.time_s}"
+            )
+        mixed = reward.copy() if self._mixing is None else (reward @ self._mixing).astype(np.float32)
+        return self._senses.observation, mixed
 
     @property
     def time_s(self) -> int:
@@ -104,6 +128,11 @@ class Episodes:
         """Has the horizon come? Traffic does not end there: this is a truncation."""
         return self.time_s >= self.horizon_s
 
+    @property
+    def core(self) -> TrafficCore:
+        """The signals and the traffic, to look at."""
+        return self._core
+
     def average_travel_time_s(self) -> FloatArray:
         """(B,) mean over the vehicles released so far, waiting outside included; 0 before the first."""
         totals = self._core.totals()
@@ -114,8 +143,10 @@ class Episodes:
         """End the threads that simulate the copies."""
         self._core.close()
 
-    def _observation(self, waiting: IntArray) -> Float32Array:
-        return observe(waiting, self._core.phase, self.layout)
+    def _trips(self, seed: int) -> Trips:
+        lowest, highest = self._demand_scale
+        scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
+        return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
 
 
 def start_phase(plan: SignalPlan, replicas: int) -> IntArray:
@@ -125,18 +156,19 @@ def start_phase(plan: SignalPlan, replicas: int) -> IntArray:
 
 def chosen_phases(plan: SignalPlan, choice: IntArray) -> IntArray:
     """Local phases (B, I) of the choices (B, I) >= 0; -1, which keeps the present phase, where there is none."""
-    phases: IntArray = plan.choices[np.arange(plan.n_signals), choice]
+    there = choice < plan.choices.shape[1]
+    phases: IntArray = np.where(there, plan.choices[np.arange(plan.n_signals), np.where(there, choice, 0)], -1)
     return phases
 
 
-def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool = False) -> Trips:
+def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool = False, scale: float = 1.0) -> Trips:
     """Trips to train on: the scenario's demand, but not the trips that it is evaluated with.
 
     A scenario that draws its trips draws by `seed`. The trips of a fixed demand are thinned, partly doubled and
-    moved in time, unless `exact`.
+    moved in time, unless `exact`. `scale` times as many of either.
     """
     trips = scenario.trips(seed, horizon_s=horizon_s)
-    if exact or not scenario.fixed_demand:
+    if exact or (not scenario.fixed_demand and scale == 1.0):
         return trips
     return randomise(
         trips,
@@ -144,7 +176,7 @@ def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool
         scenario.network,
         horizon_s=horizon_s,
         seed=seed,
-        scale=1.0 / KEEP_SHARE,
+        scale=scale / KEEP_SHARE,
         jitter_s=JITTER_S,
         keep_share=KEEP_SHARE,
     )

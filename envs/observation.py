@@ -1,134 +1,410 @@
 """Observations from lane counts: what a policy sees of each signal. Plain functions on arrays, NumPy only.
 
-The environments, the learned controller and whatever runs a trained policy call this one place, so that a policy
-always sees what it was trained on. Knows no simulator and no learner.
+The batched core compiles `observe` with Numba, whatever runs a trained policy may call it as it is: one source, so that
+a policy always sees what it was trained on. Knows no simulator and no learner.
 
-Observation of one signal, float32, F = M + P, for the widest signal of the network (M movements, P phases):
+One layout for any intersection, float32, all values from 0 to `HIGHEST`. For M movements and C choices (those of the
+widest signal, or more) the vector of a signal holds four blocks, one after the other; each row by row:
 
-| index     | name        | meaning                                             | range  | unit           |
-|-----------|-------------|-----------------------------------------------------|--------|----------------|
-| 0 .. M-1  | `queue_m`   | vehicles slower than 0.1 m/s on the incoming lanes  | 0 to 1 | 40 vehicles    |
-|           |             | of the signal's m-th movement                       |        |                |
-| M .. F-1  | `phase_p`   | 1 if local phase p was the last one shown as green  | 0, 1   | -              |
+| block    | shape  | columns                                                                       |
+|----------|--------|-------------------------------------------------------------------------------|
+| movement | (M, f) | `exists`, then the movement features asked for                                |
+| choice   | (C, 2) | `current`: the phase last shown as green; `allowed`: may be asked for now     |
+| signal   | (s,)   | the signal features asked for                                                 |
+| serves   | (C, M) | 1 where the choice gives the movement green: the phase-movement incidence     |
 
-Movements stand in the network's order. A lane that several movements share counts in each of them. Queues of more
-than 40 vehicles look like 40. A signal with fewer movements or phases has 0 in the places it lacks.
+Features by name. A name may stand for several columns. "Vehicles" are those on all lanes that the movement starts
+from; a lane that several movements share counts in each of them. Units: 1 is ten vehicles, unless said otherwise.
+
+| name         | of       | columns                     | meaning                                                      |
+|--------------|----------|-----------------------------|--------------------------------------------------------------|
+| `queue`      | movement | `queue`                     | vehicles slower than 0.1 m/s                                 |
+| `arriving`   | movement | `arriving_0` .. `_4`        | moving vehicles, by seconds from the stop line at the limit: |
+|              |          |                             | up to 2.5, 5, 10, 15, 30                                     |
+| `occupied`   | movement | `occupied`                  | all vehicles, as a share of the lanes' room                  |
+| `downstream` | movement | `out_queue`,                | vehicles slower than 0.1 m/s per lane of the road ahead;     |
+|              |          | `out_free`                  | free share of that road's room, 0 to 1                       |
+| `green`      | movement | `green`                     | 1 if the phase last shown as green serves it                 |
+| `turn`       | movement | `right`, `left`, `straight` | 1 for its turn                                               |
+| `lanes`      | movement | `lanes`                     | lanes it starts from, a shared one divided by its movements; |
+|              |          |                             | unit: 1                                                      |
+| `upstream`   | movement | `up_queue`,                 | vehicles slower than 0.1 m/s at the signals upstream, on the |
+|              |          | `up_green`                  | lanes that lead to the movement's road; those with green now |
+| `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
+| `timing`     | signal   | `interval`, `clearance`     | the protocol's seconds; units: 10 s and 5 s                  |
+
+A signal with fewer movements or choices has 0 in the places it lacks.
 """
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.arrays import ReadOnlyRecord
+from intergreen.envs.errors import InputError, shown
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
+    from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
 
-QUEUE_SCALE_VEH = 40.0  # 300 m of standing cars, 7.5 m each: what fits on the lanes of most of the networks
-NO_LANE = -1
+HIGHEST = 10.0
+VEHICLES = 10.0  # one unit of every count
+GREEN_TIME_S, INTERVAL_S, CLEARANCE_S = 30.0, 10.0, 5.0  # one unit of each time
+VEHICLE_ROOM_M = 7.5  # a standing car and its gap
+ARRIVAL_BOUNDS_S = (2.5, 5.0, 10.0, 15.0, 30.0)  # upper ends of the distance bins, seconds at the speed limit
+N_BINS = len(ARRIVAL_BOUNDS_S)
+
+MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "queue": ("queue",),
+    "arriving": tuple(f"arriving_{k}" for k in range(N_BINS)),
+    "occupied": ("occupied",),
+    "downstream": ("out_queue", "out_free"),
+    "green": ("green",),
+    "turn": ("right", "left", "straight"),
+    "lanes": ("lanes",),
+    "upstream": ("up_queue", "up_green"),
+}
+SIGNAL_COLUMNS: dict[str, tuple[str, ...]] = {"green_time": ("green_time",), "timing": ("interval", "clearance")}
+CHOICE_COLUMNS = ("current", "allowed")
+DEFAULT_FEATURES = ("queue", "arriving", "occupied", "downstream", "green", "turn", "lanes", "green_time", "timing")
+ALL_FEATURES = (*MOVEMENT_COLUMNS, *SIGNAL_COLUMNS)
+
+_ALL_MOVEMENT_COLUMNS = tuple(column for columns in MOVEMENT_COLUMNS.values() for column in columns)
+_ALL_SIGNAL_COLUMNS = tuple(column for columns in SIGNAL_COLUMNS.values() for column in columns)
+_movement, _signal = _ALL_MOVEMENT_COLUMNS.index, _ALL_SIGNAL_COLUMNS.index
+QUEUE, ARRIVING, OCCUPIED = _movement("queue"), _movement("arriving_0"), _movement("occupied")
+OUT_QUEUE, OUT_FREE = _movement("out_queue"), _movement("out_free")
+GREEN, RIGHT, LEFT, STRAIGHT = _movement("green"), _movement("right"), _movement("left"), _movement("straight")
+LANES, UP_QUEUE, UP_GREEN = _movement("lanes"), _movement("up_queue"), _movement("up_green")
+GREEN_TIME, INTERVAL, CLEARANCE = _signal("green_time"), _signal("interval"), _signal("clearance")
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Sizes of an observation vector: all that a policy needs to take it apart."""
+
+    movements: int
+    movement_columns: int
+    choices: int
+    signal_columns: int
+
+    @property
+    def size(self) -> int:
+        """Values in the vector of one signal."""
+        return self.serves_at + self.choices * self.movements
+
+    @property
+    def choices_at(self) -> int:
+        return self.movements * self.movement_columns
+
+    @property
+    def signal_at(self) -> int:
+        return self.choices_at + self.choices * len(CHOICE_COLUMNS)
+
+    @property
+    def serves_at(self) -> int:
+        return self.signal_at + self.signal_columns
+
+
+class Table(NamedTuple):
+    """What `observe` needs, as flat arrays. I signals with N movements together, C choices, M movements of the widest.
+
+    An array called ``a_start`` has one entry more than its axis: item ``i`` owns ``a[a_start[i]:a_start[i + 1]]``.
+    """
+
+    movement_start: IntArray  # (I + 1,)
+    lane_start: IntArray  # (N + 1,) lanes each movement starts from
+    lanes: IntArray
+    lane_room: FloatArray  # (N,) vehicles that fit on them
+    lane_share: FloatArray  # (N,) lanes, each divided by the movements that share it
+    turn: IntArray  # (N,) column of its turn
+    out_first: IntArray  # (N,) first lane of the road it leads to
+    out_past: IntArray  # (N,)
+    out_room: FloatArray  # (N,) vehicles that fit on that road
+    up_start: IntArray  # (N + 1,) movements upstream that lead to its road, numbered 0..N-1
+    up_movement: IntArray
+    up_signal: IntArray  # and their signals
+    phase_start: IntArray  # (I + 1,) local phases of each signal
+    phase_serves: IntArray  # (all phases, M) 1 where it gives the signal's movement green
+    choice_phase: IntArray  # (I, C) local phase, -1 where the signal has no such choice
+    movement_column: IntArray  # position of each movement column in a row, -1 not asked for
+    signal_column: IntArray  # position of each signal column, -1 not asked for
+    movements: int  # M
+    movement_columns: int
+    choices: int  # C
+    signal_columns: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ObservationLayout(ReadOnlyRecord):
-    """Where the features of I signals come from; read-only arrays.
+class ObservationLayout:
+    """Where the features of I signals come from, and how wide the vector is."""
 
-    movement_lanes  (I, M, K) int32, lanes that each movement starts from, padded with -1
-    approach_lanes  (I, A) int32, all incoming lanes of each signal, padded with -1
-    n_movements     (I,) int32
-    n_phases        (I,) int32
-    n_choices       (I,) int32
-    """
-
-    movement_lanes: IntArray
-    approach_lanes: IntArray
-    n_movements: IntArray
-    n_phases: IntArray
-    n_choices: IntArray
+    features: tuple[str, ...]
+    blocks: Blocks
+    table: Table
 
     @property
     def n_signals(self) -> int:
-        return len(self.n_movements)
+        return len(self.table.choice_phase)
 
     @property
-    def widest(self) -> tuple[int, int, int]:
-        """Movements, phases and choices of the widest signal: what a policy's inputs and outputs are made for."""
-        return self.movement_lanes.shape[1], int(self.n_phases.max()), int(self.n_choices.max())
-
-    @property
-    def n_features(self) -> int:
-        movements, phases, _ = self.widest
-        return movements + phases
+    def n_choices(self) -> IntArray:
+        """(I,) choices of each signal."""
+        return np.count_nonzero(self.table.choice_phase >= 0, axis=1).astype(np.int32)
 
 
-def make_layout(network: RoadNetwork, plan: SignalPlan) -> ObservationLayout:
-    """The layout for the signals of `plan`; a network without signals has nothing to observe: ValueError."""
+def make_layout(
+    network: RoadNetwork,
+    plan: SignalPlan,
+    *,
+    features: Sequence[str] = DEFAULT_FEATURES,
+    movements: int | None = None,
+    choices: int | None = None,
+) -> ObservationLayout:
+    """The layout for the signals of `plan`.
+
+    Parameters
+    ----------
+    features : names from the table of this module
+    movements, choices : room for so many, at least those of the widest signal; None: just that
+
+    Raises
+    ------
+    InputError
+        If a feature is unknown or named twice, or the network has no signals.
+    """
+    check_features(features)
     if plan.n_signals == 0:
-        raise ValueError(f"network {network.name!r} has no signal with two phases or more: there is nothing to control")
+        problem = "has no signal with two phases or more"
+        raise InputError(network.name, "signals", problem, "there is nothing to control; use another network")
     starts = network.movement_start
-    movements = [range(starts[j], starts[j + 1]) for j in plan.intersection]
-    return ObservationLayout(
-        movement_lanes=_padded([[_movement_lanes(network, m) for m in of_signal] for of_signal in movements]),
-        approach_lanes=_padded([[_approach_lanes(network, of_signal)] for of_signal in movements])[:, 0],
-        n_movements=np.array([len(of_signal) for of_signal in movements], dtype=np.int32),
-        n_phases=plan.n_phases.copy(),
-        n_choices=plan.n_choices.copy(),
+    owned = [np.arange(starts[j], starts[j + 1]) for j in plan.intersection]
+    counts = [len(of_signal) for of_signal in owned]
+    movements = max(counts) if movements is None else movements
+    choices = plan.choices.shape[1] if choices is None else choices
+    if movements < max(counts) or choices < plan.choices.shape[1]:
+        raise ValueError(f"need room for {max(counts)} movements and {plan.choices.shape[1]} choices")
+    movement_column, row = _columns(MOVEMENT_COLUMNS, features, first=1)
+    signal_column, signal_columns = _columns(SIGNAL_COLUMNS, features, first=0)
+    lanes = [_movement_lanes(network, m) for of_signal in owned for m in of_signal]
+    sharing = np.bincount(np.concatenate(lanes), minlength=network.n_lanes)
+    out_road = network.movement_to_road[np.concatenate(owned)]
+    up_movement, up_signal = _upstream(network, owned)
+    choice_phase = np.full((plan.n_signals, choices), -1, np.int32)
+    choice_phase[:, : plan.choices.shape[1]] = plan.choices
+    table = Table(
+        movement_start=_starts(counts),
+        lane_start=_starts([len(of_movement) for of_movement in lanes]),
+        lanes=_int32(np.concatenate(lanes)),
+        lane_room=np.array([_room(network, of_movement) for of_movement in lanes]),
+        lane_share=np.array([(1.0 / sharing[of_movement]).sum() for of_movement in lanes]),
+        turn=np.array([_turn_column(network, m) for of_signal in owned for m in of_signal], np.int32),
+        out_first=_int32(network.road_lane_start[out_road]),
+        out_past=_int32(network.road_lane_start[out_road + 1]),
+        out_room=np.array([_room(network, _road_lanes(network, int(road))) for road in out_road]),
+        up_start=_starts([len(of_movement) for of_movement in up_movement]),
+        up_movement=_int32(np.concatenate([*up_movement, []])),
+        up_signal=_int32(np.concatenate([*up_signal, []])),
+        phase_start=_starts(plan.n_phases),
+        phase_serves=_phase_serves(network, plan, movements),
+        choice_phase=choice_phase,
+        movement_column=movement_column,
+        signal_column=signal_column,
+        movements=movements,
+        movement_columns=row,
+        choices=choices,
+        signal_columns=signal_columns,
     )
+    return ObservationLayout(tuple(features), Blocks(movements, row, choices, signal_columns), table)
+
+
+def check_features(features: Sequence[str]) -> None:
+    """Raise InputError for a feature that is unknown or named twice."""
+    for k, name in enumerate(features):
+        if name not in ALL_FEATURES:
+            near = difflib.get_close_matches(str(name), ALL_FEATURES, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            problem = f"no feature is called {shown(name)}"
+            raise InputError("observation", "features", problem, f"{hint}known: {', '.join(ALL_FEATURES)}")
+        if name in features[:k]:
+            raise InputError("observation", "features", f"{name!r} stands there twice", "name it once")
 
 
 def feature_names(layout: ObservationLayout) -> tuple[str, ...]:
-    """Names of the F features, in their order."""
-    movements, phases, _ = layout.widest
-    return (*(f"queue_{m}" for m in range(movements)), *(f"phase_{p}" for p in range(phases)))
+    """Names of the values of a signal's vector, in their order."""
+    blocks = layout.blocks
+    row = ("exists", *_asked_for(MOVEMENT_COLUMNS, layout.features))
+    return (
+        *(f"movement_{m}.{column}" for m in range(blocks.movements) for column in row),
+        *(f"choice_{c}.{column}" for c in range(blocks.choices) for column in CHOICE_COLUMNS),
+        *(f"signal.{column}" for column in _asked_for(SIGNAL_COLUMNS, layout.features)),
+        *(f"choice_{c}.serves_{m}" for c in range(blocks.choices) for m in range(blocks.movements)),
+    )
 
 
-def observe(waiting: IntArray, phase: IntArray, layout: ObservationLayout) -> Float32Array:
-    """Observations (B, I, F).
+def arrival_bounds_m(network: RoadNetwork) -> FloatArray:
+    """(L, N_BINS) m: how far from the stop line the distance bins of each lane reach."""
+    return network.lane_speed_limit_mps[:, None] * np.array(ARRIVAL_BOUNDS_S)
 
-    waiting  (B, L) vehicles slower than 0.1 m/s
-    phase    (B, I) local phase last shown as green, -1 none yet
+
+def observe(
+    waiting: IntArray,
+    vehicles: IntArray,
+    arriving: IntArray,
+    phase: IntArray,
+    green_s: IntArray,
+    interval_s: int,
+    clearance_s: int,
+    table: Table,
+    out: Float32Array,
+) -> None:
+    """Write the observations of one network to `out` (I, size), all of it.
+
+    waiting   (L,) vehicles slower than 0.1 m/s
+    vehicles  (L,)
+    arriving  (L, N_BINS) moving vehicles by distance, see `arrival_bounds_m`
+    phase     (I,) local phase last shown as green, -1 none yet
+    green_s   (I,) seconds since that green began
     """
-    movements, phases, _ = layout.widest
-    observation = np.empty((*phase.shape, movements + phases), dtype=np.float32)
-    queue_veh = on_lanes(waiting, layout.movement_lanes)  # (B, I, M)
-    observation[..., :movements] = np.minimum(queue_veh / QUEUE_SCALE_VEH, 1.0)
-    observation[..., movements:] = phase[..., None] == np.arange(phases)
-    return observation
+    for i in range(table.choice_phase.shape[0]):
+        for k in range(out.shape[1]):
+            out[i, k] = 0.0
+        first_movement = table.movement_start[i]
+        shown_phase = table.phase_start[i] + phase[i]
+        for local in range(table.movement_start[i + 1] - first_movement):
+            n = first_movement + local
+            at = local * table.movement_columns
+            out[i, at] = 1.0
+            if table.movement_column[QUEUE] >= 0:
+                total = 0
+                for k in range(table.lane_start[n], table.lane_start[n + 1]):
+                    total += waiting[table.lanes[k]]
+                out[i, at + table.movement_column[QUEUE]] = min(total / VEHICLES, HIGHEST)
+            if table.movement_column[ARRIVING] >= 0:
+                for step in range(N_BINS):
+                    total = 0
+                    for k in range(table.lane_start[n], table.lane_start[n + 1]):
+                        total += arriving[table.lanes[k], step]
+                    out[i, at + table.movement_column[ARRIVING] + step] = min(total / VEHICLES, HIGHEST)
+            if table.movement_column[OCCUPIED] >= 0:
+                total = 0
+                for k in range(table.lane_start[n], table.lane_start[n + 1]):
+                    total += vehicles[table.lanes[k]]
+                out[i, at + table.movement_column[OCCUPIED]] = min(total / table.lane_room[n], HIGHEST)
+            if table.movement_column[OUT_QUEUE] >= 0:
+                total, inside = 0, 0
+                for lane in range(table.out_first[n], table.out_past[n]):
+                    total += waiting[lane]
+                    inside += vehicles[lane]
+                per_lane = total / (table.out_past[n] - table.out_first[n])
+                out[i, at + table.movement_column[OUT_QUEUE]] = min(per_lane / VEHICLES, HIGHEST)
+                out[i, at + table.movement_column[OUT_FREE]] = max(0.0, 1.0 - inside / table.out_room[n])
+            if table.movement_column[GREEN] >= 0 and phase[i] >= 0:
+                out[i, at + table.movement_column[GREEN]] = table.phase_serves[shown_phase, local]
+            if table.movement_column[RIGHT] >= 0:
+                out[i, at + table.movement_column[table.turn[n]]] = 1.0
+            if table.movement_column[LANES] >= 0:
+                out[i, at + table.movement_column[LANES]] = min(table.lane_share[n], HIGHEST)
+            if table.movement_column[UP_QUEUE] >= 0:
+                total, with_green = 0, 0
+                for u in range(table.up_start[n], table.up_start[n + 1]):
+                    above, signal = table.up_movement[u], table.up_signal[u]
+                    has_green = 0
+                    if phase[signal] >= 0:
+                        row = table.phase_start[signal] + phase[signal]
+                        has_green = table.phase_serves[row, above - table.movement_start[signal]]
+                    for k in range(table.lane_start[above], table.lane_start[above + 1]):
+                        total += waiting[table.lanes[k]]
+                        with_green += has_green * waiting[table.lanes[k]]
+                out[i, at + table.movement_column[UP_QUEUE]] = min(total / VEHICLES, HIGHEST)
+                out[i, at + table.movement_column[UP_GREEN]] = min(with_green / VEHICLES, HIGHEST)
+        choices_at = table.movements * table.movement_columns
+        signal_at = choices_at + 2 * table.choices
+        serves_at = signal_at + table.signal_columns
+        for c in range(table.choices):
+            local_phase = table.choice_phase[i, c]
+            if local_phase < 0:
+                continue
+            if local_phase == phase[i]:
+                out[i, choices_at + 2 * c] = 1.0
+            out[i, choices_at + 2 * c + 1] = 1.0
+            row = table.phase_start[i] + local_phase
+            for local in range(table.movement_start[i + 1] - first_movement):
+                out[i, serves_at + c * table.movements + local] = table.phase_serves[row, local]
+        if table.signal_column[GREEN_TIME] >= 0:
+            out[i, signal_at + table.signal_column[GREEN_TIME]] = min(green_s[i] / GREEN_TIME_S, HIGHEST)
+        if table.signal_column[INTERVAL] >= 0:
+            out[i, signal_at + table.signal_column[INTERVAL]] = min(interval_s / INTERVAL_S, HIGHEST)
+            out[i, signal_at + table.signal_column[CLEARANCE]] = min(clearance_s / CLEARANCE_S, HIGHEST)
 
 
-def on_lanes(counts: IntArray, lanes: IntArray) -> IntArray:
-    """Sums (B, ...) of the counts (B, L) over the last axis of `lanes` (..., K), -1 where there is no lane."""
-    sums: IntArray = np.where(lanes >= 0, counts[:, lanes], 0).sum(axis=-1, dtype=np.int32)
-    return sums
+def allowed_choices(layout: ObservationLayout) -> BoolArray:
+    """(I, C): may the choice be asked for? Under the literature's timing: any the signal has, at any decision."""
+    allowed: BoolArray = layout.table.choice_phase >= 0
+    return allowed
 
 
-def legal_choices(layout: ObservationLayout) -> BoolArray:
-    """(I, C): does the signal have that many choices?"""
-    legal: BoolArray = np.arange(layout.widest[2]) < layout.n_choices[:, None]
-    return legal
+def _columns(known: dict[str, tuple[str, ...]], features: Sequence[str], *, first: int) -> tuple[IntArray, int]:
+    """Position of every known column, -1 for those not asked for, and the width of a row."""
+    asked = _asked_for(known, features)
+    every = [column for columns in known.values() for column in columns]
+    position = [first + asked.index(column) if column in asked else -1 for column in every]
+    return np.array(position, np.int32), first + len(asked)
 
 
-def _movement_lanes(network: RoadNetwork, movement: int) -> list[int]:
+def _asked_for(known: dict[str, tuple[str, ...]], features: Sequence[str]) -> list[str]:
+    """The columns of the features, in the order of `known`: the order of the names does not matter."""
+    return [column for name, columns in known.items() if name in features for column in columns]
+
+
+def _movement_lanes(network: RoadNetwork, movement: int) -> IntArray:
+    """Lanes that the movement starts from."""
     links = slice(network.movement_link_start[movement], network.movement_link_start[movement + 1])
-    return sorted(set(network.link_from_lane[links].tolist()))
+    return np.unique(network.link_from_lane[links])
 
 
-def _approach_lanes(network: RoadNetwork, movements: range) -> list[int]:
-    """All lanes of the roads that the movements come from."""
-    roads = sorted(set(network.movement_from_road[movements.start : movements.stop].tolist()))
-    return [lane for r in roads for lane in range(network.road_lane_start[r], network.road_lane_start[r + 1])]
+def _turn_column(network: RoadNetwork, movement: int) -> int:
+    return (RIGHT, LEFT, STRAIGHT)[int(network.movement_turn[movement]) - 1]
 
 
-def _padded(lists: list[list[list[int]]]) -> IntArray:
-    """A table (I, M, K) of the lanes in `lists`, as wide as the longest ones."""
-    most = max(len(of_signal) for of_signal in lists)
-    longest = max((len(lanes) for of_signal in lists for lanes in of_signal), default=0)
-    table = np.full((len(lists), most, longest), NO_LANE, dtype=np.int32)
-    for i, of_signal in enumerate(lists):
-        for m, lanes in enumerate(of_signal):
-            table[i, m, : len(lanes)] = lanes
-    return table
+def _road_lanes(network: RoadNetwork, road: int) -> IntArray:
+    return np.arange(network.road_lane_start[road], network.road_lane_start[road + 1])
+
+
+def _room(network: RoadNetwork, lanes: IntArray) -> float:
+    return max(1.0, float(network.lane_length_m[lanes].sum()) / VEHICLE_ROOM_M)
+
+
+def _upstream(network: RoadNetwork, owned: Sequence[IntArray]) -> tuple[list[list[int]], list[list[int]]]:
+    """For each of the N movements: the movements of other signals that lead to its road, and their signals."""
+    leading: dict[int, list[tuple[int, int]]] = {}
+    n = 0
+    for signal, of_signal in enumerate(owned):
+        for m in of_signal:
+            leading.setdefault(int(network.movement_to_road[m]), []).append((n, signal))
+            n += 1
+    above = [leading.get(int(network.movement_from_road[m]), []) for of_signal in owned for m in of_signal]
+    return [[n for n, _ in pairs] for pairs in above], [[signal for _, signal in pairs] for pairs in above]
+
+
+def _phase_serves(network: RoadNetwork, plan: SignalPlan, movements: int) -> IntArray:
+    serves = np.zeros((int(plan.n_phases.sum()), movements), np.int32)
+    row = 0
+    for j in plan.intersection:
+        matrix = network.phase_matrix(int(j))
+        serves[row : row + len(matrix), : matrix.shape[1]] = matrix
+        row += len(matrix)
+    return serves
+
+
+def _starts(counts: Sequence[int] | IntArray) -> IntArray:
+    return _int32(np.concatenate(([0], np.cumsum(counts))))
+
+
+def _int32(values: object) -> IntArray:
+    return np.ascontiguousarray(values, dtype=np.int32)

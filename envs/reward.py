@@ -1,38 +1,138 @@
-"""Rewards by name: from lane counts to one number per signal and decision. Pure functions on arrays."""
+"""Rewards by name: what a signal is told after each period. Plain functions on arrays, which the core compiles.
+
+Every reward is the mean over the seconds of the period and over the signal's lanes, in units of ten vehicles per lane:
+so it lies between 0 and a few units below, whatever the network's size, its number of lanes or the decision interval.
+Vehicles that wait outside to enter an approach count as standing on it.
+
+| name           | minus the ...                                                                                 |
+|----------------|-----------------------------------------------------------------------------------------------|
+| `queue`        | vehicles slower than 0.1 m/s on the signal's incoming lanes                                   |
+| `delay`        | vehicles on the incoming lanes, less the sum of their speeds over the lane's free speed       |
+| `person-delay` | people in the vehicles on the incoming lanes, each by the share of the free speed they lack   |
+| `pressure`     | difference between the mean queues of incoming and outgoing lanes, without its sign (Wei et   |
+|                | al. 2019, "PressLight", KDD)                                                                  |
+
+A reward is one name, or names with weights: `{"delay": 1.0, "pressure": 0.2}`. A new one is a name in `REWARDS` and its
+term in `reward_of`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import difflib
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from intergreen.envs.errors import InputError, shown
-from intergreen.envs.observation import ObservationLayout, on_lanes
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import Float32Array, IntArray
+    from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalPlan
+    from intergreen.envs.simulation import LaneSums
 
-REWARD_SCALE_VEH = 40.0  # per lane, as in the observation: rewards stay between 0 and about -1 on any network
+REWARDS = ("queue", "delay", "person-delay", "pressure")
+PERSON_DELAY = REWARDS.index("person-delay")
+REWARD_VEHICLES = 10.0  # one unit, per lane
 
-Reward = Callable[["IntArray", ObservationLayout], "Float32Array"]
+RewardSpec = str | Mapping[str, float]
 
 
-def queue_reward(waiting: IntArray, layout: ObservationLayout) -> Float32Array:
-    """Minus the mean queue of a signal's incoming lanes at the end of the period, in units of 40 vehicles: (B, I).
+class RewardTable(NamedTuple):
+    """What `reward_of` needs: I signals; an array called ``a_start`` has one entry more than its axis."""
 
-    waiting  (B, L) vehicles slower than 0.1 m/s
+    incoming_start: IntArray  # (I + 1,)
+    incoming: IntArray  # lanes
+    outgoing_start: IntArray  # (I + 1,)
+    outgoing: IntArray
+    weight: FloatArray  # (len(REWARDS),)
+
+
+def make_reward(spec: RewardSpec, network: RoadNetwork, plan: SignalPlan) -> RewardTable:
+    """The table of the reward that `spec` names.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, a weight is no finite number, or there is nothing to reward.
     """
-    lanes = np.count_nonzero(layout.approach_lanes >= 0, axis=1)  # (I,)
-    queue_veh = on_lanes(waiting, layout.approach_lanes)  # (B, I)
-    return np.asarray(-queue_veh / (REWARD_SCALE_VEH * lanes), dtype=np.float32)
+    weight = np.array(_weights(spec))
+    incoming, outgoing = [], []
+    for j in plan.intersection:
+        movements = range(network.movement_start[j], network.movement_start[j + 1])
+        incoming.append(_lanes_of(network, {int(network.movement_from_road[m]) for m in movements}))
+        outgoing.append(_lanes_of(network, {int(network.movement_to_road[m]) for m in movements}))
+    return RewardTable(_starts(incoming), _joined(incoming), _starts(outgoing), _joined(outgoing), weight)
 
 
-REWARDS: dict[str, Reward] = {"queue": queue_reward}
+def check_reward(spec: RewardSpec) -> None:
+    """Raise InputError if `spec` names no reward."""
+    _weights(spec)
 
 
-def reward_by_name(name: str) -> Reward:
-    """The reward of that name; InputError lists the known ones."""
-    if name not in REWARDS:
-        raise InputError("reward", "name", f"no reward is called {shown(name)}", f"use one of {', '.join(REWARDS)}")
-    return REWARDS[name]
+def reward_of(signal: int, seconds: int, sums: LaneSums, table: RewardTable) -> float:
+    """The reward of one signal for a period of `seconds`; `sums` are those of one network, (L,) each."""
+    first, past = table.incoming_start[signal], table.incoming_start[signal + 1]
+    queue, delay, person_delay = 0.0, 0.0, 0.0
+    for k in range(first, past):
+        lane = table.incoming[k]
+        queue += sums.queue[lane]
+        delay += sums.delay[lane]
+        person_delay += sums.person_delay[lane]
+    n_incoming = max(past - first, 1)
+    first, past = table.outgoing_start[signal], table.outgoing_start[signal + 1]
+    queue_beyond = 0.0
+    for k in range(first, past):
+        queue_beyond += sums.queue[table.outgoing[k]]
+    pressure = abs(queue / n_incoming - queue_beyond / max(past - first, 1))
+    total = (table.weight[0] * queue + table.weight[1] * delay + table.weight[2] * person_delay) / n_incoming
+    return -(total + table.weight[3] * pressure) / (seconds * REWARD_VEHICLES)
+
+
+def neighbour_mixing(network: RoadNetwork, plan: SignalPlan, share: float) -> FloatArray | None:
+    """(I, I): rewards (B, I) @ this gives every signal its own plus `share` of its neighbours' mean; None for share 0.
+
+    Neighbours are joined by a road in either direction.
+    """
+    if share == 0.0:
+        return None
+    signal_of = np.full(network.n_intersections, -1)
+    signal_of[plan.intersection] = np.arange(plan.n_signals)
+    ends = np.stack([signal_of[network.road_from], signal_of[network.road_to]])
+    ends = ends[:, (ends >= 0).all(axis=0)]
+    linked = np.zeros((plan.n_signals, plan.n_signals))
+    linked[ends[0], ends[1]] = linked[ends[1], ends[0]] = 1.0
+    np.fill_diagonal(linked, 0.0)
+    mean = linked / np.maximum(linked.sum(axis=0), 1.0)  # column i: the neighbours of i
+    mixing: FloatArray = np.eye(plan.n_signals) + share * mean
+    return mixing
+
+
+def _weights(spec: RewardSpec) -> list[float]:
+    weights = {spec: 1.0} if isinstance(spec, str) else dict(spec)
+    for name, weight in weights.items():
+        if name not in REWARDS:
+            near = difflib.get_close_matches(str(name), REWARDS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            problem = f"no reward is called {shown(name)}"
+            raise InputError("reward", "name", problem, f"{hint}use one of {', '.join(REWARDS)}")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+            raise InputError("reward", name, f"has weight {shown(weight)}", "give a finite number")
+    if not any(weights.values()):
+        raise InputError("reward", "weights", "are all zero", f"give a weight to one of {', '.join(REWARDS)}")
+    return [float(weights.get(name, 0.0)) for name in REWARDS]
+
+
+def _lanes_of(network: RoadNetwork, roads: set[int]) -> list[int]:
+    start = network.road_lane_start
+    return [lane for road in sorted(roads) for lane in range(start[road], start[road + 1])]
+
+
+def _starts(lists: list[list[int]]) -> IntArray:
+    return np.concatenate(([0], np.cumsum([len(one) for one in lists]))).astype(np.int32)
+
+
+def _joined(lists: list[list[int]]) -> IntArray:
+    return np.array([lane for one in lists for lane in one], np.int32)

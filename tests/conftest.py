@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# PyTorch reads it when it is loaded: idle threads that spin make tests that run side by side many times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # The first example may compile a kernel, so no deadline; the same examples on every run, so that a failure repeats.
 settings.register_profile("intergreen", deadline=None, derandomize=True)
 settings.load_profile("intergreen")

@@ -4,8 +4,8 @@ Read `step.py` first (one second from end to end), then `junction.py` (who goes 
 """
 
 from intergreen.envs.errors import CapacityError
-from intergreen.envs.simulation.counts import Counts, LinkCounts, Positions
+from intergreen.envs.simulation.counts import Counts, LaneSums, LinkCounts, Positions
 from intergreen.envs.simulation.engine import Engine, Simulator
 from intergreen.envs.simulation.totals import Totals
 
-__all__ = ["CapacityError", "Counts", "Engine", "LinkCounts", "Positions", "Simulator", "Totals"]
+__all__ = ["CapacityError", "Counts", "Engine", "LaneSums", "LinkCounts", "Positions", "Simulator", "Totals"]

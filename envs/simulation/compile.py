@@ -14,7 +14,7 @@ from numba import njit
 
 _logger = logging.getLogger(__name__)
 _ENVS = Path(__file__).parent.parent
-_SOURCES = ("simulation/*.py", "signals/clearance.py", "core.py")
+_SOURCES = ("simulation/*.py", "signals/clearance.py", "observation.py", "reward.py", "core.py")
 _CACHES = ("simulation/__pycache__/*.nb[ic]", "__pycache__/core.*.nb[ic]")
 
 

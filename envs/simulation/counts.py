@@ -8,7 +8,8 @@ from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.lane_change import SHADOW
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
-from intergreen.envs.simulation.state import LANES_IN_USE, LANES_WAITED_FOR, STEP
+from intergreen.envs.simulation.state import LANES_IN_USE, LANES_WAITED_FOR, STEP, replica_state
+from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY
 
 
 class Counts(NamedTuple):
@@ -17,7 +18,19 @@ class Counts(NamedTuple):
     vehicles: IntArray  # (B, L)
     waiting: IntArray  # (B, L) slower than 0.1 m/s
     near: IntArray  # (B, L) moving, within the near distance of the stop line
+    arriving: IntArray  # (B, L, bins) moving, by distance from the stop line
     mean_speed: FloatArray  # (B, L) m/s, 0 on an empty lane
+
+
+class LaneSums(NamedTuple):
+    """What the seconds of a period brought to the lanes that lead to signals, (B, L) each; other lanes stay 0.
+
+    Whoever waits outside to enter such a lane counts as standing on it.
+    """
+
+    queue: FloatArray  # vehicle-seconds slower than 0.1 m/s
+    delay: FloatArray  # vehicle-seconds, each times the share of the lane's free speed that the vehicle lacks
+    person_delay: FloatArray  # the same, times the people in the vehicle
 
 
 class LinkCounts(NamedTuple):
@@ -38,28 +51,90 @@ class Positions(NamedTuple):
 
 
 @kernel
-def count_lanes(net, state, near_m, vehicles, waiting, near, mean_speed):
-    """Fill the (B, L) arrays of `Counts`, all overwritten; near_m (L,) m."""
+def count_lanes(net, state, near_m, bounds_m, vehicles, waiting, near, arriving, mean_speed):
+    """Fill the arrays of `Counts`, all overwritten; near_m (L,) m, bounds_m (L, bins) m."""
     for b in range(state.tally.shape[0]):
+        count_replica(net, replica_state(state, b), bounds_m, waiting[b], vehicles[b], arriving[b])
         even = state.tally[b, STEP] & 1 == 0
         position = state.position_a[b] if even else state.position_b[b]
         speed = state.speed_a[b] if even else state.speed_b[b]
         for lane in range(net.lane_index.shape[0]):
             first = state.head[b, lane]
             count = state.n_inside[b, lane]
-            halted = 0
             moving_near = 0
             total = 0.0
             for slot in range(first, first + count):
                 total += speed[slot]
-                if speed[slot] < HALTED_BELOW_MPS:
-                    halted += 1
-                elif net.length[lane] - position[slot] <= near_m[lane]:
+                if speed[slot] >= HALTED_BELOW_MPS and net.length[lane] - position[slot] <= near_m[lane]:
                     moving_near += 1
-            vehicles[b, lane] = count
-            waiting[b, lane] = halted
             near[b, lane] = moving_near
             mean_speed[b, lane] = total / count if count > 0 else 0.0
+
+
+@kernel
+def count_replica(net, state, bounds_m, waiting, vehicles, arriving):
+    """Counts of one replica: waiting (L,), vehicles (L,), arriving (L, bins); all overwritten.
+
+    bounds_m  (L, bins) m from the stop line, ascending; a moving vehicle counts in the first bin that it is within
+    """
+    even = state.tally[STEP] & 1 == 0
+    position = state.position_a if even else state.position_b
+    speed = state.speed_a if even else state.speed_b
+    for lane in range(waiting.shape[0]):
+        count = state.n_inside[lane]
+        vehicles[lane] = count
+        halted = 0
+        for bin_ in range(bounds_m.shape[1]):
+            arriving[lane, bin_] = 0
+        bin_ = 0  # the front vehicle comes first, so distances ascend
+        for slot in range(state.head[lane], state.head[lane] + count):
+            if speed[slot] < HALTED_BELOW_MPS:
+                halted += 1
+                continue
+            distance = net.length[lane] - position[slot]
+            while bin_ < bounds_m.shape[1] and distance > bounds_m[lane, bin_]:
+                bin_ += 1
+            if bin_ < bounds_m.shape[1]:
+                arriving[lane, bin_] += 1
+        waiting[lane] = halted
+
+
+@kernel
+def add_lane_second(net, trips, state, with_persons, sums):
+    """Add the last second of one replica to its `LaneSums`; `person_delay` only `with_persons`, which costs more."""
+    speed = state.speed_a if state.tally[STEP] & 1 == 0 else state.speed_b
+    for entry in range(state.tally[LANES_IN_USE]):
+        lane = state.in_use[entry]
+        if net.lane_approach[lane] == 0:
+            continue
+        free = min(net.base_limit[lane], net.fastest)
+        first, count = state.head[lane], state.n_inside[lane]
+        halted = 0
+        total = 0.0
+        for slot in range(first, first + count):
+            halted += speed[slot] < HALTED_BELOW_MPS
+            total += speed[slot]
+        sums.queue[lane] += halted
+        sums.delay[lane] += max(0.0, count - total / free)
+        if with_persons:
+            for slot in range(first, first + count):
+                people = net.types[trips.kind[state.vehicle[slot]] * N_COLUMNS + OCCUPANCY]
+                sums.person_delay[lane] += people * max(0.0, 1.0 - speed[slot] / free)
+
+
+@kernel
+def add_outside(net, trips, state, seconds, sums):
+    """Add those who wait outside one replica now, as if they had stood for `seconds`."""
+    for entry in range(state.tally[LANES_WAITED_FOR]):
+        lane = state.waited_for[entry]
+        if net.lane_approach[lane] == 0:
+            continue
+        trip = state.line_first[lane]
+        while trip >= 0:
+            sums.queue[lane] += seconds
+            sums.delay[lane] += seconds
+            sums.person_delay[lane] += seconds * net.types[trips.kind[trip] * N_COLUMNS + OCCUPANCY]
+            trip = state.behind[trip]
 
 
 @kernel

@@ -58,7 +58,7 @@ class Simulator(Protocol):
 
     def advance(self, seconds: int) -> None: ...
 
-    def counts(self, near_m: FloatArray) -> Counts: ...
+    def counts(self, near_m: FloatArray, bounds_m: FloatArray) -> Counts: ...
 
     def totals(self) -> Totals: ...
 
@@ -131,11 +131,16 @@ class Engine:
                 done.result()
         self._check_capacity()
 
-    def counts(self, near_m: FloatArray) -> Counts:
-        """Lane counts now; `near_m` (L,) m is how far from the stop line a moving vehicle counts as near."""
+    def counts(self, near_m: FloatArray, bounds_m: FloatArray) -> Counts:
+        """Lane counts now.
+
+        near_m    (L,) m: how far from the stop line a moving vehicle counts as near
+        bounds_m  (L, bins) m: how far from it the distance bins of `arriving` reach, ascending
+        """
         shape = (self.n_replicas, self.network.n_lanes)
-        out = Counts(np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape))
-        count_lanes(self.statics, self.state, near_m, out.vehicles, out.waiting, out.near, out.mean_speed)
+        waiting, vehicles, near = (np.empty(shape, np.int32) for _ in range(3))
+        out = Counts(vehicles, waiting, near, np.empty((*shape, bounds_m.shape[1]), np.int32), np.empty(shape))
+        count_lanes(self.statics, self.state, near_m, bounds_m, *out)
         return out
 
     def link_counts(self) -> LinkCounts:

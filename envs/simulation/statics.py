@@ -64,6 +64,7 @@ class Statics(NamedTuple):
     crossing_foe_distance: FloatArray  # (X,) m on the other link
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
+    fastest: float  # m/s, the highest maximum speed of a vehicle
     notify_reach: float  # m before a stop line beyond which nobody at a crossing can mind a vehicle
 
 
@@ -104,6 +105,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_foe_distance=network.crossing_foe_distance_m,
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
+        fastest=float(table[:, MAX_SPEED].max()),
         notify_reach=_notify_reach(network, table),
     )
 

@@ -1,11 +1,14 @@
 """Networks and demands as small as they can fail."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 
 from intergreen.envs.scenario import Scenario, load_scenario
+
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # windows without a screen
 
 PAIR = """
 name: pair

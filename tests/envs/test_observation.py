@@ -1,77 +1,278 @@
-"""Observation and reward against slow twins written from the table in the module's docstring."""
+"""Observations against a slow twin, written from the table in the module's docstring, on random counts."""
+
+import functools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from intergreen.envs import core
+from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
-from intergreen.envs.observation import feature_names, legal_choices, make_layout, observe
-from intergreen.envs.reward import queue_reward, reward_by_name
+from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT
+from intergreen.envs.observation import (
+    ALL_FEATURES,
+    ARRIVAL_BOUNDS_S,
+    DEFAULT_FEATURES,
+    HIGHEST,
+    N_BINS,
+    allowed_choices,
+    feature_names,
+    make_layout,
+    observe,
+)
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
+from intergreen.envs.simulation import Counts
+from intergreen.envs.spaces import SignalSpace
+
+NETWORKS = ["single", "grid4x4", "town"]
+REPLICAS, INTERVAL_S, CLEARANCE_S = 3, 15, 4
 
 
-@pytest.fixture(scope="module", params=["single", "grid4x4", "town"])
-def world(request):
-    """Network, plan, layout and random counts and phases of 3 replicas."""
-    network = load_scenario(request.param).network
+class World(NamedTuple):
+    """A network with random counts, phases and green times of 3 replicas."""
+
+    network: object
+    plan: object
+    counts: Counts
+    phase: np.ndarray
+    green_s: np.ndarray
+
+    def layout(self, features=ALL_FEATURES, **room):
+        return make_layout(self.network, self.plan, features=features, **room)
+
+    def observed(self, layout):
+        return core.observe_all(self.counts, self.phase, self.green_s, INTERVAL_S, CLEARANCE_S, layout)
+
+    def by_name(self, layout):
+        """{name: (B, I)}"""
+        return dict(zip(feature_names(layout), np.moveaxis(self.observed(layout), -1, 0), strict=True))
+
+
+@functools.cache
+def make_world(name):
+    network = load_scenario(name).network
     plan = make_plan(network)
     random = np.random.default_rng(5)
-    waiting = random.integers(0, 60, (3, network.n_lanes)).astype(np.int32)
-    phase = random.integers(-1, plan.n_phases, (3, plan.n_signals)).astype(np.int32)
-    return network, plan, make_layout(network, plan), waiting, phase
+    lanes = (REPLICAS, network.n_lanes)
+    waiting = random.integers(0, 130, lanes).astype(np.int32)
+    arriving = random.integers(0, 25, (*lanes, N_BINS)).astype(np.int32)
+    vehicles = waiting + arriving.sum(axis=2, dtype=np.int32)
+    vehicles[:, ::2] //= 8  # some roads with room left
+    counts = Counts(vehicles, waiting, np.zeros(lanes, np.int32), arriving, np.zeros(lanes))
+    signals = (REPLICAS, plan.n_signals)
+    phase = random.integers(-1, plan.n_phases, signals).astype(np.int32)
+    return World(network, plan, counts, phase, random.integers(0, 400, signals).astype(np.int32))
 
 
-def test_queue_features_are_the_waiting_vehicles_on_each_movements_lanes(world):
-    network, plan, layout, waiting, phase = world
-    observation = observe(waiting, phase, layout)
-    for i, j in enumerate(plan.intersection):
-        for place, movement in enumerate(range(network.movement_start[j], network.movement_start[j + 1])):
-            links = range(network.movement_link_start[movement], network.movement_link_start[movement + 1])
-            lanes = sorted({int(network.link_from_lane[link]) for link in links})
-            expected = np.minimum(waiting[:, lanes].sum(axis=1) / 40.0, 1.0)
-            assert observation[:, i, place] == pytest.approx(expected, abs=1e-6)
+@pytest.fixture(params=NETWORKS)
+def world(request):
+    return make_world(request.param)
 
 
-def test_phase_features_are_one_for_the_phase_and_zero_before_the_first(world):
-    _, plan, layout, waiting, phase = world
-    shown = observe(waiting, phase, layout)[..., layout.widest[0] :]
-    for b, i in np.ndindex(phase.shape):
-        assert shown[b, i].tolist() == [float(p == phase[b, i]) for p in range(plan.n_phases.max())]
+def twin(world, b, i):
+    """{name: value} of everything that signal i of replica b has, feature by feature as documented."""
+    network, plan, counts = world.network, world.plan, world.counts
+    waiting, vehicles, arriving = counts.waiting[b], counts.vehicles[b], counts.arriving[b]
+
+    def movements_of(signal):
+        return np.flatnonzero(network.movement_intersection == plan.intersection[signal]).tolist()
+
+    def lanes_of(movement):
+        return sorted(set(network.link_from_lane[network.link_movement == movement].tolist()))
+
+    def served(signal, local_phase):
+        if local_phase < 0:
+            return set()
+        p = network.phase_start[plan.intersection[signal]] + local_phase
+        return set(network.phase_movements[network.phase_movement_start[p] : network.phase_movement_start[p + 1]])
+
+    signals = range(plan.n_signals)
+    starting = [lane for signal in signals for m in movements_of(signal) for lane in lanes_of(m)]
+    values = {}
+    for place, m in enumerate(movements_of(i)):
+        lanes = lanes_of(m)
+        out = np.flatnonzero(network.lane_road == network.movement_to_road[m])
+        above = [
+            (waiting[lanes_of(other)].sum(), other in served(signal, world.phase[b, signal]))
+            for signal in signals
+            for other in movements_of(signal)
+            if network.movement_to_road[other] == network.movement_from_road[m]
+        ]
+        turn = network.movement_turn[m]
+        values |= {
+            f"movement_{place}.{column}": min(value, HIGHEST)
+            for column, value in {
+                "exists": 1.0,
+                "queue": waiting[lanes].sum() / 10,
+                **{f"arriving_{k}": arriving[lanes, k].sum() / 10 for k in range(N_BINS)},
+                "occupied": vehicles[lanes].sum() / max(1.0, network.lane_length_m[lanes].sum() / 7.5),
+                "out_queue": waiting[out].sum() / len(out) / 10,
+                "out_free": max(0.0, 1 - vehicles[out].sum() / (network.lane_length_m[out].sum() / 7.5)),
+                "green": float(m in served(i, world.phase[b, i])),
+                "right": float(turn == TURN_RIGHT),
+                "left": float(turn == TURN_LEFT),
+                "straight": float(turn == STRAIGHT),
+                "lanes": sum(1 / starting.count(lane) for lane in lanes),
+                "up_queue": sum(queue for queue, _ in above) / 10,
+                "up_green": sum(queue for queue, is_green in above if is_green) / 10,
+            }.items()
+        }
+    for c, local_phase in enumerate(plan.choices[i, : plan.n_choices[i]]):
+        values[f"choice_{c}.current"] = float(local_phase == world.phase[b, i])
+        values[f"choice_{c}.allowed"] = 1.0
+        for place, m in enumerate(movements_of(i)):
+            values[f"choice_{c}.serves_{place}"] = float(m in served(i, local_phase))
+    values["signal.green_time"] = min(world.green_s[b, i] / 30, HIGHEST)
+    values["signal.interval"], values["signal.clearance"] = INTERVAL_S / 10, CLEARANCE_S / 5
+    return values
 
 
-def test_places_that_a_signal_lacks_stay_zero(world):
-    _, plan, layout, waiting, phase = world
-    observation = observe(waiting, phase, layout)
-    for i in range(plan.n_signals):
-        assert not observation[:, i, layout.n_movements[i] : layout.widest[0]].any()
-        assert not observation[:, i, layout.widest[0] + plan.n_phases[i] :].any()
+def test_every_feature_is_what_its_line_in_the_table_says_and_what_is_lacking_is_zero(world):
+    observed = world.by_name(world.layout())
+    signals = range(world.plan.n_signals)
+    b = 1
+    for i in signals if world.plan.n_signals < 8 else list(signals)[::3]:
+        expected = twin(world, b, i)
+        assert expected.keys() <= observed.keys()
+        for name, values in observed.items():
+            assert values[b, i] == pytest.approx(expected.get(name, 0.0), rel=1e-6), name
 
 
-def test_observation_is_float32_between_zero_and_one_with_a_name_for_each_feature(world):
-    _, plan, layout, waiting, phase = world
-    observation = observe(waiting, phase, layout)
-    assert observation.dtype == np.float32
-    assert observation.shape == (3, plan.n_signals, layout.n_features)
-    assert observation.min() >= 0
-    assert observation.max() <= 1
-    assert len(feature_names(layout)) == layout.n_features
+def test_random_counts_reach_both_ends_of_every_count(world):
+    """The test above would not see a missing limit if no count went beyond it."""
+    observed = world.by_name(world.layout())
+    assert max(values.max() for name, values in observed.items() if name.endswith(".queue")) == HIGHEST
+    free = np.concatenate([values.ravel() for name, values in observed.items() if name.endswith("out_free")])
+    assert free.min() == 0.0
+    assert free.max() > 0.0
 
 
-def test_reward_is_minus_the_mean_queue_of_the_incoming_lanes(world):
-    network, plan, layout, waiting, _ = world
-    reward = queue_reward(waiting, layout)
-    for i, j in enumerate(plan.intersection):
-        movements = range(network.movement_start[j], network.movement_start[j + 1])
-        roads = {int(network.movement_from_road[m]) for m in movements}
-        lanes = np.flatnonzero(np.isin(network.lane_road, list(roads)))
-        assert reward[:, i] == pytest.approx(-waiting[:, lanes].mean(axis=1) / 40.0, abs=1e-6)
+def test_plain_source_gives_the_bits_that_the_compiled_one_gives(world):
+    layout = world.layout()
+    compiled = world.observed(layout)
+    plain = np.full_like(compiled, np.nan)
+    counts = world.counts
+    for b in range(REPLICAS):
+        lanes = counts.waiting[b], counts.vehicles[b], counts.arriving[b]
+        observe(*lanes, world.phase[b], world.green_s[b], INTERVAL_S, CLEARANCE_S, layout.table, plain[b])
+    assert np.array_equal(plain.view(np.uint32), compiled.view(np.uint32))
 
 
-def test_legal_choices_are_those_of_the_plan(world):
-    _, plan, layout, _, _ = world
-    assert legal_choices(layout).tolist() == (plan.choices >= 0).tolist()
+def test_observations_lie_in_their_space(world):
+    layout = world.layout()
+    space = SignalSpace(layout.blocks, tuple(layout.n_choices.tolist()))
+    for observation in world.observed(layout):
+        assert space.contains(observation.reshape(-1))
 
 
-def test_unknown_reward_is_one_line_with_the_known_ones():
-    with pytest.raises(InputError, match="no reward is called 'speed'; use one of queue"):
-        reward_by_name("speed")
+def test_blocks_stand_where_they_say(world):
+    layout = world.layout()
+    blocks, names = layout.blocks, feature_names(layout)
+    assert len(names) == len(set(names)) == blocks.size
+    assert names[0] == "movement_0.exists"
+    assert names[blocks.movement_columns] == "movement_1.exists"
+    assert names[blocks.choices_at] == "choice_0.current"
+    assert names[blocks.signal_at] == "signal.green_time"
+    assert names[blocks.serves_at] == "choice_0.serves_0"
+
+
+@given(st.sampled_from(NETWORKS), st.permutations(ALL_FEATURES), st.integers(1, len(ALL_FEATURES)))
+def test_fewer_features_in_any_order_are_the_same_columns_without_the_others(name, order, n):
+    world = make_world(name)
+    everything = world.by_name(world.layout())
+    some = world.by_name(world.layout(order[:n]))
+    assert list(some) == [column for column in everything if column in some]
+    for column, values in some.items():
+        assert np.array_equal(values, everything[column])
+
+
+def test_room_for_more_movements_and_choices_adds_only_zeros(world):
+    narrow = world.layout()
+    wide = world.layout(movements=narrow.blocks.movements + 3, choices=narrow.blocks.choices + 2)
+    small, large = world.by_name(narrow), world.by_name(wide)
+    assert small.keys() <= large.keys()
+    for name, values in large.items():
+        assert np.array_equal(values, small.get(name, np.zeros_like(values))), name
+    assert not allowed_choices(wide)[:, narrow.blocks.choices :].any()
+
+
+def test_room_for_fewer_than_there_are_is_refused(world):
+    with pytest.raises(ValueError, match="need room for"):
+        world.layout(movements=world.layout().blocks.movements - 1)
+
+
+def test_allowed_choices_are_those_of_the_plan(world):
+    assert allowed_choices(world.layout()).tolist() == (world.plan.choices >= 0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (
+            ("queue", "ariving"),
+            "observation: features: no feature is called 'ariving'; did you mean 'arriving'? known: ",
+        ),
+        (("queue", "queue"), "observation: features: 'queue' stands there twice; name it once"),
+    ],
+)
+def test_wrong_feature_is_one_line(pair, features, message):
+    with pytest.raises(InputError) as caught:
+        Episodes(pair, features=features)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def driven():
+    """Episodes of the grid after ten minutes of random choices."""
+    episodes = Episodes("grid4x4", replicas=2)
+    episodes.reset([np.random.default_rng(seed) for seed in (1, 2)])
+    random = np.random.default_rng(3)
+    for _ in range(60):
+        observation, _ = episodes.step(random.integers(0, 4, (2, 16)))
+    return episodes, observation.copy()
+
+
+def test_nobody_is_counted_twice_as_waiting_or_arriving(driven):
+    episodes, observation = driven
+    counts = episodes.core.counts()
+    assert counts.waiting.any()
+    assert counts.arriving.any()
+    assert (counts.waiting + counts.arriving.sum(axis=2) <= counts.vehicles).all()
+    # On this grid every lane belongs to one movement: the observation holds nobody twice either.
+    names = feature_names(episodes.layout)
+    column = [k for k, name in enumerate(names) if name.startswith("movement") and ("queue" in name or "arr" in name)]
+    own = [k for k in column if "out_" not in names[k]]
+    network = episodes.scenario.network
+    for i, j in enumerate(episodes.plan.intersection):
+        inside = counts.vehicles[:, network.road_to[network.lane_road] == j].sum(axis=1)
+        assert (observation[:, i, own].sum(axis=1) * 10 <= inside + 1e-4).all()
+
+
+def test_arriving_vehicles_stand_in_the_bin_of_their_seconds_to_the_stop_line(driven):
+    episodes, _ = driven
+    network, counts = episodes.scenario.network, episodes.core.counts()
+    for b in range(2):
+        now = episodes.core.positions(b)
+        expected = np.zeros_like(counts.arriving[b])
+        for lane, distance_m, speed in zip(now.drivable, now.distance, now.speed, strict=True):
+            if lane < network.n_lanes and speed >= 0.1:
+                seconds = (network.lane_length_m[lane] - distance_m) / network.lane_speed_limit_mps[lane]
+                within = [k for k, bound in enumerate(ARRIVAL_BOUNDS_S) if seconds <= bound]
+                if within:
+                    expected[lane, within[0]] += 1
+        assert np.array_equal(counts.arriving[b], expected)
+
+
+def test_episodes_observe_what_their_core_counts(driven):
+    episodes, observation = driven
+    running, protocol = episodes.core, episodes.protocol
+    again = core.observe_all(
+        running.counts(), running.phase, running.green_s, protocol.interval_s, protocol.clearance_s, episodes.layout
+    )
+    assert episodes.layout.features == DEFAULT_FEATURES
+    assert np.array_equal(again, observation)

@@ -1,0 +1,31 @@
+"""The observation space: a box that knows how an observation vector is to be taken apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from gymnasium import spaces
+
+from intergreen.envs.observation import HIGHEST
+
+if TYPE_CHECKING:
+    from intergreen.envs.observation import Blocks
+
+
+class SignalSpace(spaces.Box):
+    """`Box(0, HIGHEST)` float32 of the observations of one signal or more, one after the other.
+
+    blocks     sizes of the blocks in the vector of one signal
+    n_choices  how many choices each of the signals has
+    """
+
+    def __init__(self, blocks: Blocks, n_choices: tuple[int, ...]) -> None:
+        self.blocks = blocks
+        self.n_choices = n_choices
+        super().__init__(0.0, HIGHEST, (len(n_choices) * blocks.size,), np.float32)
+
+    @property
+    def signals(self) -> int:
+        """Signals whose observations stand side by side."""
+        return len(self.n_choices)
