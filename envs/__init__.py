@@ -11,7 +11,11 @@ scenario, protocol   what is simulated, under which timing
 core                 signals and traffic of many copies of one network, compiled
 observation, reward  from counts to what a policy sees and is told
 episodes             episodes side by side
-traffic_env          the Gymnasium environment; vector_env: the one for Stable-Baselines3
+traffic_env          the Gymnasium environment, TrafficSignalEnv
+gym_vector_env       copies of it side by side, TrafficSignalVectorEnv
+parallel_env         the PettingZoo environment, TrafficParallelEnv
+vector_env           the environment to train in with Stable-Baselines3, TrafficVecEnv
+render               pictures and a window
 
 Import from the modules: ``from intergreen.envs.network import RoadNetwork``. Importing this package registers the
 environments' ids with Gymnasium and loads none of them.

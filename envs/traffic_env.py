@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import ResetNeeded
 
+from intergreen.envs.choices import checked_choices
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import feature_names, legal_choices
+from intergreen.envs.observation import allowed_choices, feature_names
+from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
+from intergreen.envs.spaces import SignalSpace
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array
+    from intergreen.envs.observation import ObservationLayout
     from intergreen.envs.scenario import Scenario
 
 
@@ -22,20 +27,16 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     ## Action space
     `MultiDiscrete` with one index per signal, or `Discrete` for a network with a single signal: which of the
     signal's choices (`SignalPlan.choices`) to serve in the next period. Changing the phase shows the protocol's
-    clearance first, inside the period.
+    clearance first, inside the period. Anything else is a `ValueError`.
 
     ## Observation space
-    `Box(0, 1)`, float32: for each signal the F features below, all signals one after the other (I * F), or (F,) for
-    a single signal. `feature_names` names the F features.
-
-    | index of F | name      | meaning                                                  | range  | unit        |
-    |------------|-----------|----------------------------------------------------------|--------|-------------|
-    | 0 .. M-1   | `queue_m` | waiting vehicles on the incoming lanes of movement m     | 0 to 1 | 40 vehicles |
-    | M .. F-1   | `phase_p` | 1 if local phase p was the last one shown as green       | 0, 1   | -           |
+    `SignalSpace`, a `Box(0, 10)` of float32: for each signal the vector that the table in `intergreen.envs.observation`
+    describes, all signals one after the other. `feature_names` names the values of one signal's vector, and the
+    space's `blocks` say where the parts of it begin.
 
     ## Rewards
-    `queue`: minus the mean queue of a signal's incoming lanes at the end of the period, in units of 40 vehicles, summed
-    over the signals.
+    The mean over the signals of the reward that `reward` names, one of those in `intergreen.envs.reward`: between 0
+    and a few units below, whatever the network's size.
 
     ## Starting state
     An empty network, every signal in its first choice. The trips are drawn afresh for every episode; `reset(seed=s)`
@@ -43,61 +44,112 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     that the scenario is evaluated with.
 
     ## Episode end
-    Truncation at the horizon; traffic has no end, so nothing ever terminates.
+    Truncation at the horizon; traffic has no end, so nothing ever terminates. The observation that comes with
+    `truncated` is the episode's last.
 
     ## Info
-    `time_s`, and `average_travel_time_s` of all vehicles released so far.
+    `time_s`, seconds since the reset. When the episode is truncated also `average_travel_time_s`, the mean over all
+    vehicles released so far: reading it costs as much as several decisions, so it does not come with every step.
+
+    ## Rendering
+    `rgb_array` gives a picture, `human` opens a window; see `intergreen.envs.render`. One picture for a decision.
 
     ## Arguments
-    scenario, protocol, horizon_s, reward, exact_trips: see `Episodes`.
+    | name              | default      | meaning                                                                   |
+    |-------------------|--------------|---------------------------------------------------------------------------|
+    | `scenario`        | `"grid4x4"`  | a name, YAML file or folder, or a scenario that has been loaded           |
+    | `render_mode`     | `None`       | `"rgb_array"`, `"human"`                                                  |
+    | `protocol`        | scenario's   | name of the timing rules, such as `"literature-10-5"`                     |
+    | `horizon_s`       | scenario's   | seconds of an episode, rounded up to whole decisions                      |
+    | `features`        | the default  | names of what a policy sees                                               |
+    | `reward`          | `"queue"`    | name of the reward, or `{name: weight}`                                   |
+    | `neighbour_share` | 0            | every signal is also told this share of its neighbours' mean reward       |
+    | `exact_trips`     | `False`      | a fixed demand's own trips instead of varied ones                         |
+    | `demand_scale`    | `(1, 1)`     | lowest and highest factor on the number of trips, drawn for every episode |
+    | `movements`,      | the widest   | room in the observation for so many                                       |
+    | `choices`         | signal's     |                                                                           |
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - as Gymnasium declares it
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012 - as Gymnasium declares it
 
     def __init__(
         self,
         scenario: str | Scenario = "grid4x4",
         *,
-        protocol: str | None = None,
-        horizon_s: int | None = None,
-        reward: str = "queue",
-        exact_trips: bool = False,
         render_mode: str | None = None,
+        **episode_settings: Any,
     ) -> None:
-        if render_mode is not None:
-            raise ValueError(f"there is nothing to render yet, got render_mode {render_mode!r}; use None")
-        self.render_mode = None
-        self._episodes = Episodes(
-            scenario, protocol=protocol, horizon_s=horizon_s, reward=reward, exact_trips=exact_trips
-        )
-        layout = self._episodes.layout
+        self.episodes = Episodes(scenario, replicas=1, **episode_settings)
+        self.render_mode = render_mode
+        self._screen = Screen(self.episodes.core, self.episodes.scenario.name, render_mode)
+        layout = self.episodes.layout
+        self._n_choices = layout.n_choices
+        self._is_running = False
         self.feature_names = feature_names(layout)
-        self.observation_space = spaces.Box(0.0, 1.0, (layout.n_signals * layout.n_features,), np.float32)
-        self.action_space: spaces.Space[Any]
-        if layout.n_signals == 1:
-            self.action_space = spaces.Discrete(int(layout.n_choices[0]))
-        else:
-            self.action_space = spaces.MultiDiscrete(layout.n_choices.astype(np.int64))
+        self.observation_space, self.action_space = signal_spaces(layout)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32Array, dict[str, Any]]:
         """Begin an episode; see the class for seeding."""
         super().reset(seed=seed)
-        return self._episodes.reset([self.np_random]).reshape(-1), self._info()
+        observation = self.episodes.reset([self.np_random])
+        self._is_running = True
+        self._screen.after_step()
+        return observation.reshape(-1).copy(), {"time_s": 0}
 
     def step(self, action: Any) -> tuple[Float32Array, float, bool, bool, dict[str, Any]]:
-        """One decision period."""
-        observation, reward = self._episodes.step(np.asarray(action, dtype=np.int32).reshape(1, -1))
-        return observation.reshape(-1), float(reward.sum()), False, self._episodes.is_over, self._info()
+        """One decision period.
+
+        Raises
+        ------
+        ValueError
+            If the action is not one index that exists for each signal.
+        ResetNeeded
+            Before the first reset and after the end of an episode.
+        FloatingPointError
+            If the reward is no number.
+        """
+        choice = checked_choices(action, self._n_choices)
+        if not self._is_running:
+            raise ResetNeeded("no episode is running: call reset() first")
+        observation, reward = self.episodes.step(choice)
+        info: dict[str, Any] = {"time_s": self.episodes.time_s}
+        is_over = self.episodes.is_over
+        if is_over:
+            self._is_running = False
+            info["average_travel_time_s"] = float(self.episodes.average_travel_time_s()[0])
+        self._screen.after_step()
+        return observation.reshape(-1).copy(), float(mean_reward(reward)[0]), False, is_over, info
 
     def action_masks(self) -> BoolArray:
-        """Which choices each signal has, (n_choices of all signals,) bool; all of them can be asked for at any time."""
-        legal = legal_choices(self._episodes.layout)
-        return legal[legal]
+        """Which choices may be asked for now, those of all signals one after the other: (sum of choices,)."""
+        return flat_masks(self.episodes.layout)
 
-    def _info(self) -> dict[str, Any]:
-        return {
-            "time_s": self._episodes.time_s,
-            "average_travel_time_s": float(self._episodes.average_travel_time_s()[0]),
-        }
+    def render(self) -> Any:
+        """The picture now, (H, W, 3) uint8, or a window that is brought up to date."""
+        return self._screen.render()
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        self._screen.close()
+        self.episodes.close()
+
+
+def signal_spaces(layout: ObservationLayout) -> tuple[SignalSpace, spaces.Space[Any]]:
+    """Observation and action space of all signals together."""
+    n_choices = layout.n_choices.tolist()
+    action_space = spaces.Discrete(n_choices[0]) if len(n_choices) == 1 else spaces.MultiDiscrete(n_choices)
+    return SignalSpace(layout.blocks, tuple(n_choices)), action_space
+
+
+def mean_reward(reward: Float32Array) -> np.ndarray:
+    """(B,) float64, the mean over the signals of rewards (B, I)."""
+    return reward.mean(axis=1, dtype=np.float64)
+
+
+def flat_masks(layout: ObservationLayout) -> BoolArray:
+    """Which of their own choices the signals may ask for now, one signal after the other."""
+    there = np.arange(layout.blocks.choices) < layout.n_choices[:, None]
+    masks: BoolArray = allowed_choices(layout)[there]
+    return masks

@@ -1,18 +1,20 @@
-"""The face for Stable-Baselines3: every signal of every parallel copy of a network is one slot of a `VecEnv`.
+"""The face for Stable-Baselines3: every signal of every parallel copy of every network is one slot of a `VecEnv`.
 
 So one policy with shared weights learns from all of them, and the batch axis is all there is to parameter sharing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import Wrapper, spaces
 
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import legal_choices
+from intergreen.envs.observation import allowed_choices
+from intergreen.envs.spaces import SignalSpace
 
 try:
     from stable_baselines3.common.vec_env import VecEnv
@@ -29,82 +31,107 @@ _NOTHING: dict[str, Any] = {}  # shared by all slots of all steps that have noth
 
 
 class TrafficVecEnv(VecEnv):
-    """B copies of a network with I signals as B * I slots; slot b * I + i is signal i of copy b.
+    """All signals of all copies of one or several networks, a slot each.
 
-    Observation (F,) and reward of a slot are those of its signal in `TrafficSignalEnv`. The action is the index of a
-    choice; `Discrete` for the widest signal, and an index that a narrower signal does not have keeps its phase.
-    All copies end together at the horizon and begin again on fresh demand, each on its own: then, and only then, the
-    infos hold `terminal_observation`, `TimeLimit.truncated`, `episode` (`r`: the slot's sum of rewards, `l`: decisions)
-    and `average_travel_time_s` of the copy.
+    Slots go by network, then copy, then signal. The observation of a slot is its signal's part of what
+    `TrafficSignalEnv` shows; the mean of a copy's rewards is the reward there. The action is the index of a choice,
+    `Discrete` for the widest signal; an index that a narrower signal does not have keeps its phase.
+    The copies of a network end together at the horizon and begin again on fresh demand, each on its own: then, and
+    only then, the infos of their slots hold `terminal_observation`, `TimeLimit.truncated`, `episode` (`r`: the slot's
+    sum of rewards, `l`: decisions) and `average_travel_time_s` of the copy.
 
-    `seed(s)` makes copy b draw the episodes of a `TrafficSignalEnv` that was reset with seed s + b.
+    `seed(s)` makes copy b (counted over all networks) draw the episodes of a `TrafficSignalEnv` reset with seed s + b.
+
+    Parameters
+    ----------
+    scenario : a name, file or folder; a scenario that has been loaded; or episodes of several networks, prepared with
+        room for the same number of movements and choices. The other parameters are for the first two.
+    replicas : copies of the network
+    threads : over which copies and networks are spread; the numbers do not depend on it
+    episode_settings : see `Episodes`
     """
 
     def __init__(
         self,
-        scenario: str | Scenario = "grid4x4",
+        scenario: str | Scenario | Sequence[Episodes] = "grid4x4",
         *,
         replicas: int = 8,
         threads: int = 1,
-        protocol: str | None = None,
-        horizon_s: int | None = None,
-        reward: str = "queue",
-        exact_trips: bool = False,
+        **episode_settings: Any,
     ) -> None:
-        self.episodes = Episodes(
-            scenario,
-            protocol=protocol,
-            horizon_s=horizon_s,
-            reward=reward,
-            exact_trips=exact_trips,
-            replicas=replicas,
-            threads=threads,
-        )
+        self.worlds: list[Episodes]
+        if isinstance(scenario, Sequence) and not isinstance(scenario, str):
+            self.worlds = list(scenario)
+        else:
+            self.worlds = [Episodes(scenario, replicas=replicas, threads=threads, **episode_settings)]
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 and len(self.worlds) > 1 else None
+        blocks = {world.layout.blocks for world in self.worlds}
+        if len(blocks) != 1:
+            raise ValueError(f"need the same features and room in all worlds, got {len(blocks)} kinds")
+        self.blocks = blocks.pop()
         self.render_mode = None
-        layout = self.episodes.layout
-        self._shape = (replicas, layout.n_signals)
+        sizes = [world.n_replicas * world.layout.n_signals for world in self.worlds]
+        past = np.cumsum(sizes).tolist()
+        self._slots = [slice(end - size, end) for end, size in zip(past, sizes, strict=True)]
         super().__init__(
-            num_envs=replicas * layout.n_signals,
-            observation_space=spaces.Box(0.0, 1.0, (layout.n_features,), np.float32),
-            action_space=spaces.Discrete(layout.widest[2]),
+            num_envs=past[-1],
+            observation_space=SignalSpace(self.blocks, (self.blocks.choices,)),
+            action_space=spaces.Discrete(self.blocks.choices),
         )
-        self._action_masks: BoolArray = np.tile(legal_choices(layout), (replicas, 1))
-        self._randoms = [np.random.default_rng() for _ in range(replicas)]
-        self._choice = np.zeros(self._shape, dtype=np.int32)
+        self._action_masks: BoolArray = np.concatenate(
+            [np.tile(allowed_choices(world.layout), (world.n_replicas, 1)) for world in self.worlds]
+        )
+        self._actions = np.zeros(self.num_envs, dtype=np.int32)
         self._return = np.zeros(self.num_envs, dtype=np.float32)
+        self.seed()
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seed the next reset; without a number, by one that the system draws."""
         first = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-        self._randoms = [np.random.default_rng(first + b) for b in range(self._shape[0])]
-        return [first + b for b in range(self._shape[0]) for _ in range(self._shape[1])]
+        self._randoms: list[list[np.random.Generator]] = []
+        seeds: list[int | None] = []
+        for world in self.worlds:
+            copies = range(first, first + world.n_replicas)
+            first += world.n_replicas
+            self._randoms.append([np.random.default_rng(copy) for copy in copies])
+            seeds += [copy for copy in copies for _ in range(world.layout.n_signals)]
+        return seeds
 
     def reset(self) -> Float32Array:
-        """Begin episodes in all copies; observations (B * I, F)."""
+        """Begin episodes in all copies; observations (slots, size)."""
         self._return[:] = 0.0
-        return self._by_slot(self.episodes.reset(self._randoms))
+        observation = self._room()
+        self._spread(lambda number: self._begin(number, observation))
+        return observation
 
     def step_async(self, actions: np.ndarray) -> None:
-        self._choice[:] = np.asarray(actions).reshape(self._shape)
+        self._actions[:] = actions
 
     def step_wait(self) -> tuple[Float32Array, Float32Array, BoolArray, list[dict[str, Any]]]:
-        observation, reward = self.episodes.step(self._choice)
-        by_slot = self._by_slot(observation)
-        rewards = reward.reshape(-1)
-        self._return += rewards
-        is_over = self.episodes.is_over
+        observation = self._room()
+        reward = np.empty(self.num_envs, dtype=np.float32)
+        self._spread(lambda number: self._advance(number, observation, reward))
+        self._return += reward
+        done = np.zeros(self.num_envs, dtype=np.bool_)
         infos = [_NOTHING] * self.num_envs
-        if is_over:
-            infos = self._last_infos(by_slot)
-            by_slot = self.reset()
-        return by_slot, rewards, np.full(self.num_envs, is_over), infos
+        for number, world in enumerate(self.worlds):
+            if world.is_over:
+                slots = self._slots[number]
+                done[slots] = True
+                infos[slots] = self._last_infos(number, observation[slots].copy())
+                self._return[slots] = 0.0
+                self._begin(number, observation)
+        return observation, reward, done, infos
 
     def close(self) -> None:
-        """End the threads that simulate the copies."""
-        self.episodes.close()
+        """End the threads."""
+        for world in self.worlds:
+            world.close()
+        if self._pool is not None:
+            self._pool.shutdown()
 
     def action_masks(self) -> BoolArray:
-        """Which choices each slot has, (B * I, C)."""
+        """Which choices each slot may ask for now, (slots, C)."""
         return self._action_masks
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
@@ -130,19 +157,43 @@ class TrafficVecEnv(VecEnv):
         """Never: the slots are no environments of their own."""
         return [False for _ in self._get_indices(indices)]
 
-    def _by_slot(self, observation: Float32Array) -> Float32Array:
-        return observation.reshape(self.num_envs, -1)
+    def _room(self) -> Float32Array:
+        """For all observations; a new array each time, because learners keep the last one."""
+        return np.empty((self.num_envs, self.blocks.size), dtype=np.float32)
 
-    def _last_infos(self, observation: Float32Array) -> list[dict[str, Any]]:
-        """What every slot is told at the end of its episode."""
-        decisions = -(-self.episodes.horizon_s // self.episodes.protocol.interval_s)
-        travel_time_s = np.repeat(self.episodes.average_travel_time_s(), self._shape[1])
+    def _spread(self, work: Callable[[int], None]) -> None:
+        """Do the work of every world, on the threads where there are several."""
+        numbers = range(len(self.worlds))
+        if self._pool is None:
+            for number in numbers:
+                work(number)
+        else:
+            list(self._pool.map(work, numbers))
+
+    def _begin(self, number: int, observation: Float32Array) -> None:
+        slots = self._slots[number]
+        first = self.worlds[number].reset(self._randoms[number])
+        observation[slots] = first.reshape(slots.stop - slots.start, -1)
+
+    def _advance(self, number: int, observation: Float32Array, reward: Float32Array) -> None:
+        slots, world = self._slots[number], self.worlds[number]
+        choice = self._actions[slots].reshape(world.n_replicas, -1)
+        seen, told = world.step(choice)
+        observation[slots] = seen.reshape(slots.stop - slots.start, -1)
+        reward[slots] = told.reshape(-1)
+
+    def _last_infos(self, number: int, observation: Float32Array) -> list[dict[str, Any]]:
+        """What every slot of a world is told at the end of its episode."""
+        world = self.worlds[number]
+        decisions = -(-world.horizon_s // world.protocol.interval_s)
+        travel_time_s = np.repeat(world.average_travel_time_s(), world.layout.n_signals)
+        returns = self._return[self._slots[number]]
         return [
             {
                 "terminal_observation": observation[slot],
                 "TimeLimit.truncated": True,
-                "episode": {"r": float(self._return[slot]), "l": decisions},
+                "episode": {"r": float(returns[slot]), "l": decisions},
                 "average_travel_time_s": float(travel_time_s[slot]),
             }
-            for slot in range(self.num_envs)
+            for slot in range(len(observation))
         ]

@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from sb3_contrib import MaskablePPO
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
 from intergreen.envs.episodes import training_trips
@@ -37,7 +38,8 @@ def test_registered_environment_passes_gymnasiums_checker_without_a_warning(name
     env = gym.make(f"intergreen.envs:{name}", horizon_s=100)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(env.unwrapped, skip_render_check=True)
+        check_env(env.unwrapped)
+    env.close()
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -83,11 +85,90 @@ def test_horizon_truncates_and_never_terminates(pair, horizon_s, decisions):
     assert ends == [(False, False)] * (decisions - 1) + [(False, True)]
 
 
-def test_info_holds_time_and_travel_time_so_far(pair):
-    _, _, infos = rollout(TrafficSignalEnv(pair), seed=7)
+def test_info_holds_the_time_and_at_the_end_the_travel_time(pair):
+    env = TrafficSignalEnv(pair)
+    _, _, infos = rollout(env, seed=7)
     assert [info["time_s"] for info in infos] == list(range(0, 310, 10))
-    assert infos[0]["average_travel_time_s"] == 0.0
+    assert [set(info) for info in infos[:-1]] == [{"time_s"}] * 30
+    assert infos[-1]["average_travel_time_s"] == env.episodes.average_travel_time_s()[0]
     assert 10.0 < infos[-1]["average_travel_time_s"] < 300.0
+
+
+def test_last_observation_is_the_end_of_the_episode_and_stays_as_it_was_told(pair):
+    env = TrafficSignalEnv(pair, horizon_s=100)
+    observations, _, _ = rollout(env, seed=7, steps=10)
+    assert np.array_equal(observations[-1], env.episodes._senses.observation.reshape(-1))
+    last = observations[-1].copy()
+    first, _ = env.reset()
+    assert not np.array_equal(first, last)
+    assert np.array_equal(observations[-1], last)
+
+
+def test_no_step_without_an_episode(pair):
+    env = TrafficSignalEnv(pair, horizon_s=20)
+    with pytest.raises(gym.error.ResetNeeded, match="call reset"):
+        env.step([0, 0])
+    env.reset(seed=0)
+    env.step([0, 0])
+    env.step([0, 0])
+    with pytest.raises(gym.error.ResetNeeded, match="call reset"):
+        env.step([0, 0])
+    env.reset()
+    assert env.step([0, 0])[-1]["time_s"] == 10
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ([0], "for 2 signals, got shape"),
+        ([0.0, float("nan")], "whole numbers"),
+        ([0, -1], "signal 1 has the choices 0 to 3, got -1"),
+        ([4, 0], "signal 0 has the choices 0 to 3, got 4"),
+    ],
+    ids=str,
+)
+def test_wrong_action_is_one_line_and_leaves_the_episode_as_it_was(pair, action, message):
+    env, other = (TrafficSignalEnv(pair) for _ in range(2))
+    env.reset(seed=0)
+    other.reset(seed=0)
+    with pytest.raises(ValueError, match=message):
+        env.step(action)
+    assert np.array_equal(env.step([1, 2])[0], other.step([1, 2])[0])
+
+
+def test_reward_is_the_mean_of_the_signals_rewards(pair):
+    env = TrafficSignalEnv(pair, reward="delay")
+    _, rewards, _ = rollout(env, seed=7)
+    assert rewards[-1] == pytest.approx(env.episodes._senses.reward.mean())
+    assert rewards[-1] < 0
+
+
+def test_reward_that_is_no_number_is_one_line(pair):
+    env = TrafficSignalEnv(pair)
+    env.reset(seed=0)
+    env.episodes._senses.reward_table.weight[0] = np.nan
+    with pytest.raises(FloatingPointError, match=r"^pair: the reward of signal 0 in copy 0 is nan at second 10$"):
+        env.step([0, 0])
+
+
+def test_masks_are_those_of_all_signals_one_after_the_other():
+    env = TrafficSignalEnv("town", horizon_s=20)
+    assert len(set(env.action_space.nvec)) > 1
+    assert env.action_masks().tolist() == [True] * int(env.action_space.nvec.sum())
+    assert TrafficSignalEnv("single").action_masks().tolist() == [True] * 4
+
+
+def test_room_that_is_not_used_changes_no_action_and_no_mask(pair):
+    env, wide = TrafficSignalEnv(pair), TrafficSignalEnv(pair, movements=20, choices=9)
+    assert wide.action_space == env.action_space
+    assert np.array_equal(wide.action_masks(), env.action_masks())
+    assert rollout(wide, seed=3)[1] == rollout(env, seed=3)[1]
+
+
+def test_maskable_ppo_takes_the_environment(pair):
+    model = MaskablePPO("MlpPolicy", TrafficSignalEnv(pair, horizon_s=50), n_steps=16, batch_size=16, seed=0)
+    model.learn(16)
+    assert model.num_timesteps == 16
 
 
 def test_one_signal_is_a_discrete_action():
@@ -99,11 +180,11 @@ def test_one_signal_is_a_discrete_action():
 def test_wanted_phase_is_shown_in_the_next_observation(pair):
     env = TrafficSignalEnv(pair)
     env.reset(seed=0)
-    choices = env._episodes.plan.choices
+    current = [env.feature_names.index(f"choice_{c}.current") for c in range(4)]
     for wanted in ([1, 2], [3, 0]):
         observation, *_ = env.step(np.array(wanted))
-        shown = observation.reshape(2, -1)[:, env._episodes.layout.widest[0] :].argmax(axis=1)
-        assert shown.tolist() == [choices[0, wanted[0]], choices[1, wanted[1]]]
+        shown = observation.reshape(2, -1)[:, current]
+        assert shown.tolist() == np.eye(4)[wanted].tolist()
 
 
 def test_fixed_demand_is_varied_for_training_unless_exact_trips_are_asked_for(fixed_pair):
@@ -148,8 +229,3 @@ def test_environments_run_in_spawned_processes_as_here(pair_file):
         observation, reward, *_ = env.step(actions[k])
         assert np.array_equal(observations[k], observation)
         assert rewards[k] == reward
-
-
-def test_rendering_is_refused(pair):
-    with pytest.raises(ValueError, match="nothing to render"):
-        TrafficSignalEnv(pair, render_mode="human")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from intergreen.envs.episodes import Episodes
 from intergreen.envs.traffic_env import TrafficSignalEnv
 from intergreen.envs.vector_env import TrafficVecEnv
 
@@ -31,7 +32,7 @@ def test_slots_are_the_signals_of_single_environments_also_after_the_horizon(pai
         assert np.array_equal(first[2 * b : 2 * b + 2].reshape(-1), observation)
         for t, action in enumerate(actions[:, b]):
             observation, reward, _, truncated, _ = single.step(action)
-            assert rewards[t, 2 * b : 2 * b + 2].sum() == pytest.approx(reward, abs=1e-6)
+            assert rewards[t, 2 * b : 2 * b + 2].mean() == pytest.approx(reward, abs=1e-6)
             if truncated:
                 observation, _ = single.reset()
             assert np.array_equal(observations[t, 2 * b : 2 * b + 2].reshape(-1), observation)
@@ -90,7 +91,7 @@ def test_copies_drive_different_traffic(pair):
 
 def test_masks_are_what_each_signal_can_be_asked_for():
     env = TrafficVecEnv("town", replicas=2, horizon_s=20)
-    plan = env.episodes.plan
+    plan = env.worlds[0].plan
     expected = np.tile(np.arange(plan.choices.shape[1]) < plan.n_choices[:, None], (2, 1))
     assert plan.n_choices.min() < plan.n_choices.max()
     assert np.array_equal(np.stack(env.env_method("action_masks")), expected)
@@ -101,7 +102,48 @@ def test_choice_that_a_signal_does_not_have_keeps_its_phase():
     env = TrafficVecEnv("town", replicas=1, horizon_s=40)
     env.seed(0)
     before = env.reset()
-    narrow = int(env.episodes.plan.n_choices.argmin())
+    world = env.worlds[0]
+    narrow = int(world.plan.n_choices.argmin())
+    assert world.plan.n_choices[narrow] < env.action_space.n
     after = env.step(np.full(env.num_envs, env.action_space.n - 1))[0]
-    movements = env.episodes.layout.widest[0]
-    assert np.array_equal(before[narrow, movements:], after[narrow, movements:])
+    choices = slice(env.blocks.choices_at, env.blocks.signal_at)
+    assert np.array_equal(before[narrow, choices], after[narrow, choices])
+
+
+def worlds(*scenarios, replicas=2):
+    """Episodes of several networks with the same room."""
+    return [
+        Episodes(scenario, replicas=replicas, horizon_s=horizon_s, movements=18, choices=5)
+        for scenario, horizon_s in scenarios
+    ]
+
+
+def test_slots_of_several_networks_are_those_of_each_alone_and_each_ends_at_its_own_horizon(pair):
+    both = TrafficVecEnv(worlds((pair, 50), ("single", 70)))
+    both.seed(5)
+    alone = [TrafficVecEnv(worlds((pair, 50))), TrafficVecEnv(worlds(("single", 70)))]
+    for env, first in zip(alone, (5, 7), strict=True):
+        env.seed(first)
+    assert np.array_equal(both.reset(), np.concatenate([env.reset() for env in alone]))
+    ends = set()
+    for t, action in enumerate(np.random.default_rng(0).integers(0, 4, (16, 6))):
+        told = both.step(action)
+        expected = [env.step(part) for env, part in zip(alone, (action[:4], action[4:]), strict=True)]
+        for k in range(3):
+            assert np.array_equal(told[k], np.concatenate([one[k] for one in expected]))
+        ends |= {(t + 1, slot) for slot in np.flatnonzero(told[2])}
+    assert {t for t, slot in ends if slot < 4} == {5, 10, 15}
+    assert {t for t, slot in ends if slot >= 4} == {7, 14}
+
+
+def test_networks_without_the_same_room_are_refused(pair):
+    with pytest.raises(ValueError, match="same features and room"):
+        TrafficVecEnv([Episodes(pair), Episodes("town")])
+
+
+def test_reward_that_is_no_number_is_one_line(pair):
+    env = TrafficVecEnv(pair, replicas=REPLICAS)
+    env.reset()
+    env.worlds[0]._senses.reward_table.weight[0] = np.nan
+    with pytest.raises(FloatingPointError, match=r"^pair: the reward of signal 0 in copy 0 is nan at second 10$"):
+        env.step(np.zeros(env.num_envs, int))

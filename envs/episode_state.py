@@ -1,0 +1,89 @@
+"""Episodes in the middle, as plain arrays: what a training that was killed needs to go on as if it had not been.
+
+Nothing of it is pickled. Restoring needs a vector environment of the same scenarios, copies and settings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from intergreen.envs.episodes import Episodes
+    from intergreen.envs.vector_env import TrafficVecEnv
+
+_FIXED_WIDTH = ("state.head", "state.position_a", "state.green", "state.hot", "state.time_loss", "shown.phase")
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeState:
+    """Arrays by `<world>.<part>.<name>`, and the states of the generators that draw the next episodes, as JSON."""
+
+    arrays: dict[str, NDArray[Any]]
+    randoms: str
+
+
+def episode_state(env: TrafficVecEnv) -> EpisodeState:
+    """A copy of all that the next steps of `env` depend on, but for the actions."""
+    arrays = {"return": env._return.copy()}
+    for number, world in enumerate(env.worlds):
+        for part, values in _parts(world).items():
+            if values is not None:
+                arrays |= {f"{number}.{part}.{name}": values[k].copy() for k, name in enumerate(values._fields)}
+    randoms = [[random.bit_generator.state for random in of_world] for of_world in env._randoms]
+    return EpisodeState(arrays, json.dumps(randoms))
+
+
+def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> None:
+    """Bring `env` to where the state was taken.
+
+    Raises
+    ------
+    ValueError
+        If the state is that of another network, or of another number of copies.
+    """
+    randoms = json.loads(state.randoms)
+    if [len(of_world) for of_world in randoms] != [len(of_world) for of_world in env._randoms]:
+        raise ValueError("the state has another number of networks or copies")
+    for number, world in enumerate(env.worlds):
+        _restore_world(world, number, state.arrays)
+    env._return[:] = state.arrays["return"]
+    for of_world, states in zip(env._randoms, randoms, strict=True):
+        for random, one in zip(of_world, states, strict=True):
+            random.bit_generator.state = one
+
+
+def _parts(world: Episodes) -> dict[str, Any]:
+    """The named tuples of arrays that a world is made of."""
+    engine = world.core.engine
+    return {"trips": engine.trips, "state": engine.state, "changes": engine.changes, "shown": world.core._shown}
+
+
+def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+    parts = _parts(world)
+    restored = {part: _restored(f"{number}.{part}", values, arrays) for part, values in parts.items()}
+    for name in _FIXED_WIDTH:
+        part, field = name.split(".")
+        there, needed = getattr(restored[part], field).shape, getattr(parts[part], field).shape
+        if there != needed:
+            raise ValueError(f"{world.scenario.name}: {name} has the shape {there}, this network needs {needed}")
+    engine = world.core.engine
+    engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
+    world.core._shown = restored["shown"]
+
+
+def _restored(prefix: str, values: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """A named tuple like `values` with the arrays of the state."""
+    if values is None:
+        return None
+    names = [f"{prefix}.{name}" for name in values._fields]
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise ValueError(f"the state has no array {missing[0]}")
+    return type(values)(*(np.array(arrays[name], old.dtype) for name, old in zip(names, values, strict=True)))
