@@ -4,7 +4,7 @@ base            the interface, and what a controller is told at the start
 fixed_time, fixed_cycle, max_pressure, advanced_max_pressure   the baselines
 learned         the folder of a training run as a controller; NumPy alone
 run_folder      the files of a run; nothing that loads them unpickles
-policy_weights  the policy's network as arrays
+policy_network  the policy's network as arrays
 registry        controllers by name
 """
 

@@ -31,7 +31,7 @@ class Setup:
 
 
 class LaneCounts(Protocol):
-    """What a controller sees at a decision; (B, L), replicas × lanes."""
+    """What a controller sees at a decision; (B, L), replicas × lanes, but for `arriving`."""
 
     @property
     def vehicles(self) -> IntArray: ...
@@ -41,6 +41,8 @@ class LaneCounts(Protocol):
     def mean_speed(self) -> FloatArray: ...  # m/s, 0 on an empty lane
     @property
     def near(self) -> IntArray: ...  # moving, within `near_distance_m` of the stop line
+    @property
+    def arriving(self) -> IntArray: ...  # (B, L, bins) moving, by distance from the stop line as observations have it
 
 
 @runtime_checkable

@@ -1,80 +1,98 @@
-"""A trained run as a controller: NumPy alone, the best choice of every signal at each decision."""
+"""A trained run as a controller: NumPy alone, the best choice of every signal at each decision, on any network."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from intergreen.agents.controllers.policy_weights import PolicyWeights, read_weights
-from intergreen.agents.controllers.run_folder import POLICY, PolicyShape, read_run, shape_in, shape_of
+from intergreen.agents.controllers.policy_network import PolicyNetwork, read_network
+from intergreen.agents.controllers.run_folder import BEST, POLICY, features_in, observation_columns, read_run
+from intergreen.envs.core import observe_all
 from intergreen.envs.episodes import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
-from intergreen.envs.observation import legal_choices, make_layout, observe
+from intergreen.envs.observation import make_layout
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
-    from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
+    from intergreen.envs.arrays import IntArray
+    from intergreen.envs.protocol import Protocol
+    from intergreen.envs.simulation import Counts
 
 
 class PolicyController:
-    """The policy of the run in `folder`; begins in the first choice, as its training did."""
+    """A policy that sees `features`; begins in the first choice, as its training did."""
 
     interval_s: int | None = None
     own_clearance = False
 
-    def __init__(self, folder: Path, weights: PolicyWeights, shape: PolicyShape) -> None:
-        self.name = folder.resolve().name
-        self._folder = folder
-        self._weights = weights
-        self._shape = shape
+    def __init__(self, name: str, network: PolicyNetwork, features: Sequence[str]) -> None:
+        self.name = name
+        self._network = network
+        self._features = tuple(features)
 
     def start(self, setup: Setup) -> IntArray:
         if setup.plan.n_signals == 0:
             return np.empty((setup.n_replicas, 0), dtype=np.int32)
         self._plan = setup.plan
-        self._layout = make_layout(setup.network, setup.plan)
-        self._legal = legal_choices(self._layout)
-        self._refuse_other_shape(setup.network.name)
-        return start_phase(setup.plan, setup.n_replicas)
+        self._protocol = setup.protocol
+        self._layout = make_layout(setup.network, setup.plan, features=self._features)
+        begin = start_phase(setup.plan, setup.n_replicas)
+        self._green = GreenClock(setup.protocol, begin)
+        return begin
 
     def decide(self, counts: LaneCounts, phase: IntArray, time_s: int) -> IntArray:
         if phase.shape[1] == 0:
             return phase
-        choice = best_choices(self._weights, observe(counts.waiting, phase, self._layout), self._legal)
-        return chosen_phases(self._plan, choice)
-
-    def _refuse_other_shape(self, network: str) -> None:
-        needed = shape_of(self._layout)
-        if needed != self._shape:
-            problem = f"this policy was made for signals of {self._shape}; here ({network}) they have {needed}"
-            mend = "train on this network and protocol, or run it on its own"
-            raise InputError(self._folder, "observation", problem, mend)
+        green_s = self._green.seconds(phase, time_s)
+        timing = self._protocol.interval_s, self._protocol.clearance_s
+        observation = observe_all(cast("Counts", counts), phase, green_s, *timing, self._layout)
+        return chosen_phases(self._plan, self._network.best_choices(observation, self._layout.blocks))
 
 
-def best_choices(weights: PolicyWeights, observation: Float32Array, legal: BoolArray) -> IntArray:
-    """(B, I) the legal choice with the highest score, the first of equals.
+class GreenClock:
+    """Seconds of every present green, from the phases alone.
 
-    observation  (B, I, F)
-    legal        (I, C)
+    Controllers are told the phases that they see on the street and the time, not what the signals count inside. At a
+    decision that is enough: a phase that was not there at the last one began after the clearance that was asked for
+    then, any other has been green since.
     """
-    scores = np.where(legal, weights.scores(observation), -np.inf)
-    best: IntArray = scores.argmax(axis=-1).astype(np.int32)
-    return best
+
+    def __init__(self, protocol: Protocol, start: IntArray) -> None:
+        self._clearance_s = protocol.clearance_s
+        self._start = start
+        self._time_s = 0
+        self._phase: IntArray = start
+        self._green_s: IntArray = np.zeros_like(start)
+
+    def seconds(self, phase: IntArray, time_s: int) -> IntArray:
+        """(B, I) s at the decision at `time_s`; called once at every decision."""
+        if time_s == 0 or time_s < self._time_s:
+            self._time_s, self._phase, self._green_s = 0, self._start, np.zeros_like(self._start)  # another run
+        passed_s = time_s - self._time_s
+        kept_s = self._green_s + np.int32(passed_s)
+        self._green_s = np.where(phase == self._phase, kept_s, np.int32(passed_s - self._clearance_s))
+        self._phase, self._time_s = phase.copy(), time_s
+        return self._green_s
 
 
-def load_policy_controller(folder: Path) -> PolicyController:
-    """The controller of a run folder.
+def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyController:
+    """The controller of a run folder: its last policy, or the best in the evaluations so far.
 
     Raises
     ------
     InputError
-        If a file is missing or broken, or the two files do not belong together.
+        If a file is missing or broken, of another observation layout, or the files do not belong together.
     """
-    shape = shape_in(read_run(folder), folder)
-    weights = read_weights(folder / POLICY)
-    if (weights.n_features, weights.n_choices) != (shape.movements + shape.phases, shape.choices):
-        problem = f"has {weights.n_features} inputs and {weights.n_choices} outputs, run.json speaks of {shape}"
-        raise InputError(folder / POLICY, "", problem, "use the two files of one run")
-    return PolicyController(folder, weights, shape)
+    features = features_in(read_run(folder), folder)
+    path = folder / (BEST if best else POLICY)
+    network = read_network(path)
+    movement, signal = observation_columns(features)
+    if (network.movement_columns, network.signal_columns) != (len(movement), len(signal)):
+        given = f"{network.movement_columns} values of a movement and {network.signal_columns} of a signal"
+        problem = f"takes {given}, the features of run.json have {len(movement)} and {len(signal)}"
+        raise InputError(path, "", problem, "use the files of one run")
+    name = folder.resolve().name
+    return PolicyController(f"{name}:best" if best else name, network, features)

@@ -1,4 +1,4 @@
-"""Controllers by name: a baseline's name, or the folder of a training run."""
+"""Controllers by name: a baseline's name, or the folder of a training run, with `:best` for its best policy."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from intergreen.agents.controllers.max_pressure import MaxPressure
 from intergreen.envs.errors import InputError, shown
 
 _WEIGHTED = f"{AdvancedMaxPressure.name}:"  # the weight of arriving vehicles behind it
+_BEST, _LAST = ":best", ":last"  # behind a run's folder
 _BASELINES: dict[str, Callable[[], Controller]] = {
     FixedTime.name: FixedTime,
     FixedCycle.name: FixedCycle,
@@ -32,6 +33,7 @@ def controller_by_name(name: str) -> Controller:
     """A fresh controller: a baseline by its name, or the learned policy of a run folder.
 
     `advanced-max-pressure:2` counts arriving vehicles twice, as the literature does at 5 s on some networks.
+    `RUN` and `RUN:last` are the policy that a run ended with, `RUN:best` the one that did best in its evaluations.
 
     Raises
     ------
@@ -42,9 +44,12 @@ def controller_by_name(name: str) -> Controller:
         return _BASELINES[name]()
     if name.startswith(_WEIGHTED):
         return _weighted(name)
-    folder = Path(name)
-    if folder.is_dir():
-        return load_policy_controller(folder)
+    if Path(name).is_dir():
+        return load_policy_controller(Path(name))
+    for ending in (_BEST, _LAST):
+        folder = Path(name.removesuffix(ending))
+        if name.endswith(ending) and folder.is_dir():
+            return load_policy_controller(folder, best=ending == _BEST)
     near = difflib.get_close_matches(name, _BASELINES, n=1)
     known = f"use one of {', '.join(_BASELINES)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known

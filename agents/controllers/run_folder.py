@@ -1,9 +1,12 @@
 """The files of a training run. Each is written under a temporary name and renamed; none is read by unpickling.
 
-run.json       what the run is: recipe, shape of what the policy sees and chooses, versions, how far it has come
-policy.npz     the policy's weights: all that a controller needs beside run.json
-checkpoint.pt  weights, optimiser and counters, to go on from
+run.json       what the run is: recipe, what its policy sees, versions, seed, how far it has come, how it does
+recipe.yaml    the recipe as it was resolved: `intergreen train RUN/recipe.yaml` repeats the run
+policy.npz     the last policy's weights: all that a controller needs beside run.json
+best.npz       those of the policy that did best in the evaluations so far
+checkpoint.pt  weights, optimiser, counters, random states and traffic, to go on from
 progress.csv   one row per update
+tensorboard/   the same for TensorBoard
 """
 
 from __future__ import annotations
@@ -12,38 +15,31 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.files import write_json, write_text
+from intergreen.envs.observation import CHOICE_COLUMNS, MOVEMENT_COLUMNS, SIGNAL_COLUMNS, check_features
 
-if TYPE_CHECKING:
-    from intergreen.envs.observation import ObservationLayout
-
-FORMAT = 1
-RUN, POLICY, CHECKPOINT, LOG = "run.json", "policy.npz", "checkpoint.pt", "progress.csv"
-OBSERVATION = "queue-phase"  # the observation of intergreen.envs.observation
+FORMAT = 2
+RUN, RECIPE, POLICY, BEST = "run.json", "recipe.yaml", "policy.npz", "best.npz"
+CHECKPOINT, LOG, TENSORBOARD = "checkpoint.pt", "progress.csv", "tensorboard"
 _MEND = "name the folder that `intergreen train` wrote"
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyShape:
-    """What a policy was made for: the widest signal of its network."""
-
-    movements: int
-    phases: int
-    choices: int
-
-    def __str__(self) -> str:
-        return f"{self.movements} movements, {self.phases} phases and {self.choices} choices"
+def observation_columns(features: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names of the values that a policy with these features sees of a movement, and of a signal as a whole."""
+    movement = [column for name, columns in MOVEMENT_COLUMNS.items() if name in features for column in columns]
+    signal = [column for name, columns in SIGNAL_COLUMNS.items() if name in features for column in columns]
+    return ["exists", *movement], signal
 
 
-def shape_of(layout: ObservationLayout) -> PolicyShape:
-    """The shape that a policy for this layout has."""
-    return PolicyShape(*layout.widest)
+def observation_stated(features: Sequence[str]) -> dict[str, list[str]]:
+    """What `run.json` says of the observation."""
+    movement, signal = observation_columns(features)
+    return {"features": list(features), "movement": movement, "choice": list(CHOICE_COLUMNS), "signal": signal}
 
 
 def new_run_folder(name: str) -> Path:
@@ -79,20 +75,36 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not isinstance(run, dict) or run.get("format") != FORMAT:
         found = run.get("format") if isinstance(run, dict) else run
         raise InputError(path, "format", f"is {shown(found)}", f"this version reads format {FORMAT}")
-    if run.get("observation") != OBSERVATION:
-        mend = f"this version knows {OBSERVATION!r}"
-        raise InputError(path, "observation", f"is {shown(run.get('observation'))}", mend)
     return run
 
 
-def shape_in(run: Mapping[str, Any], folder: Path) -> PolicyShape:
-    """The shape that `run.json` states."""
-    shape = run.get("shape")
-    values = [shape.get(field.name) for field in fields(PolicyShape)] if isinstance(shape, dict) else []
-    numbers = [value for value in values if type(value) is int and value > 0]
-    if len(numbers) != len(fields(PolicyShape)):
-        raise InputError(folder / RUN, "shape", f"is {shown(shape)}", _MEND)
-    return PolicyShape(*numbers)
+def features_in(run: Mapping[str, Any], folder: Path) -> tuple[str, ...]:
+    """The features that the policy of the run sees.
+
+    Raises
+    ------
+    InputError
+        If this version does not know them, or makes other values of them.
+    """
+    stated = run.get("observation")
+    if not isinstance(stated, dict) or not _is_list_of_names(stated.get("features")):
+        raise InputError(folder / RUN, "observation", f"is {shown(stated)}", _MEND)
+    features = stated["features"]
+    try:
+        check_features(features)
+    except InputError as error:
+        problem = f"its policy sees what this version does not know: {error.problem}"
+        raise InputError(folder / RUN, "observation", problem, error.mend) from None
+    known = observation_stated(features)
+    for block, columns in known.items():
+        if stated.get(block) != columns:
+            problem = f"another layout: {block} {shown(stated.get(block))}, in this version {shown(columns)}"
+            raise InputError(folder / RUN, "observation", problem, "use the version named in run.json, or train again")
+    return tuple(features)
+
+
+def _is_list_of_names(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def write_run(folder: Path, run: Mapping[str, Any]) -> None:
@@ -101,10 +113,11 @@ def write_run(folder: Path, run: Mapping[str, Any]) -> None:
 
 
 def write_log(folder: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write all rows of the log; the first one names the columns."""
+    """Write all rows of the log; their keys, in the order in which they first appear, are the columns."""
     text = io.StringIO()
     if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(text, fieldnames=columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     write_text(folder / LOG, text.getvalue())

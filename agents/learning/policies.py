@@ -1,0 +1,152 @@
+"""The network as policies of Stable-Baselines3 and sb3-contrib, so that their learners are used as they are.
+
+    PPO(SignalPolicy, TrafficVecEnv("grid4x4"))
+    MaskablePPO(MaskableSignalPolicy, TrafficVecEnv("grid4x4"))
+    DQN(SignalQPolicy, TrafficVecEnv("grid4x4"))
+
+The sizes of the observation's blocks come with its space. For `TrafficSignalEnv`, which decides for all signals of a
+network at once, `SignalPolicy` scores each signal by itself with the same weights and adds up their values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
+from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
+from torch import Tensor, nn
+
+from intergreen.agents.learning.network import SignalNetwork
+from intergreen.envs.observation import CHOICE_COLUMNS
+from intergreen.envs.spaces import SignalSpace
+
+
+class _Together(nn.Module):
+    """A `SignalNetwork` for observations of several signals at once: scores side by side, values added up."""
+
+    def __init__(self, space: SignalSpace, *, width: int) -> None:
+        super().__init__()
+        self.network = SignalNetwork(space.blocks, width=width)
+        self._signals = space.signals
+        choices = space.blocks.choices
+        kept = [i * choices + c for i, count in enumerate(space.n_choices) for c in range(count)]
+        everything = len(kept) == space.signals * choices or space.signals == 1
+        self._kept = None if everything else torch.tensor(kept)
+
+    def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        if self._signals == 1:
+            return self.network(observation)
+        scores, values = self.network(self._apart(observation))
+        return self._beside(scores), values.view(-1, self._signals).sum(dim=1, keepdim=True)
+
+    def forward_actor(self, observation: Tensor) -> Tensor:
+        if self._signals == 1:
+            return self.network.forward_actor(observation)
+        return self._beside(self.network.forward_actor(self._apart(observation)))
+
+    def forward_critic(self, observation: Tensor) -> Tensor:
+        if self._signals == 1:
+            return self.network.forward_critic(observation)
+        values = self.network.forward_critic(self._apart(observation))
+        return values.view(-1, self._signals).sum(dim=1, keepdim=True)
+
+    def _apart(self, observation: Tensor) -> Tensor:
+        return observation.reshape(-1, self.network.blocks.size)
+
+    def _beside(self, scores: Tensor) -> Tensor:
+        flat = scores.reshape(-1, self._signals * scores.shape[1])
+        return flat if self._kept is None else flat[:, self._kept]
+
+
+class SignalPolicy(ActorCriticPolicy):
+    """For PPO and A2C. `policy_kwargs={"width": 64}` sets the width of all layers."""
+
+    def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
+        self._width = width
+        super().__init__(*args, **kwargs)
+
+    def _build(self, lr_schedule: Any) -> None:
+        _build_network(self, self._width, lr_schedule)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "width": self._width}
+
+
+class MaskableSignalPolicy(MaskableActorCriticPolicy):
+    """For MaskablePPO."""
+
+    def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
+        self._width = width
+        super().__init__(*args, **kwargs)
+
+    def _build(self, lr_schedule: Any) -> None:
+        _build_network(self, self._width, lr_schedule)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "width": self._width}
+
+
+def _build_network(policy: Any, width: int, lr_schedule: Any) -> None:
+    """The network in place of the layers that an actor-critic policy of Stable-Baselines3 builds."""
+    policy.mlp_extractor = _Together(require_signal_space(policy.observation_space), width=width)
+    policy.action_net = nn.Identity()
+    policy.value_net = nn.Identity()
+    policy.optimizer = policy.optimizer_class(policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs)
+
+
+class SignalQNetwork(QNetwork):
+    """Values of the choices; one that is not allowed keeps the present phase, and so is worth what that is."""
+
+    def __init__(
+        self, observation_space: spaces.Space[Any], action_space: spaces.Discrete, *, width: int, **others: Any
+    ) -> None:
+        space = require_signal_space(observation_space)
+        super().__init__(space, action_space, net_arch=[], **others)
+        self._width = width
+        self._blocks = space.blocks
+        self.q_net = _Together(space, width=width)  # type: ignore[assignment]
+
+    def forward(self, obs: Any) -> Tensor:
+        """(N, C)."""
+        flat = self.extract_features(obs, self.features_extractor)
+        blocks, network = self._blocks, cast(_Together, self.q_net)
+        flags = flat[:, blocks.choices_at : blocks.signal_at].reshape(-1, blocks.choices, len(CHOICE_COLUMNS))
+        current, allowed = flags[:, :, 0] * flags[:, :, 1], flags[:, :, 1] > 0.0
+        scores = network.forward_actor(flat).masked_fill(~allowed, 0.0)
+        kept = (scores * current).sum(dim=1, keepdim=True)
+        return torch.where(allowed, scores, kept)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "width": self._width}
+
+
+class SignalQPolicy(DQNPolicy):
+    """For DQN."""
+
+    def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
+        self._width = width
+        super().__init__(*args, **kwargs)
+
+    def make_q_net(self) -> QNetwork:
+        extractor: BaseFeaturesExtractor = FlattenExtractor(self.observation_space)
+        return SignalQNetwork(
+            self.observation_space,
+            cast(spaces.Discrete, self.action_space),
+            width=self._width,
+            features_extractor=extractor,
+            features_dim=extractor.features_dim,
+        ).to(self.device)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "width": self._width}
+
+
+def require_signal_space(space: spaces.Space[Any]) -> SignalSpace:
+    """The space with the sizes of the blocks; ValueError for the space of another environment."""
+    if not isinstance(space, SignalSpace):
+        raise ValueError(f"the policy reads observations of Intergreen's environments, got the space {space}")
+    return space
