@@ -80,7 +80,7 @@ def scenarios(json: JsonOption = None) -> None:
 @app.command()
 def evaluate(
     scenario: ScenarioArgument,
-    controller: Annotated[str, typer.Option("--controller", help="a baseline's name, or a run's folder")],
+    controller: Annotated[str, typer.Option("--controller", help="a baseline's name, a run's folder, or RUN:best")],
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0",
     simulator: SimulatorOption = "native",
@@ -140,7 +140,7 @@ def train(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with this run")] = None,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="stop after this wall time")] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="stop after this time of training")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="stop after so many signal decisions")] = None,
     seed: SeedOption = None,
     protocol: ProtocolOption = None,
@@ -149,7 +149,7 @@ def train(
     """Train a policy; its folder is then a controller for evaluate and compare."""
     require_positive("--minutes", minutes)
     require_positive("--steps", steps)
-    from intergreen.agents.learning.train import prepare
+    from intergreen.agents.learning.prepare import prepare
     from intergreen.agents.learning.train import train as run_training
 
     training = prepare(
@@ -196,7 +196,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where the run and the report go")] = Path(
         "runs/demo"
     ),
-    minutes: Annotated[float, typer.Option("--minutes", help="wall time for the training")] = 2.0,
+    minutes: Annotated[float, typer.Option("--minutes", help="wall time for the training")] = 1.0,
     seed: SeedOption = None,
     threads: ThreadsOption = 1,
     json: JsonOption = None,
@@ -226,6 +226,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(str(error))
     except CapacityError as error:
         return _refuse(f"simulation: {error}")
+    except FloatingPointError as error:
+        return _refuse(f"training: {error}")
     except MemoryError:
         return _refuse("memory: not enough for this network, demand and horizon; make one of them smaller")
     except _PARSER_ERROR as error:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from intergreen.agents.evaluation.compare import comparison_cells, run_cells
-from intergreen.agents.learning.train import Training, prepare, train
+from intergreen.agents.learning.prepare import Training, prepare
+from intergreen.agents.learning.train import train
 from intergreen.agents.progress import Progress
 
 RECIPE = "quick"
 BASELINES = ("fixed-time", "fixed-cycle", "max-pressure", "advanced-max-pressure")
 SEEDS = range(5)
-_TRAINING_SHARE = 0.9  # of the demo's time, for the bar
+_TRAINING_SHARE = 0.8  # of the demo's time, for the bar
 
 
 def prepare_demo(folder: Path, *, minutes: float, seed: int | None) -> Training:
@@ -28,6 +29,7 @@ def prepare_demo(folder: Path, *, minutes: float, seed: int | None) -> Training:
 def run_demo(training: Training, *, threads: int = 1, progress: Progress | None = None) -> list[dict[str, Any]]:
     """Train, then evaluate the baselines and the trained policy; one `evaluate` object each."""
     run = train(training, progress=_stretch(progress, 0.0, _TRAINING_SHARE))
+    assert training.recipe.scenario is not None
     cells = comparison_cells([training.recipe.scenario], [*BASELINES, str(run)], protocol_name=training.run["protocol"])
     return run_cells(cells, seeds=SEEDS, threads=threads, progress=_stretch(progress, _TRAINING_SHARE, 1.0))
 

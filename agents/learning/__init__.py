@@ -1,6 +1,12 @@
 """Learning: from a recipe to a run's folder. The controller that reads such a folder is in `controllers/learned.py`.
 
-recipe   what a training run is told, from YAML
-train    the run: Stable-Baselines3's PPO on every signal of every copy of a network
-keeper   checkpoints, the log, and when to stop
+recipe      what a training run is told, from YAML
+worlds      generated networks to train on
+network, policies   the policy's network, and as policies of Stable-Baselines3
+prepare     a run, read and checked before it begins
+train       the run itself, on every signal of every copy of the networks
+model       the learner that the recipe describes: PPO, MaskablePPO or DQN
+keeper      when to stop, to evaluate and to write
+trials      how a controller does on trips that nobody trains on
+budget, checkpoint, log, origin   time, files to go on from, rows, and where the code came from
 """

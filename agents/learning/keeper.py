@@ -1,203 +1,188 @@
-"""Keeping a training run: the budget, checkpoints, the log, and the words beside the progress bar.
+"""Keeping a training run: when to stop, to evaluate and to write, and the words beside the progress bar.
 
-A callback of Stable-Baselines3. A checkpoint is plain tensors and numbers, loaded with `weights_only=True`.
+A callback of Stable-Baselines3. Last and best policy are kept apart, and for both it is stated how they do.
 """
 
 from __future__ import annotations
 
-import pickle
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from intergreen.agents.controllers.policy_weights import PolicyWeights, write_weights
-from intergreen.agents.controllers.run_folder import CHECKPOINT, POLICY, read_log, write_log, write_run
-from intergreen.envs.errors import InputError, shown
-from intergreen.envs.files import replacing
+from intergreen.agents.controllers.learned import PolicyController
+from intergreen.agents.controllers.policy_network import write_network
+from intergreen.agents.controllers.run_folder import BEST, CHECKPOINT, POLICY, write_run
+from intergreen.agents.learning.checkpoint import write_checkpoint
+from intergreen.agents.learning.model import network_of
+from intergreen.agents.learning.trials import Verdict
 
 if TYPE_CHECKING:
-    from stable_baselines3 import PPO
-
+    from intergreen.agents.learning.budget import Budget
+    from intergreen.agents.learning.log import TrainingLog
     from intergreen.agents.learning.recipe import Recipe
+    from intergreen.agents.learning.trials import Trials
     from intergreen.agents.progress import Progress
 
-_LOWEST_RATE = 0.1  # share of the learning rate that is left at the end of the budget
-
-
-class Budget:
-    """How much of a run's minutes and steps is used up; the clock runs from `start`."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self._limit_s = np.inf if recipe.minutes is None else 60.0 * recipe.minutes
-        self._limit_steps = recipe.steps
-        self._rate = recipe.ppo.learning_rate
-        self._began = time.perf_counter()
-        self.steps = 0
-
-    def start(self, *, used_s: float, steps: int) -> None:
-        """Let the clock run, as if it had run for `used_s` already."""
-        self._began = time.perf_counter() - used_s
-        self.steps = steps
-
-    @property
-    def used_s(self) -> float:
-        return time.perf_counter() - self._began
-
-    @property
-    def is_out_of_time(self) -> bool:
-        """The steps are counted by Stable-Baselines3, which ends a run after a whole update."""
-        return self.used_s >= self._limit_s
-
-    @property
-    def share(self) -> float:
-        """Used share of what ends first, 0 to 1."""
-        of_steps = self.steps / self._limit_steps if self._limit_steps else 0.0
-        return float(min(1.0, max(self.used_s / self._limit_s, of_steps)))
-
-    def learning_rate(self, _: float) -> float:
-        """Falls in a line over the budget; in the form that Stable-Baselines3 asks for."""
-        return self._rate * (1.0 - (1.0 - _LOWEST_RATE) * self.share)
+_ROW_EVERY = 2_000  # decisions between two rows of a learner that updates after every few decisions
+_LEFT_OUT = ("n_updates", "clip_range")
 
 
 class Keeper(BaseCallback):
-    """Stops at the end of the budget; writes the run's files every `checkpoint_s` seconds and at the end."""
+    """Ends the run when its minutes are over; evaluates and writes when the recipe wants it, and at the end.
+
+    run  the content of `run.json`, in which the outcome is brought up to date
+    """
 
     def __init__(
-        self, folder: Path, run: dict[str, Any], budget: Budget, *, checkpoint_s: float, progress: Progress | None
+        self,
+        folder: Path,
+        run: dict[str, Any],
+        recipe: Recipe,
+        *,
+        budget: Budget,
+        trials: Trials,
+        log: TrainingLog,
+        progress: Progress | None,
     ) -> None:
         super().__init__()
         self._folder = folder
         self._run = run
+        self._recipe = recipe
         self._budget = budget
-        self._checkpoint_s = checkpoint_s
+        self._trials = trials
+        self._log = log
         self._progress = progress
-        self._saved_at_s = 0.0
-        self._rollout_steps = 0
-        self._mean_reward = 0.0
+        self._max_pressure = Verdict(run["evaluation"]["baselines"]["max-pressure"])
+        outcome = run.get("outcome", {})
+        self._best: dict[str, Any] | None = outcome.get("best")
+        self._latest: dict[str, Any] | None = outcome.get("last", {}).get("evaluation")
+        self._reward_sum, self._rewards = 0.0, 0
         self._travel_time_s: float | None = None
-        self._rows: list[dict[str, Any]] = []
+        self._judging_s = 0.0
 
     def _on_training_start(self) -> None:
-        self._rows = read_log(self._folder, up_to_steps=self.num_timesteps)
+        self._row_updates = self._judged_updates = self.model._n_updates
+        if self._latest is not None and self._latest["steps"] != self.num_timesteps:
+            self._judged_updates = -1  # the run was killed before the policy of its checkpoint was judged
+        self._row_steps = self.num_timesteps
         self._budget.steps = self.num_timesteps
-        self.save(finished=False)
+        self._judged_at_s = self._saved_at_s = self._budget.used_s
+        self._saved = {"steps": self.num_timesteps, "minutes": self._budget.minutes}
+        if self._latest is None:
+            self.save(finished=False)
 
     def _on_step(self) -> bool:
         self._budget.steps = self.num_timesteps
-        if self.locals["dones"][0]:  # all copies end together
-            self._travel_time_s = float(np.mean([info["average_travel_time_s"] for info in self.locals["infos"]]))
-        return not self._budget.is_out_of_time
-
-    def _on_rollout_end(self) -> None:
-        self._rollout_steps = self.num_timesteps
-        self._mean_reward = float(self.locals["rollout_buffer"].rewards.mean())
+        self._reward_sum += float(self.locals["rewards"].sum())
+        self._rewards += len(self.locals["rewards"])
+        dones = self.locals["dones"]
+        if dones.any():
+            ended = [self.locals["infos"][slot]["average_travel_time_s"] for slot in np.flatnonzero(dones)]
+            self._travel_time_s = float(np.mean(ended))
+        if not self._budget.is_out_of_time:
+            return True
+        # The rollout is given up here, before the learner has taken note of what its last actions led to.
+        self.model._last_obs, self.model._last_episode_starts = self.locals["new_obs"], dones
+        return False
 
     def _on_rollout_start(self) -> None:
-        self._log_update()
-        if self._budget.used_s - self._saved_at_s >= self._checkpoint_s:
+        used_s = self._budget.used_s
+        # Where judging takes long, no more time goes into it than into learning.
+        pause_s = max(self._recipe.evaluation.every_s, self._judging_s)
+        judge = self._is_changed and used_s - self._judged_at_s >= pause_s
+        if judge:
+            self._evaluate()
+        self._add_row(with_evaluation=judge)
+        if used_s - self._saved_at_s >= self._recipe.checkpoint_s:
             self.save(finished=False)
 
     def _on_training_end(self) -> None:
-        self._log_update()
+        judge = self._is_changed or self._latest is None
+        if judge:
+            self._evaluate()
+        self._add_row(with_evaluation=judge, at_the_end=True)
         self.save(finished=True)
 
-    def _log_update(self) -> None:
-        """One row for an update that has none yet."""
-        logged = self.logger.name_to_value
-        if "train/loss" not in logged:
-            return
-        self._rows.append(self._row(logged))
-        logged.clear()
-        if self._progress is not None:
-            self._progress(self._budget.share, self._words())
+    @property
+    def _is_changed(self) -> bool:
+        """Has the policy learned since it was last judged?"""
+        return bool(self.model._n_updates != self._judged_updates)
 
     def save(self, *, finished: bool) -> None:
         """Write all files of the run; the checkpoint first, because it is what a resumed run goes by."""
-        model: PPO = self.model  # type: ignore[assignment]
+        network = network_of(self.model)
         self._saved_at_s = self._budget.used_s
-        write_checkpoint(self._folder / CHECKPOINT, model, used_s=self._saved_at_s)
-        write_weights(self._folder / POLICY, weights_of(model))
-        write_log(self._folder, self._rows)
+        self._saved = {"steps": self.num_timesteps, "minutes": self._budget.minutes}
+        write_checkpoint(self._folder / CHECKPOINT, self.model, self.training_env, self._budget)  # type: ignore[arg-type]
+        write_network(self._folder / POLICY, network)
+        self._log.save()
+        self._write_run(finished=finished)
+
+    def _evaluate(self) -> None:
+        """Judge the present policy, and keep it if none was better."""
+        network = network_of(self.model)
+        steps, minutes, paused_s = self.num_timesteps, self._budget.minutes, self._budget.paused_s
+        with self._budget.paused():
+            verdict = self._trials.of(PolicyController("policy", network, self._recipe.features))
+        self._judged_updates, self._judged_at_s = self.model._n_updates, self._budget.used_s
+        self._judging_s = self._budget.paused_s - paused_s
+        self._latest = {
+            "steps": steps,
+            "minutes": minutes,
+            "average_travel_time_s": verdict.mean_s,
+            "share_of_max_pressure": verdict.share_of(self._max_pressure),
+            "by_scenario": verdict.travel_time_s,
+        }
+        if self._best is None or self._latest["share_of_max_pressure"] < self._best["share_of_max_pressure"]:
+            self._best = self._latest
+            write_network(self._folder / BEST, network)
+            self._write_run(finished=False)
+
+    def _write_run(self, *, finished: bool) -> None:
         self._run["outcome"] = {
             "finished": finished,
-            "steps": model.num_timesteps,
-            "minutes": round(self._saved_at_s / 60.0, 3),
+            **self._saved,
+            "evaluation_minutes": round(self._budget.paused_s / 60.0, 4),
             "last_training_travel_time_s": self._travel_time_s,
+            "last": {"file": POLICY, **self._saved, "evaluation": self._latest},
+            "best": None if self._best is None else {"file": BEST, **self._best},
         }
         write_run(self._folder, self._run)
 
-    def _row(self, logged: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            "steps": self._rollout_steps,
-            "minutes": round(self._budget.used_s / 60.0, 4),
-            "mean_reward": round(self._mean_reward, 5),
-            "average_travel_time_s": "" if self._travel_time_s is None else round(self._travel_time_s, 2),
-            "entropy": round(-float(logged["train/entropy_loss"]), 5),
-            "value_loss": round(float(logged["train/value_loss"]), 5),
-            "approx_kl": round(float(logged["train/approx_kl"]), 6),
-            "explained_variance": round(float(logged["train/explained_variance"]), 4),
-            "learning_rate": logged["train/learning_rate"],
-        }
+    def _add_row(self, *, with_evaluation: bool, at_the_end: bool = False) -> None:
+        """One row for what has been learned since the last one."""
+        updated = self.model._n_updates != self._row_updates
+        due = isinstance(self.model, OnPolicyAlgorithm) or self.num_timesteps - self._row_steps >= _ROW_EVERY
+        if with_evaluation or (updated and (due or at_the_end)):
+            network_of(self.model)  # for its complaint
+            self._log.add(self._row(with_evaluation=with_evaluation))
+            self._row_updates, self._row_steps = self.model._n_updates, self.num_timesteps
+            self._reward_sum, self._rewards = 0.0, 0
+            self.logger.name_to_value.clear()
+            if self._progress is not None:
+                self._progress(self._budget.share, self._words())
+
+    def _row(self, *, with_evaluation: bool) -> dict[str, float]:
+        row: dict[str, float] = {"steps": self.num_timesteps, "minutes": self._budget.minutes}
+        if self._rewards:
+            row["mean_reward"] = round(self._reward_sum / self._rewards, 5)
+        if self._travel_time_s is not None:
+            row["training_travel_time_s"] = round(self._travel_time_s, 2)
+        if with_evaluation and self._latest is not None:
+            row["evaluation_travel_time_s"] = round(self._latest["average_travel_time_s"], 2)
+            row["evaluation_share_of_max_pressure"] = round(self._latest["share_of_max_pressure"], 4)
+        for name, value in self.logger.name_to_value.items():
+            short = name.rpartition("/")[2]
+            if short not in _LEFT_OUT:
+                row[short] = float(f"{float(value):.6g}")
+        return row
 
     def _words(self) -> str:
-        travel_time = "" if self._travel_time_s is None else f", travel time {self._travel_time_s:.0f} s"
-        return f"{self.num_timesteps:,} decisions{travel_time}"
-
-
-def weights_of(model: PPO) -> PolicyWeights:
-    """The layers that lead from an observation to the scores of the choices."""
-    state = {name: tensor.numpy() for name, tensor in model.policy.state_dict().items()}
-    hidden = sorted(
-        (
-            name.removesuffix(".weight")
-            for name in state
-            if name.startswith("mlp_extractor.policy_net.") and "weight" in name
-        ),
-        key=lambda name: int(name.rsplit(".", 1)[1]),
-    )
-    layers = [*hidden, "action_net"]
-    return PolicyWeights(
-        tuple(state[f"{layer}.weight"].copy() for layer in layers),
-        tuple(state[f"{layer}.bias"].copy() for layer in layers),
-    )
-
-
-def write_checkpoint(path: Path, model: PPO, *, used_s: float) -> None:
-    """What a run needs to go on: weights, optimiser, decisions made and seconds used so far."""
-    content = {
-        "policy": model.policy.state_dict(),
-        "optimizer": model.policy.optimizer.state_dict(),
-        "steps": int(model.num_timesteps),
-        "updates": int(model._n_updates),
-        "used_s": float(used_s),
-    }
-    with replacing(path) as temporary:
-        torch.save(content, temporary)
-
-
-def load_checkpoint(path: Path, model: PPO) -> float:
-    """Bring `model` to where the checkpoint was written; returns the seconds used until then.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or broken, or belongs to a policy of another shape.
-    """
-    mend = "name the folder of a run that was begun with this version"
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        model.policy.load_state_dict(content["policy"])
-        model.policy.optimizer.load_state_dict(content["optimizer"])
-        model.num_timesteps = int(content["steps"])
-        model._n_updates = int(content["updates"])
-        return float(content["used_s"])
-    except FileNotFoundError:
-        raise InputError(path.parent, path.name, "is missing", mend) from None
-    except (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, pickle.UnpicklingError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise InputError(path, "", f"holds no checkpoint of this run: {shown(first_line, 100)}", mend) from None
+        baseline = f"max-pressure {self._max_pressure.mean_s:.0f}"
+        if self._latest is None or self._best is None:
+            return f"{self.num_timesteps:,} decisions, {baseline} s"
+        now, best = self._latest["average_travel_time_s"], self._best["average_travel_time_s"]
+        return f"{self.num_timesteps:,} decisions, travel time {now:.0f} s, {baseline}, best {best:.0f}"

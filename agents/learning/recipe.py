@@ -6,20 +6,23 @@ The only place that knows the keys and their defaults.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.files import read_yaml
+from intergreen.envs.observation import DEFAULT_FEATURES, check_features
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.reward import reward_by_name
+from intergreen.envs.reward import check_reward
 from intergreen.envs.scenario import scenario_names
 
-DEFAULT_RECIPE = "quick"
+DEFAULT_RECIPE = "single"  # for a scenario in place of a recipe
+_JUDGED_AFTER_WORLDS = ("grid4x4",)
+_BUDGET = ("minutes", "steps")
 
 
 class _Settings(BaseModel):
@@ -27,7 +30,7 @@ class _Settings(BaseModel):
 
 
 class PPOSettings(_Settings):
-    """Proximal policy optimisation; names and meaning as in Stable-Baselines3, but for `minibatches`."""
+    """Proximal policy optimisation, with masks or without; names as in Stable-Baselines3, but for `minibatches`."""
 
     n_steps: int = Field(default=30, ge=2)  # decisions of each slot between two updates
     minibatches: int = Field(default=4, ge=1)  # per epoch; fewer where the decisions do not divide into so many
@@ -39,31 +42,94 @@ class PPOSettings(_Settings):
     ent_coef: float = Field(default=0.002, ge=0)
     vf_coef: float = Field(default=0.5, ge=0)
     max_grad_norm: float = Field(default=0.5, gt=0)
+    normalize_advantage: bool = True
+
+
+class DQNSettings(_Settings):
+    """Deep Q-learning; names and meaning as in Stable-Baselines3. "Decisions" are those of all slots together."""
+
+    learning_rate: float = Field(default=1e-3, gt=0)  # at the start; falls to a tenth as the budget is used up
+    buffer_size: int = Field(default=50_000, ge=1)  # decisions remembered
+    learning_starts: int = Field(default=5_000, ge=0)  # decisions at random before the first update
+    batch_size: int = Field(default=256, ge=1)
+    tau: float = Field(default=1.0, gt=0, le=1)
+    gamma: float = Field(default=0.9, ge=0, le=1)
+    train_freq: int = Field(default=1, ge=1)  # decisions of each slot between two updates
+    gradient_steps: int = Field(default=2, ge=1)
+    target_update_interval: int = Field(default=5_000, ge=1)  # decisions
+    exploration_fraction: float = Field(default=0.3, gt=0, le=1)  # share of the budget in which exploring falls
+    exploration_initial_eps: float = Field(default=1.0, ge=0, le=1)
+    exploration_final_eps: float = Field(default=0.05, ge=0, le=1)
+    max_grad_norm: float = Field(default=10.0, gt=0)
+
+
+class WorldsSettings(_Settings):
+    """Generated networks to train on, instead of one scenario; see `worlds.py`."""
+
+    count: int = Field(default=16, ge=1, le=1024)  # networks
+    protocols: tuple[str, ...] = Field(default=("literature-10-5",), min_length=1)  # in turn
+
+
+class EvaluationSettings(_Settings):
+    """How a policy is judged while it trains, on trips that nobody trains on; the time is not training time."""
+
+    every_s: float = Field(default=10.0, gt=0)  # seconds of training between two evaluations
+    scenarios: tuple[str, ...] = ()  # none: the recipe's own; for generated networks grid4x4
+    seeds: int = Field(default=2, ge=1, le=1000)  # runs of each scenario
+    horizon_s: int | None = Field(default=None, ge=1)  # None: the scenario's own
 
 
 class Recipe(_Settings):
     """One training run. Training stops when the first of `minutes` and `steps` is used up."""
 
-    scenario: str = "grid4x4"
-    protocol: str | None = None  # None: the scenario's own
+    algorithm: Literal["ppo", "maskable-ppo", "dqn"] = "ppo"
+    scenario: str | None = None  # name, file or folder; or else:
+    worlds: WorldsSettings | None = None
+    protocol: str | None = None  # None: the scenario's own; for generated networks, that of the evaluations
     horizon_s: int | None = Field(default=None, ge=1)  # seconds of an episode; None: the scenario's
-    reward: str = "queue"
+    features: tuple[str, ...] = Field(default=DEFAULT_FEATURES, min_length=1)
+    reward: str | dict[str, float] = "delay"
+    neighbour_share: float = Field(default=0.0, ge=0)
+    demand_scale: tuple[float, float] = (1.0, 1.0)  # factor on the trips, drawn between the two for every episode
+    width: int = Field(default=32, ge=1, le=4096)  # of the network's layers
     replicas: int | None = Field(default=None, ge=1, le=4096)  # copies of the network; None: about 128 signals in all
     threads: int = Field(default=2, ge=1)  # for simulation and learner; never more than there are cores
-    minutes: float | None = Field(default=2.0, gt=0)  # wall time, compiling left out
+    minutes: float | None = Field(default=None, gt=0)  # wall time, without compiling and evaluating
     steps: int | None = Field(default=None, ge=1)  # signal decisions, all signals of all copies together
     seed: int = Field(default=0, ge=0, lt=2**31)
     checkpoint_s: float = Field(default=20.0, gt=0)  # wall time between checkpoints
-    hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers, tanh between them
+    evaluation: EvaluationSettings = EvaluationSettings()
     ppo: PPOSettings = PPOSettings()
+    dqn: DQNSettings = DQNSettings()
 
     @model_validator(mode="after")
-    def _ends(self) -> Recipe:
+    def _can_begin_and_end(self) -> Recipe:
         if self.minutes is None and self.steps is None:
             raise ValueError("training would never end; give minutes or steps")
-        if any(not 1 <= width <= 4096 for width in self.hidden):
-            raise ValueError(f"need widths from 1 to 4096 in hidden, got {list(self.hidden)}")
+        if (self.scenario is None) == (self.worlds is None):
+            raise ValueError("need either scenario, a name, file or folder, or worlds, and not both")
+        lowest, highest = self.demand_scale
+        if not 0.0 < lowest <= highest:
+            raise ValueError(f"need 0 < lowest <= highest in demand_scale, got {list(self.demand_scale)}")
         return self
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The scenarios that the policy is evaluated on."""
+        return self.evaluation.scenarios or ((self.scenario,) if self.scenario else _JUDGED_AFTER_WORLDS)
+
+    def settings(self) -> dict[str, Any]:
+        """What is set, without the sections of other algorithms."""
+        unused = {"ppo"} if self.algorithm == "dqn" else {"dqn"}
+        return self.model_dump(mode="json", exclude_none=True, exclude=unused)
+
+
+_SECTIONS: dict[str, type[_Settings]] = {
+    "worlds": WorldsSettings,
+    "evaluation": EvaluationSettings,
+    "ppo": PPOSettings,
+    "dqn": DQNSettings,
+}
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -91,10 +157,20 @@ def read_recipe(config: str, **changes: Any) -> Recipe:
     if path.is_file():
         content = _read_mapping(path)
         if "network" not in content:  # a scenario file has one, a recipe never
-            return make_recipe(config, {**content, **given})
+            return make_recipe(config, changed(content, given))
     if not path.exists() and config not in scenario_names() and "/" not in config:
         raise _unknown(config)
     return _shipped(DEFAULT_RECIPE, {"scenario": config, **given})
+
+
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the changes; a budget among them replaces the whole budget.
+
+    >>> changed({"minutes": 1.0, "seed": 3}, {"steps": 500})
+    {'minutes': None, 'seed': 3, 'steps': 500}
+    """
+    replaced = {key: None for key in _BUDGET if key in values} if set(_BUDGET) & set(changes) else {}
+    return {**values, **replaced, **changes}
 
 
 def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:
@@ -103,19 +179,30 @@ def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:
         recipe = Recipe.model_validate(dict(values))
     except ValidationError as error:
         raise _refusal(source, error) from None
-    try:
-        reward_by_name(recipe.reward)
-        if recipe.protocol is not None:
-            protocol_by_name(recipe.protocol)
-    except InputError as error:
-        field = "reward" if error.file == "reward" else "protocol"
-        raise InputError(source, field, error.problem, error.mend) from None
+    _check_names(source, "reward", lambda: check_reward(recipe.reward))
+    _check_names(source, "features", lambda: check_features(recipe.features))
+    for field, names in (("protocol", (recipe.protocol,)), ("worlds.protocols", _protocols(recipe))):
+        for name in names:
+            if name is not None:
+                _check_names(source, field, lambda name=name: protocol_by_name(name))  # type: ignore[misc]
     return recipe
+
+
+def _check_names(source: str | Path, field: str, check: Callable[[], object]) -> None:
+    """A complaint about a name becomes one about that field of the recipe."""
+    try:
+        check()
+    except InputError as error:
+        raise InputError(source, field, error.problem, error.mend) from None
+
+
+def _protocols(recipe: Recipe) -> tuple[str, ...]:
+    return () if recipe.worlds is None else recipe.worlds.protocols
 
 
 def _shipped(name: str, changes: Mapping[str, Any]) -> Recipe:
     with as_file(files("intergreen.configs") / "training" / f"{name}.yaml") as path:
-        return make_recipe(name, {**_read_mapping(path), **changes})
+        return make_recipe(name, changed(_read_mapping(path), changes))
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
@@ -128,10 +215,11 @@ def _read_mapping(path: Path) -> dict[str, Any]:
 def _refusal(source: str | Path, error: ValidationError) -> InputError:
     """The first complaint as one line, with the known keys where one is unknown."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    parts = [str(part) for part in first["loc"]]
+    place = parts[0] if parts[:1] == ["reward"] else ".".join(parts)  # what follows is pydantic's name of a type
     if first["type"] == "extra_forbidden":
-        known = list((PPOSettings if first["loc"][0] == "ppo" else Recipe).model_fields)
-        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        known = list(_SECTIONS.get(parts[0], Recipe).model_fields)
+        near = difflib.get_close_matches(parts[-1], known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         return InputError(source, place, "unknown key", f"{hint}known keys: {', '.join(known)}")
     problem = first["msg"].removeprefix("Value error, ")

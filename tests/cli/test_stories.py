@@ -17,11 +17,11 @@ horizon_s: 300
 """
 RECIPE = """
 scenario: {scenario}
-minutes: null
 steps: 200
 replicas: 2
 threads: 1
-hidden: [8]
+width: 8
+evaluation: {{seeds: 1}}
 ppo: {{n_steps: 20, minibatches: 2, n_epochs: 1}}
 """
 NOWHERE = ["in_W", "in_N"]  # no movement leads from one to the other
@@ -52,7 +52,8 @@ def test_demo_trains_compares_and_writes_a_report(tmp_path, capsys):
     assert {"fixed-time", "fixed-cycle", "max-pressure"} <= set(baselines) <= set(controller_names())
     (run,) = (path for path in tmp_path.iterdir() if path.name != "report")
     assert learned == run.name
-    assert {"run.json", "policy.npz", "checkpoint.pt", "progress.csv"} <= {path.name for path in run.iterdir()}
+    written = {"run.json", "recipe.yaml", "policy.npz", "best.npz", "checkpoint.pt", "progress.csv", "tensorboard"}
+    assert {path.name for path in run.iterdir()} == written
     assert json.loads((run / "run.json").read_text())["outcome"]["steps"] > 0
     report = (tmp_path / "report" / "report.md").read_text()
     assert all(name in report for name in (*baselines, learned))
@@ -80,6 +81,31 @@ def test_trained_run_is_a_controller_to_compare_and_can_be_moved(crossing, tmp_p
 
     alone = printed_json(capsys, "evaluate", str(crossing), "--controller", str(moved), "--seeds", "0-1")
     assert alone["metrics"] == learned["metrics"]
+    best = printed_json(capsys, "evaluate", "town", "--controller", f"{moved}:best", "--horizon", "60")
+    assert (best["controller"], best["scenario"]) == ("moved:best", "town")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("reward: speed", "reward: no reward is called 'speed'"),
+        ("features: [queue, weather]", "features: no feature is called 'weather'"),
+        ("protocol: rush-hour", "protocol: no protocol is called 'rush-hour'"),
+        ("algorithm: sarsa", "algorithm: input should be 'ppo', 'maskable-ppo' or 'dqn', got 'sarsa'"),
+        ("scenario: atlantis", "atlantis: no such scenario, file or folder"),
+    ],
+)
+def test_recipe_that_names_what_is_not_there_is_one_line_and_status_two(line, words, crossing, tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    text = RECIPE.format(scenario=crossing)
+    without = [kept for kept in text.splitlines() if not kept.startswith(line.split()[0])]
+    recipe.write_text("\n".join([*without, line]))
+    assert main(["train", str(recipe), "--out", str(tmp_path / "run")]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert words in printed.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_benchmark_of_one_scenario_has_a_row_per_controller(capsys):

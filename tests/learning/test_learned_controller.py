@@ -1,30 +1,77 @@
-"""The learned controller: equal to the policy that was trained, without PyTorch, and picky about its files."""
+"""The learned controller: sees what its training saw, on any network, without PyTorch; picky about its folder."""
 
 import json
-import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-import torch
-from stable_baselines3 import PPO
 
 from intergreen.agents.controllers import Controller, Setup, controller_by_name
-from intergreen.agents.controllers.learned import best_choices
-from intergreen.agents.controllers.policy_weights import PolicyWeights, read_weights, write_weights
+from intergreen.agents.controllers.learned import GreenClock, PolicyController
+from intergreen.agents.controllers.policy_network import read_network, write_network
+from intergreen.agents.controllers.run_folder import observation_columns
 from intergreen.agents.evaluation.run import evaluate
-from intergreen.agents.learning.keeper import load_checkpoint, weights_of
+from intergreen.envs.core import TrafficCore
+from intergreen.envs.episodes import Episodes, start_phase
 from intergreen.envs.errors import InputError
+from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
-from intergreen.envs.vector_env import TrafficVecEnv
+
+PROTOCOLS = ("literature-10-5", "literature-5-2", "literature-7-0", "literature-30-5")
 
 
-@pytest.fixture
-def copied_run(run, tmp_path):
-    return shutil.copytree(run, tmp_path / "copy")
+def network_for(random_network, features, seed=0):
+    movement, signal = observation_columns(features)
+    return random_network(seed, movement_columns=len(movement), signal_columns=len(signal))
+
+
+class Watched:
+    """A policy that keeps what it is shown."""
+
+    def __init__(self, network):
+        self.network = network
+        self.seen = []
+
+    def best_choices(self, observation, blocks):
+        self.seen.append(observation.copy())
+        return self.network.best_choices(observation, blocks)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_green_clock_keeps_the_seconds_that_the_signals_count(protocol):
+    scenario, timing = load_scenario("town"), protocol_by_name(protocol)
+    plan = make_plan(scenario.network, choices=timing.choices)
+    core = TrafficCore(scenario.network, plan, scenario.demand, replicas=2)
+    begin = start_phase(plan, 2)
+    clock = GreenClock(timing, begin)
+    random = np.random.default_rng(0)
+    for _ in range(2):  # a second run begins where the first one is forgotten
+        core.reset([scenario.trips(seed, horizon_s=1) for seed in (0, 1)], [0, 1], begin)
+        for _ in range(60):
+            assert clock.seconds(core.phase, core.time_s).tolist() == core.green_s.tolist()
+            wanted = np.where(
+                random.random(begin.shape) < 0.6, core.phase, random.integers(0, plan.n_phases, begin.shape)
+            )
+            core.run(wanted, timing.interval_s, timing.clearance_s)
+
+
+@pytest.mark.parametrize("features", [DEFAULT_FEATURES, ALL_FEATURES], ids=["default", "all"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_controller_sees_what_an_episode_shows(protocol, features, random_network):
+    episodes = Episodes("town", protocol=protocol, horizon_s=600, features=features, replicas=2)
+    policy = Watched(network_for(random_network, features))
+    controller = PolicyController("watched", policy, features)
+    scenario = episodes.scenario
+    shown = episodes.reset([np.random.default_rng(seed) for seed in (0, 1)])
+    controller.start(Setup(scenario.network, episodes.plan, episodes.protocol, 2))
+    while not episodes.is_over:
+        controller.decide(episodes.core.counts(), episodes.core.phase, episodes.time_s)
+        assert np.array_equal(policy.seen[-1], shown)
+        shown, _ = episodes.step(policy.network.best_choices(shown, episodes.layout.blocks))
+    assert len(policy.seen) == -(-600 // episodes.protocol.interval_s)
 
 
 def setup_of(scenario_name, protocol_name="literature-10-5", n_replicas=2):
@@ -32,50 +79,31 @@ def setup_of(scenario_name, protocol_name="literature-10-5", n_replicas=2):
     return Setup(network, make_plan(network, choices=protocol.choices), protocol, n_replicas)
 
 
-def test_numpy_policy_is_the_trained_one(run, pair_file):
-    env = TrafficVecEnv(str(pair_file), replicas=1)
-    model = PPO(
-        "MlpPolicy",
-        env,
-        policy_kwargs={"net_arch": {"pi": [16, 8], "vf": [16, 8]}},
-        device="cpu",
-        n_steps=4,
-        batch_size=4,
-    )
-    load_checkpoint(run / "checkpoint.pt", model)
-    weights = read_weights(run / "policy.npz")
-    observation = np.random.default_rng(0).random((500, 2, weights.n_features)).astype(np.float32)
-    with torch.no_grad():
-        flat = torch.as_tensor(observation.reshape(1000, -1))
-        logits = model.policy.get_distribution(flat).distribution.logits.numpy()
-    scores = weights.scores(observation).reshape(1000, -1)
-    ours = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    assert ours == pytest.approx(logits, abs=1e-5)  # float32 sums in another order
-    greedy, _ = model.predict(observation.reshape(1000, -1), deterministic=True)
-    legal = np.ones((2, weights.n_choices), bool)
-    assert np.array_equal(best_choices(weights, observation, legal).reshape(-1), greedy)
-
-
-def test_weights_survive_the_file(run, tmp_path):
-    weights = read_weights(run / "policy.npz")
-    write_weights(tmp_path / "again.npz", weights)
-    again = read_weights(tmp_path / "again.npz")
-    for one, other in zip(weights.weight + weights.bias, again.weight + again.bias, strict=True):
-        assert np.array_equal(one, other)
-
-
-def test_only_choices_that_a_signal_has_are_wanted():
-    weights = PolicyWeights((np.zeros((4, 3), np.float32),), (np.array([0, 1, 2, 3], np.float32),))
-    legal = np.array([[True, True, True, False], [True, True, False, False]])
-    assert best_choices(weights, np.zeros((1, 2, 3), np.float32), legal).tolist() == [[2, 1]]
-
-
 def test_run_folder_is_a_controller_named_after_it(run, pair_file):
     controller = controller_by_name(str(run))
     assert isinstance(controller, Controller)
-    assert controller.name == "pair"
+    assert controller.name == controller_by_name(f"{run}:last").name == "pair"
     setup = setup_of(str(pair_file))
     assert np.array_equal(controller.start(setup), np.tile(setup.plan.choices[:, 0], (2, 1)))
+
+
+def test_best_policy_of_a_run_is_asked_for_behind_a_colon(copied_run, pair_file, random_network):
+    write_network(copied_run / "best.npz", network_for(random_network, DEFAULT_FEATURES, seed=5))
+    best, last = controller_by_name(f"{copied_run}:best"), controller_by_name(str(copied_run))
+    assert (best.name, last.name) == ("copy:best", "copy")
+    protocol, scenario = protocol_by_name("literature-10-5"), load_scenario(str(pair_file))
+    figures = [
+        evaluate(scenario, one, protocol, seeds=[0])["metrics"]["average_travel_time_s"]["mean"] for one in (best, last)
+    ]
+    assert figures[0] != figures[1]
+
+
+@pytest.mark.parametrize("scenario", ["single", "town", "arterial6"])
+@pytest.mark.parametrize("protocol", ["literature-10-5", "literature-5-2"])
+def test_policy_runs_where_it_was_not_trained(run, scenario, protocol):
+    scenario = load_scenario(scenario)
+    result = evaluate(scenario, controller_by_name(str(run)), protocol_by_name(protocol), seeds=[0], horizon_s=120)
+    assert result["metrics"]["average_travel_time_s"]["mean"] > 0
 
 
 def test_evaluation_of_a_run_repeats_and_needs_no_torch(run, pair_file):
@@ -91,91 +119,55 @@ def test_evaluation_of_a_run_repeats_and_needs_no_torch(run, pair_file):
     assert json.loads(done.stdout)["metrics"] == here
 
 
-@pytest.mark.parametrize(
-    ("scenario", "protocol"), [("town", "literature-10-5"), ("single", "literature-5-2")], ids=["network", "choices"]
-)
-def test_run_for_signals_of_another_shape_is_refused(run, scenario, protocol):
-    with pytest.raises(InputError) as caught:
-        controller_by_name(str(run)).start(setup_of(scenario, protocol))
-    assert "this policy was made for signals of" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def break_json(folder):
-    (folder / "run.json").write_text("{")
-
-
-def break_format(folder):
-    (folder / "run.json").write_text('{"format": 99}')
-
-
-def break_shape(folder):
+def change_run(folder, **changes):
     run = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(run | {"shape": {"movements": "many"}}))
+    (folder / "run.json").write_text(json.dumps(run | changes))
 
 
-def break_observation(folder):
-    run = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(run | {"observation": "pixels"}))
+def observation(folder, **changes):
+    return json.loads((folder / "run.json").read_text())["observation"] | changes
 
 
-def remove_policy(folder):
-    (folder / "policy.npz").unlink()
+DAMAGES = {
+    "no JSON": (lambda f: (f / "run.json").write_text("{"), "not valid JSON"),
+    "other format": (lambda f: change_run(f, format=1), "format: is 1; this version reads format 2"),
+    "no observation": (lambda f: change_run(f, observation="pixels"), "observation: is 'pixels'"),
+    "unknown feature": (
+        lambda f: change_run(f, observation=observation(f, features=["queue", "weather"])),
+        "its policy sees what this version does not know: no feature is called 'weather'",
+    ),
+    "other columns": (
+        lambda f: change_run(f, observation=observation(f, signal=["green_time"])),
+        "another layout: signal ['green_time'], in this version ['green_time', 'interval', 'clearance']",
+    ),
+    "no policy": (lambda f: (f / "policy.npz").unlink(), "policy.npz: is missing"),
+    "half a policy": (
+        lambda f: (f / "policy.npz").write_bytes((f / "policy.npz").read_bytes()[:200]),
+        "policy.npz: holds no policy",
+    ),
+    "other arrays": (lambda f: np.savez(f / "policy.npz", a=np.zeros(3)), "policy.npz: holds no policy"),
+}
 
 
-def truncate_policy(folder):
-    (folder / "policy.npz").write_bytes((folder / "policy.npz").read_bytes()[:200])
-
-
-def pickle_policy(folder):
-    np.savez(folder / "policy.npz", weight_0=np.array([{}], dtype=object), bias_0=np.zeros(1))
-
-
-def write_nan(folder):
-    weights = read_weights(folder / "policy.npz")
-    np.savez(folder / "policy.npz", weight_0=weights.weight[0] * np.nan, bias_0=weights.bias[0])
-
-
-def swap_policy(folder):
-    np.savez(folder / "policy.npz", weight_0=np.zeros((4, 3)), bias_0=np.zeros(4))
-
-
-def misfit_layers(folder):
-    np.savez(folder / "policy.npz", weight_0=np.zeros((4, 3)), bias_0=np.zeros(5))
-
-
-def write_other_arrays(folder):
-    np.savez(folder / "policy.npz", a=np.zeros(3), b=np.zeros(3))
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        break_json,
-        break_format,
-        break_shape,
-        break_observation,
-        remove_policy,
-        truncate_policy,
-        pickle_policy,
-        write_nan,
-        swap_policy,
-        misfit_layers,
-        write_other_arrays,
-    ],
-)
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_broken_run_folder_is_one_line(copied_run, damage):
-    damage(copied_run)
+    spoil, words = DAMAGES[damage]
+    spoil(copied_run)
     with pytest.raises(InputError) as caught:
         controller_by_name(str(copied_run))
+    assert words in str(caught.value)
     assert str(copied_run) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_written_weights_are_those_of_the_policy_network(pair_file):
-    env = TrafficVecEnv(str(pair_file), replicas=1)
-    model = PPO(
-        "MlpPolicy", env, policy_kwargs={"net_arch": {"pi": [5], "vf": [7]}}, device="cpu", n_steps=4, batch_size=4
-    )
-    weights = weights_of(model)
-    assert [weight.shape for weight in weights.weight] == [(5, weights.n_features), (weights.n_choices, 5)]
+def test_weights_for_other_features_are_one_line(copied_run, random_network):
+    write_network(copied_run / "policy.npz", network_for(random_network, ("queue",)))
+    with pytest.raises(
+        InputError, match=r"takes 2 values of a movement and 0 of a signal, the features of run\.json have"
+    ):
+        controller_by_name(str(copied_run))
+
+
+def test_policy_written_is_finite_and_of_the_recipe(run):
+    network = read_network(run / "policy.npz")
+    assert network.width == 8

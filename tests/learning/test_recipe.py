@@ -6,9 +6,16 @@ from intergreen.agents.learning.recipe import DEFAULT_RECIPE, Recipe, read_recip
 from intergreen.envs.errors import InputError
 
 
+def test_shipped_recipes():
+    assert recipe_names() == ("dqn", "quick", "single", "universal")
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_shipped_recipe_reads(name):
-    assert isinstance(read_recipe(name), Recipe)
+    recipe = read_recipe(name)
+    assert isinstance(recipe, Recipe)
+    assert recipe.algorithm == ("dqn" if name == "dqn" else "ppo")
+    assert (recipe.worlds is not None) == (name == "universal")
 
 
 def test_scenario_in_place_of_a_recipe_takes_the_default_recipe(pair_file):
@@ -23,20 +30,45 @@ def test_command_line_replaces_what_the_recipe_says(recipe_file):
     assert (recipe.steps, recipe.seed, recipe.protocol) == (480, 0, "literature-10-2")
 
 
+def test_budget_of_the_command_line_replaces_the_whole_budget():
+    assert read_recipe("quick", steps=100).minutes is None
+    assert read_recipe("quick", seed=1).minutes == 1.0
+    both = read_recipe("quick", steps=100, minutes=2.0)
+    assert (both.steps, both.minutes) == (100, 2.0)
+
+
+def test_policy_is_judged_on_its_own_scenario_unless_told_otherwise(recipe_file):
+    assert read_recipe("quick").judged == ("grid4x4",)
+    assert read_recipe("universal").judged == ("grid4x4", "arterial6", "town", "single")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("replica: 3", "replica: unknown key; did you mean 'replicas'? known keys: scenario, protocol"),
+        ("replica: 3", "replica: unknown key; did you mean 'replicas'? known keys: algorithm, scenario, worlds"),
         ("ppo: {learning_rat: 1}", "ppo.learning_rat: unknown key; did you mean 'learning_rate'?"),
+        ("dqn: {buffer: 1}", "dqn.buffer: unknown key; did you mean 'buffer_size'?"),
+        ("evaluation: {seed: 1}", "evaluation.seed: unknown key; did you mean 'seeds'?"),
+        ("worlds: {number: 1}", "worlds.number: unknown key"),
+        ("algorithm: sac", "algorithm: input should be 'ppo', 'maskable-ppo' or 'dqn', got 'sac'"),
         ("replicas: 0", "replicas: input should be greater than or equal to 1, got 0"),
         ("minutes: -1", "minutes: input should be greater than 0, got -1"),
         ("minutes: .nan", "minutes: input should be a finite number"),
         ("minutes: null", "training would never end; give minutes or steps"),
-        ("hidden: [0]", "need widths from 1 to 4096 in hidden, got [0]"),
+        ("{minutes: 1}", "need either scenario, a name, file or folder, or worlds, and not both"),
+        ("{minutes: 1, scenario: single, worlds: {count: 1}}", "need either scenario"),
+        ("width: 0", "width: input should be greater than or equal to 1, got 0"),
         ("ppo: fast", "ppo: "),
         ("seed: one", "seed: "),
-        ("reward: speed", "reward: no reward is called 'speed'; use one of queue"),
-        ("protocol: quick", "protocol: no protocol is called 'quick'"),
+        ("{minutes: 1, scenario: single, demand_scale: [2, 1]}", "need 0 < lowest <= highest in demand_scale"),
+        ("{minutes: 1, scenario: single, reward: speed}", "reward: no reward is called 'speed'; use one of queue"),
+        ("{minutes: 1, scenario: single, reward: {delays: 1}}", "reward: no reward is called 'delays'; did you mean"),
+        ("{minutes: 1, scenario: single, reward: 3}", "reward: input should be a valid string, got 3"),
+        ("{minutes: 1, scenario: single, reward: {delay: .nan}}", "reward: input should be a"),
+        ("{minutes: 1, scenario: single, features: [queues]}", "features: no feature is called 'queues'; did you mean"),
+        ("{minutes: 1, scenario: single, features: []}", "features: "),
+        ("{minutes: 1, scenario: single, protocol: quick}", "protocol: no protocol is called 'quick'"),
+        ("{minutes: 1, worlds: {protocols: [fast]}}", "worlds.protocols: no protocol is called 'fast'"),
         ("[1, 2]", "is [1, 2]; write keys and values"),
         ("a: [", "not valid YAML"),
     ],

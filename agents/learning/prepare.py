@@ -1,0 +1,191 @@
+"""What is asked for, made ready: a new training run, or one to go on with, read and checked before anything begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from intergreen.agents.controllers.run_folder import (
+    FORMAT,
+    RUN,
+    features_in,
+    new_run_folder,
+    observation_stated,
+    read_run,
+    refuse_used,
+)
+from intergreen.agents.learning.origin import source_commit
+from intergreen.agents.learning.recipe import Recipe, changed, make_recipe, read_recipe
+from intergreen.agents.learning.trials import FIRST_SEED
+from intergreen.agents.versions import versions_of
+from intergreen.envs.errors import InputError, shown
+from intergreen.envs.observation import make_layout
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
+from intergreen.envs.signals import make_plan
+
+_FREE_ON_RESUME = {"minutes", "steps", "threads", "checkpoint_s"}
+_PACKAGES = ("intergreen", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "gymnasium")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A run that is ready to begin, or to go on: everything has been read and checked."""
+
+    recipe: Recipe
+    scenario: Scenario | None  # None: generated networks
+    judged: tuple[Scenario, ...]  # what the policy is evaluated on
+    folder: Path
+    run: dict[str, Any]  # the content of run.json
+    resumed: bool
+
+    def summary(self) -> str:
+        """What will be done, in a few lines: settings, versions, where it goes."""
+        settings = self.recipe.settings()
+        parts = [settings, *(settings.pop(name) for name in ("evaluation", "ppo", "dqn") if name in settings)]
+        trained_on = "generated networks" if self.scenario is None else self.scenario.name
+        lines = [
+            f"{'resuming' if self.resumed else 'training'} on {trained_on}, {self.run['protocol'] or 'own protocols'}",
+            *(", ".join(f"{key} {_words(value)}" for key, value in part.items() if value != []) for part in parts),
+            ", ".join(f"{name} {number}" for name, number in self.run["versions"].items()),
+            f"run folder {self.folder}",
+        ]
+        return "\n".join(lines)
+
+
+def prepare(
+    config: str | None,
+    *,
+    out: Path | None = None,
+    resume: Path | None = None,
+    drop_invalid_routes: bool = False,
+    **changes: Any,
+) -> Training:
+    """The run that `config`, a recipe or a scenario, describes; or the run of the folder `resume`, to go on.
+
+    Parameters
+    ----------
+    out : the run's folder; None: a new one below `runs/`
+    changes : values that replace the recipe's (`minutes`, `steps`, `seed`, `protocol`); None leaves one as it is.
+        `minutes` or `steps` replace the whole budget, both of them. A run that goes on takes these, the totals with
+        what it has used already, and no others.
+
+    Raises
+    ------
+    InputError
+        If anything that was read or asked for is wrong, or the learning stack is not installed.
+    """
+    _require_learning_stack()
+    if resume is not None:
+        return _prepare_resumed(config, resume, out, changes)
+    if config is None:
+        raise InputError("command line", "CONFIG", "is missing", "name a recipe, a scenario, or --resume RUN")
+    recipe = _with_full_paths(read_recipe(config, **changes))
+    folder = out or new_run_folder(Path(recipe.scenario or config).stem)
+    refuse_used(folder)
+    scenario, judged = _scenarios(recipe, drop_invalid_routes)
+    run = _new_run(recipe, scenario, judged, drop_invalid_routes)
+    return Training(recipe, scenario, judged, folder, run, resumed=False)
+
+
+def _prepare_resumed(config: str | None, resume: Path, out: Path | None, changes: dict[str, Any]) -> Training:
+    """The run in `resume`; what it was begun with cannot be changed, only for how long it goes on."""
+    if out is not None:
+        raise InputError(
+            "command line", "--out", "does not go with --resume", "leave it out: a run stays in its folder"
+        )
+    run = read_run(resume)
+    features_in(run, resume)
+    stored = run.get("recipe")
+    if not isinstance(stored, dict):
+        raise InputError(resume / RUN, "recipe", f"is {shown(stored)}", "name the folder that `intergreen train` wrote")
+    given = {key: value for key, value in changes.items() if value is not None}
+    longer: dict[str, Any] = {key: given[key] for key in ("minutes", "steps") if key in given}
+    recipe = make_recipe(resume / RUN, changed(stored, longer))
+    asked = make_recipe("command line", changed(stored, given)) if config is None else read_recipe(config, **given)
+    _refuse_other_recipe(resume, recipe, asked)
+    if run.get("outcome", {}).get("finished") and not longer:
+        problem = "has used up its budget"
+        raise InputError(resume, "", problem, "raise it with --minutes or --steps, the time used so far included")
+    scenario, judged = _scenarios(recipe, bool(run.get("drop_invalid_routes")))
+    run["recipe"] = recipe.model_dump(mode="json")
+    return Training(recipe, scenario, judged, resume, run, resumed=True)
+
+
+def _refuse_other_recipe(folder: Path, recipe: Recipe, asked: Recipe) -> None:
+    mine = recipe.model_dump(exclude=_FREE_ON_RESUME)
+    other = _with_full_paths(asked).model_dump(exclude=_FREE_ON_RESUME)
+    for key, value in mine.items():
+        if other[key] != value:
+            problem = f"was begun with {key} {shown(value)}, now asked for {shown(other[key])}"
+            raise InputError(folder, "recipe", problem, "go on with the same, or begin another run")
+
+
+def _scenarios(recipe: Recipe, drop_invalid_routes: bool) -> tuple[Scenario | None, tuple[Scenario, ...]]:
+    """The scenario that is trained on, and those that the policy is judged on; all fit to be controlled."""
+    names = {name for name in (recipe.scenario, *recipe.judged) if name is not None}
+    loaded = {name: load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in names}
+    for scenario in loaded.values():
+        protocol = protocol_by_name(recipe.protocol or scenario.default_protocol)
+        plan = make_plan(scenario.network, choices=protocol.choices)
+        make_layout(scenario.network, plan, features=recipe.features)
+    own = None if recipe.scenario is None else loaded[recipe.scenario]
+    return own, tuple(loaded[name] for name in dict.fromkeys(recipe.judged))
+
+
+def _new_run(
+    recipe: Recipe, scenario: Scenario | None, judged: Sequence[Scenario], drop_invalid_routes: bool
+) -> dict[str, Any]:
+    """The content of `run.json` before the first step."""
+    return {
+        "format": FORMAT,
+        "scenario": None if scenario is None else scenario.name,
+        "protocol": recipe.protocol or (None if scenario is None else scenario.default_protocol),
+        "observation": observation_stated(recipe.features),
+        "seed": recipe.seed,
+        "recipe": recipe.model_dump(mode="json"),
+        "evaluation": {
+            "scenarios": [one.name for one in judged],
+            "seeds": list(range(FIRST_SEED, FIRST_SEED + recipe.evaluation.seeds)),
+            "protocols": [recipe.protocol or one.default_protocol for one in judged],
+        },
+        "drop_invalid_routes": drop_invalid_routes,
+        "began": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "git_commit": source_commit(),
+        "versions": versions_of(*_PACKAGES),
+    }
+
+
+def _with_full_paths(recipe: Recipe) -> Recipe:
+    """Scenarios by their full path where they are files or folders, so that the run can be resumed from anywhere."""
+    scenario = None if recipe.scenario is None else _full_path(recipe.scenario)
+    judged = tuple(_full_path(name) for name in recipe.evaluation.scenarios)
+    evaluation = recipe.evaluation.model_copy(update={"scenarios": judged})
+    return recipe.model_copy(update={"scenario": scenario, "evaluation": evaluation})
+
+
+def _full_path(name: str) -> str:
+    path = Path(name)
+    return name if name in scenario_names() or not path.exists() else str(path.resolve())
+
+
+def _words(value: object) -> str:
+    return " ".join(str(part) for part in value) if isinstance(value, list) else str(value)
+
+
+def _require_learning_stack() -> None:
+    missing = [name for name in ("torch", "stable_baselines3", "sb3_contrib", "tensorboard") if not _is_there(name)]
+    if missing:
+        problem = f"training needs {' and '.join(missing)}, not installed here"
+        raise InputError("intergreen train", "", problem, 'pip install "intergreen[train]"')
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # what import machinery says of a module that was blocked by setting it to None
+        return False

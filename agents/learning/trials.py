@@ -1,0 +1,107 @@
+"""Trials: how a controller does on trips that nobody trains on and nobody compares controllers with.
+
+Trips are drawn by seeds from 900,000 on: trainings draw theirs above 1,000,000, people evaluate with small numbers. A
+fixed demand is varied as for training, so that its own trips choose no policy. Decides and simulates, no more; tables
+are made by `agents/evaluation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from intergreen.agents.controllers.base import Setup, near_distance_m
+from intergreen.envs.core import TrafficCore
+from intergreen.envs.episodes import training_trips
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.signals import make_plan
+
+if TYPE_CHECKING:
+    from intergreen.agents.controllers.base import Controller
+    from intergreen.envs.scenario import Scenario
+
+FIRST_SEED = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Mean travel time by scenario, in seconds."""
+
+    travel_time_s: dict[str, float]
+
+    @property
+    def mean_s(self) -> float:
+        """Mean over the scenarios."""
+        return sum(self.travel_time_s.values()) / len(self.travel_time_s)
+
+    def share_of(self, other: Verdict) -> float:
+        """Mean over the scenarios of this travel time divided by the other's: below 1 is better than the other."""
+        shares = [seconds / max(other.travel_time_s[name], 1.0) for name, seconds in self.travel_time_s.items()]
+        return sum(shares) / len(shares)
+
+
+class Trials:
+    """The same runs for every controller that is tried.
+
+    Parameters
+    ----------
+    protocol : name of the timing rules; None: each scenario's own
+    seeds : how many runs of each scenario
+    horizon_s : None: each scenario's own
+    threads : over which the runs are spread; the figures do not depend on it
+    """
+
+    def __init__(
+        self,
+        scenarios: Sequence[Scenario],
+        *,
+        protocol: str | None,
+        seeds: int,
+        horizon_s: int | None = None,
+        threads: int = 1,
+    ) -> None:
+        self._trials = [_Trial(one, protocol or one.default_protocol, seeds, horizon_s, threads) for one in scenarios]
+
+    def of(self, controller: Controller) -> Verdict:
+        """What the controller reaches."""
+        return Verdict({trial.scenario.name: trial.travel_time_s(controller) for trial in self._trials})
+
+    def close(self) -> None:
+        """End the threads."""
+        for trial in self._trials:
+            trial.core.close()
+
+
+class _Trial:
+    """One scenario, all seeds side by side."""
+
+    def __init__(self, scenario: Scenario, protocol: str, seeds: int, horizon_s: int | None, threads: int) -> None:
+        self.scenario = scenario
+        self._protocol = protocol_by_name(protocol)
+        self._plan = make_plan(scenario.network, choices=self._protocol.choices)
+        self._horizon_s = horizon_s or scenario.horizon_s
+        self._seeds = range(FIRST_SEED, FIRST_SEED + seeds)
+        self._trips = [training_trips(scenario, seed, self._horizon_s) for seed in self._seeds]
+        self.core = TrafficCore(
+            scenario.network,
+            self._plan,
+            scenario.demand,
+            replicas=seeds,
+            threads=threads,
+            lane_change=self._protocol.lane_change,
+        )
+        self.core.near_m = near_distance_m(scenario.network, self._protocol.interval_s)
+
+    def travel_time_s(self, controller: Controller) -> float:
+        """Mean over the seeds of the mean over all vehicles released, waiting outside included."""
+        core, protocol = self.core, self._protocol
+        begin = controller.start(Setup(self.scenario.network, self._plan, protocol, len(self._seeds)))
+        core.reset(self._trips, self._seeds, begin)
+        while core.time_s < self._horizon_s:
+            wanted = controller.decide(core.counts(), core.phase, core.time_s)
+            core.run(wanted, min(protocol.interval_s, self._horizon_s - core.time_s), protocol.clearance_s)
+        totals = core.totals()
+        return float(np.mean(totals.sum_travel_time_s / np.maximum(totals.released, 1)))

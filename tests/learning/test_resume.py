@@ -1,0 +1,191 @@
+"""Going on after a kill: to the same weights, bit for bit, where the budget is in steps."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.controllers.policy_network import read_network
+from intergreen.agents.learning.prepare import prepare
+from intergreen.agents.learning.train import train
+from intergreen.envs.episode_state import episode_state, restore_episodes
+from intergreen.envs.errors import InputError
+from intergreen.envs.vector_env import TrafficVecEnv
+
+OFTEN = "checkpoint_s: 1.0e-9"  # after every update
+
+
+def checkpoint(folder):
+    return torch.load(folder / "checkpoint.pt", weights_only=True)
+
+
+def steps_logged(folder):
+    lines = (folder / "progress.csv").read_text().splitlines()
+    place = lines[0].split(",").index("steps")
+    return [int(line.split(",")[place]) for line in lines[1:]]
+
+
+def assert_same_policy(folder, other):
+    first, second = (read_network(path / "policy.npz").arrays for path in (folder, other))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    first, second = (checkpoint(path) for path in (folder, other))
+    assert all(torch.equal(first["policy"][name], second["policy"][name]) for name in first["policy"])
+    for k, moments in first["optimizer"]["state"].items():
+        assert torch.equal(moments["exp_avg_sq"], second["optimizer"]["state"][k]["exp_avg_sq"])
+
+
+def interrupted(recipe, folder, *, at_share):
+    """A run stopped from outside once that share of its budget is used up."""
+
+    def stop(share, words):
+        if share > at_share:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(prepare(recipe, out=folder), progress=stop)
+    return folder
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "maskable-ppo"])
+def test_interrupted_run_ends_where_an_uninterrupted_one_does(algorithm, recipe_with, tmp_path, stated):
+    recipe = recipe_with(f"algorithm: {algorithm}", OFTEN, "steps: 480", without=["steps"])
+    whole = train(prepare(recipe, out=tmp_path / "whole"))
+    folder = interrupted(recipe, tmp_path / "stopped", at_share=0.5)
+    assert not stated(folder)["outcome"]["finished"]
+    assert checkpoint(folder)["steps"] == 240
+    assert controller_by_name(str(folder)).name == "stopped"
+    train(prepare(recipe, resume=folder))
+    assert stated(folder)["outcome"]["finished"]
+    assert steps_logged(folder) == steps_logged(whole) == [80, 160, 240, 320, 400, 480]
+    assert_same_policy(whole, folder)
+
+
+def test_killed_run_ends_where_an_uninterrupted_one_does(recipe_with, tmp_path, stated):
+    recipe = recipe_with(OFTEN, "steps: 8000", without=["steps"])
+    folder, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "intergreen.agents", "train", recipe, "--out", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and process.poll() is None:
+            if (folder / "run.json").exists() and stated(folder)["outcome"]["steps"] >= 800:
+                break
+            time.sleep(0.002)
+    finally:
+        process.kill()
+    assert process.wait() == -9
+    assert 800 <= stated(folder)["outcome"]["steps"] < 8000
+    train(prepare(None, resume=folder))
+    train(prepare(recipe, out=whole))
+    assert_same_policy(whole, folder)
+    leftovers = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    assert len(leftovers) <= 1  # what was being written when it was killed
+
+
+def test_dqn_goes_on_with_its_weights_and_gathers_anew(recipe_with, tmp_path, stated):
+    recipe = recipe_with("algorithm: dqn", "steps: 4400", "checkpoint_s: 0.1", without=["steps"])
+    folder = interrupted(recipe, tmp_path / "run", at_share=0.4)
+    before = checkpoint(folder)
+    train(prepare(None, resume=folder))
+    after = checkpoint(folder)
+    assert after["steps"] == stated(folder)["outcome"]["steps"] == 4400
+    assert after["updates"] > before["updates"] > 0
+    assert after["updates"] <= 2 * (4400 // 4)  # none on what it has forgotten
+
+
+def test_finished_run_goes_on_with_a_larger_budget(copied_run):
+    before = checkpoint(copied_run)
+    with pytest.raises(InputError, match="has used up its budget; raise it with --minutes or --steps"):
+        prepare(None, resume=copied_run)
+    assert train(prepare(None, resume=copied_run, steps=400)) == copied_run
+    after = checkpoint(copied_run)
+    assert (before["steps"], after["steps"]) == (240, 400)
+    assert steps_logged(copied_run) == [80, 160, 240, 320, 400]
+    moments = [content["optimizer"]["state"][0]["step"] for content in (before, after)]
+    assert moments[1] > moments[0] > 0
+
+
+def test_resuming_with_nothing_left_to_do_changes_nothing(copied_run, run, stated):
+    train(prepare(None, resume=copied_run, steps=240))
+    assert_same_policy(run, copied_run)
+    assert stated(copied_run)["outcome"]["best"] == stated(run)["outcome"]["best"]
+
+
+@pytest.mark.parametrize("lane_change", ["", "-lane-change"])
+def test_traffic_goes_on_as_if_it_had_not_been_stored(lane_change, pair_file):
+    def make():
+        return TrafficVecEnv(str(pair_file), replicas=3, protocol=f"literature-10-5{lane_change}", reward="delay")
+
+    random = np.random.default_rng(0)
+    env, other = make(), make()
+    env.seed(5)
+    env.reset()
+    other.reset()
+    actions = random.integers(0, env.action_space.n, (50, env.num_envs))
+    for row in actions[:20]:
+        env.step(row)
+    restore_episodes(other, episode_state(env))
+    for row in actions[20:]:  # 30 decisions an episode: the end and the next beginning are among them
+        for one, two in zip(env.step(row)[:3], other.step(row)[:3], strict=True):
+            assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize(("scenario", "replicas"), [("single", 2), ("pair", 3)])
+def test_traffic_of_another_network_is_refused(scenario, replicas, pair_file):
+    env = TrafficVecEnv(str(pair_file), replicas=2)
+    other = TrafficVecEnv(str(pair_file) if scenario == "pair" else scenario, replicas=replicas)
+    env.reset()
+    other.reset()
+    with pytest.raises(ValueError, match=r"another number of networks or copies|this network needs"):
+        restore_episodes(env, episode_state(other))
+
+
+def break_archive(folder):
+    (folder / "checkpoint.pt").write_bytes(b"PK not an archive")
+
+
+def cut_off(folder):
+    content = (folder / "checkpoint.pt").read_bytes()
+    (folder / "checkpoint.pt").write_bytes(content[: len(content) // 2])
+
+
+def other_width(folder):
+    run = json.loads((folder / "run.json").read_text())
+    run["recipe"]["width"] = 16
+    (folder / "run.json").write_text(json.dumps(run))
+
+
+def other_features(folder):
+    run = json.loads((folder / "run.json").read_text())
+    run["recipe"]["features"] = ["queue", "timing"]
+    (folder / "run.json").write_text(json.dumps(run))
+
+
+@pytest.mark.parametrize("spoil", [break_archive, cut_off, other_width, other_features])
+def test_broken_or_foreign_checkpoint_is_one_line(spoil, copied_run):
+    spoil(copied_run)
+    with pytest.raises(InputError, match=r"checkpoint\.pt: holds no checkpoint of this run") as caught:
+        train(prepare(None, resume=copied_run, steps=400))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_checkpoint_is_one_line(copied_run):
+    (copied_run / "checkpoint.pt").unlink()
+    with pytest.raises(InputError, match=r"checkpoint\.pt: is missing"):
+        train(prepare(None, resume=copied_run, steps=400))
+
+
+def test_run_of_another_observation_layout_is_not_gone_on_with(copied_run):
+    run = json.loads((copied_run / "run.json").read_text())
+    run["observation"]["movement"].append("colour")
+    (copied_run / "run.json").write_text(json.dumps(run))
+    with pytest.raises(InputError, match="observation: another layout: movement"):
+        prepare(None, resume=copied_run, steps=400)
