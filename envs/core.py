@@ -145,7 +145,7 @@ class TrafficCore:
             waiting=np.zeros(shape, np.int32),
             vehicles=np.zeros(shape, np.int32),
             arriving=np.zeros((*shape, N_BINS), np.int32),
-            sums=LaneSums(np.zeros(shape), np.zeros(shape), np.zeros(shape)),
+            sums=LaneSums(*(np.zeros(shape) for _ in LaneSums._fields)),
             observation=np.zeros((self.n_replicas, self.plan.n_signals, layout.blocks.size), np.float32),
             reward=np.zeros((self.n_replicas, self.plan.n_signals), np.float32),
         )
@@ -227,11 +227,17 @@ def _run_period(
         displayed, green_s = shown.displayed[b], shown.green_s[b]
         _request(wanted[b], clearance_s, signals.n_phases, signals.clearance_phase, phase, target, left, green_s)
         if senses is not None:
-            sums = LaneSums(senses.sums.queue[b], senses.sums.delay[b], senses.sums.person_delay[b])
+            every = senses.sums
+            sums = LaneSums(
+                every.queue[b], every.delay[b], every.person_delay[b], every.backlog[b], every.person_backlog[b]
+            )
             for lane in range(sums.queue.shape[0]):
                 sums.queue[lane] = 0.0
                 sums.delay[lane] = 0.0
                 sums.person_delay[lane] = 0.0
+                sums.backlog[lane] = 0.0
+                sums.person_backlog[lane] = 0.0
+            add_outside(net, my_trips, mine, -1, sums)
         for _ in range(seconds):
             if _show(signals.clearance_phase, phase, target, left, displayed, green_s):
                 _green_movements(
@@ -249,7 +255,7 @@ def _run_period(
             if senses is not None:
                 add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
         if senses is not None:
-            add_outside(net, my_trips, mine, seconds, sums)
+            add_outside(net, my_trips, mine, 1, sums)
             for i in range(phase.shape[0]):
                 senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
     if senses is not None:

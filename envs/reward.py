@@ -1,8 +1,12 @@
 """Rewards by name: what a signal is told after each period. Plain functions on arrays, which the core compiles.
 
 Every reward is the mean over the seconds of the period and over the signal's lanes, in units of ten vehicles per lane:
-so it lies between 0 and a few units below, whatever the network's size, its number of lanes or the decision interval.
-Vehicles that wait outside to enter an approach count as standing on it.
+so it mostly lies between 0 and a few units below, whatever the network's size, its lanes or the decision interval.
+In all but `pressure`, a vehicle that cannot enter and waits outside counts when it comes to that, as if it stood on
+the approach for `BACKLOG_PERIODS`, and is given back when it enters: a backlog that stands for long would drown what
+the signal can still do about it. For a discount of 1 - 1 / BACKLOG_PERIODS that moves rewards in time and changes no
+policy's rank (Ng, Harada and Russell 1999, "Policy invariance under reward transformations", ICML; the backlog is the
+potential).
 
 | name           | minus the ...                                                                                 |
 |----------------|-----------------------------------------------------------------------------------------------|
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from intergreen.envs.simulation import LaneSums
 
 REWARDS = ("queue", "delay", "person-delay", "pressure")
+BACKLOG_PERIODS = 20
 PERSON_DELAY = REWARDS.index("person-delay")
 REWARD_VEHICLES = 10.0  # one unit, per lane
 
@@ -75,20 +80,24 @@ def check_reward(spec: RewardSpec) -> None:
 def reward_of(signal: int, seconds: int, sums: LaneSums, table: RewardTable) -> float:
     """The reward of one signal for a period of `seconds`; `sums` are those of one network, (L,) each."""
     first, past = table.incoming_start[signal], table.incoming_start[signal + 1]
-    queue, delay, person_delay = 0.0, 0.0, 0.0
+    queue, delay, person_delay, backlog, person_backlog = 0.0, 0.0, 0.0, 0.0, 0.0
     for k in range(first, past):
         lane = table.incoming[k]
         queue += sums.queue[lane]
         delay += sums.delay[lane]
         person_delay += sums.person_delay[lane]
+        backlog += sums.backlog[lane]
+        person_backlog += sums.person_backlog[lane]
     n_incoming = max(past - first, 1)
     first, past = table.outgoing_start[signal], table.outgoing_start[signal + 1]
     queue_beyond = 0.0
     for k in range(first, past):
         queue_beyond += sums.queue[table.outgoing[k]]
     pressure = abs(queue / n_incoming - queue_beyond / max(past - first, 1))
-    total = (table.weight[0] * queue + table.weight[1] * delay + table.weight[2] * person_delay) / n_incoming
-    return -(total + table.weight[3] * pressure) / (seconds * REWARD_VEHICLES)
+    stay = BACKLOG_PERIODS * seconds
+    total = table.weight[0] * (queue + stay * backlog) + table.weight[1] * (delay + stay * backlog)
+    total += table.weight[2] * (person_delay + stay * person_backlog)
+    return -(total / n_incoming + table.weight[3] * pressure) / (seconds * REWARD_VEHICLES)
 
 
 def neighbour_mixing(network: RoadNetwork, plan: SignalPlan, share: float) -> FloatArray | None:

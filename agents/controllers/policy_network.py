@@ -6,6 +6,7 @@ file is `.npz`, an array for each entry of the actor's `state_dict`, and is read
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from intergreen.envs.observation import Blocks
 
 FORBIDDEN = np.float32(-1e9)  # score of a choice that is not allowed
+LOG_10 = np.float32(math.log(10.0))
 _MEND = "use the folder of a finished or running `intergreen train`"
 
 
@@ -76,7 +78,7 @@ class PolicyNetwork:
         signal = observation[:, b.signal_at : b.serves_at]
         serves = observation[:, b.serves_at :].reshape(-1, b.choices, b.movements)
         allowed = choices[:, :, 1:]
-        hidden = _relu(self._linear("movement", movements))
+        hidden = _relu(self._linear("movement", np.log1p(np.float32(9.0) * movements) / LOG_10))
         exists = movements[:, None, :, 0]
         summed = np.concatenate([serves, exists], axis=1) @ hidden  # (N, C + 1, W)
         context = self._linear("everything", summed[:, -1]) + self._linear("signal", signal)

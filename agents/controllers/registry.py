@@ -1,9 +1,10 @@
-"""Controllers by name: a baseline's name, or the folder of a training run, with `:best` for its best policy."""
+"""Controllers by name: a baseline, a shipped policy, or a training run's folder, with `:best` for its best policy."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from importlib.resources import as_file, files
 from pathlib import Path
 
 from intergreen.agents.controllers.advanced_max_pressure import AdvancedMaxPressure
@@ -12,6 +13,7 @@ from intergreen.agents.controllers.fixed_cycle import FixedCycle
 from intergreen.agents.controllers.fixed_time import FixedTime
 from intergreen.agents.controllers.learned import load_policy_controller
 from intergreen.agents.controllers.max_pressure import MaxPressure
+from intergreen.agents.controllers.run_folder import RUN
 from intergreen.envs.errors import InputError, shown
 
 _WEIGHTED = f"{AdvancedMaxPressure.name}:"  # the weight of arriving vehicles behind it
@@ -29,8 +31,14 @@ def controller_names() -> tuple[str, ...]:
     return tuple(_BASELINES)
 
 
+def policy_names() -> tuple[str, ...]:
+    """Names of the shipped policies: the run folders in `checkpoints/`."""
+    shipped = files("intergreen.checkpoints").iterdir()
+    return tuple(sorted(entry.name for entry in shipped if entry.is_dir() and (entry / RUN).is_file()))
+
+
 def controller_by_name(name: str) -> Controller:
-    """A fresh controller: a baseline by its name, or the learned policy of a run folder.
+    """A fresh controller: a baseline or a shipped policy by its name, or the learned policy of a run folder.
 
     `advanced-max-pressure:2` counts arriving vehicles twice, as the literature does at 5 s on some networks.
     `RUN` and `RUN:last` are the policy that a run ended with, `RUN:best` the one that did best in its evaluations.
@@ -38,7 +46,7 @@ def controller_by_name(name: str) -> Controller:
     Raises
     ------
     InputError
-        If `name` is neither a baseline nor a folder that holds `run.json`.
+        If `name` is no baseline, no shipped policy and no folder that holds `run.json`.
     """
     if name in _BASELINES:
         return _BASELINES[name]()
@@ -50,8 +58,12 @@ def controller_by_name(name: str) -> Controller:
         folder = Path(name.removesuffix(ending))
         if name.endswith(ending) and folder.is_dir():
             return load_policy_controller(folder, best=ending == _BEST)
-    near = difflib.get_close_matches(name, _BASELINES, n=1)
-    known = f"use one of {', '.join(_BASELINES)}, or the folder of a training run"
+    if name in policy_names():
+        with as_file(files("intergreen.checkpoints") / name) as folder:
+            return load_policy_controller(folder)
+    names = (*_BASELINES, *policy_names())
+    near = difflib.get_close_matches(name, names, n=1)
+    known = f"use one of {', '.join(names)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known
     raise InputError("--controller", "name", f"no controller or folder is called {shown(name)}", mend)
 

@@ -4,16 +4,19 @@ Phases compete over the movements they serve, as in FRAP (Zheng et al. 2019, CIK
 2020, NeurIPS); sums in place of fixed places make it indifferent to their order and number (Zaheer et al. 2017,
 "Deep sets", NeurIPS):
 
-    movement  h_m = relu(A x_m)                                     each movement by itself
+    movement  h_m = relu(A log10(1 + 9 x_m))                        each movement by itself
     choice    p_c = relu(B [sum of h over the movements c serves] + C [sum of h over all] + D [choice, signal])
     contest   q_c = relu(E p_c + F [mean of p over the choices allowed])
     score_c = w q_c        value = v relu(G [mean of q, sum of h, signal])
 
+The logarithm keeps 0 and 1 where they are and presses long queues together: the first vehicles matter most, and a queue
+longer than any met in training still looks like one.
 `agents/controllers/policy_network.py` computes the same scores with NumPy alone.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from intergreen.envs.observation import Blocks
 
 FORBIDDEN = -1e9  # score of a choice that is not allowed
+LOG_10 = math.log(10.0)
 
 
 class SignalNetwork(nn.Module):
@@ -74,7 +78,7 @@ class SignalNetwork(nn.Module):
         signal = observation[:, b.signal_at : b.serves_at]
         serves = observation[:, b.serves_at :].reshape(-1, b.choices, b.movements)
         allowed = choices[:, :, 1:]
-        hidden = torch.relu(self.movement(movements))
+        hidden = torch.relu(self.movement(torch.log1p(9.0 * movements) / LOG_10))
         exists = movements[:, :, 0].unsqueeze(1)
         summed = torch.bmm(torch.cat([serves, exists], dim=1), hidden)  # (N, C + 1, W)
         everything = summed[:, -1]

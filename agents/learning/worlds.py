@@ -8,9 +8,9 @@ max-pressure receives, so that every world counts alike. Nothing here knows a be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +38,7 @@ from intergreen.envs.scenario import Scenario
 from intergreen.envs.signals import make_plan
 
 if TYPE_CHECKING:
+    from intergreen.envs.arrays import IntArray
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.reward import RewardSpec
 
@@ -51,6 +52,8 @@ REWARD_SHARE = 0.05  # of the unit: discounted sums stay near 1, so that the val
 _SEARCH_STEPS = 5
 _REHEARSAL_SEED = 999_999
 _ATTEMPTS = 20
+_FOUR_LEGS = 9  # phases of a generated junction with four approaches: clearance, four of two movements, four of one
+PHASE_S = 30.0  # in the network's own programme, which nobody follows here
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def _scaled(reward: RewardSpec, factor: float) -> dict[str, float]:
 
 
 def _scenario(random: np.random.Generator, horizon_s: int) -> Scenario:
-    network = _network(random)
+    network = _other_phases(_network(random), random)
     profile = _profile(random, horizon_s)
     mix = MIXED_TRAFFIC if random.random() < 0.15 else ClassMix()
     spec: ODSpec | TurnSpec
@@ -171,6 +174,45 @@ def _network(random: np.random.Generator) -> RoadNetwork:
         )
     spec = TownSpec(signals=int(random.integers(4, 17)), spacing_m=float(random.uniform(150.0, 400.0)))
     return generate_town(spec, seed=int(random.integers(2**31)))
+
+
+def _other_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
+    """Mostly as generated; or without a phase that serves as clearance, or with left turns permitted in two phases."""
+    kind = random.random()
+    if kind < 0.65:
+        return network
+    if kind < 0.85:
+        return _with_phases(network, lambda phases: phases[1:])
+    return _with_phases(network, _permitted_left)
+
+
+def _permitted_left(phases: list[set[int]]) -> list[set[int]]:
+    """The literature's four phases as two: straight on and left of opposing approaches together."""
+    if len(phases) != _FOUR_LEGS:
+        return phases
+    return [phases[0], phases[1] | phases[3], phases[2] | phases[4]]
+
+
+def _with_phases(network: RoadNetwork, change: Callable[[list[set[int]]], list[set[int]]]) -> RoadNetwork:
+    """The network with the phases that `change` makes of each intersection's; every phase is a set of movements."""
+    counts, greens = [], []
+    for j in range(network.n_intersections):
+        first = int(network.movement_start[j])
+        phases = [set((np.flatnonzero(row) + first).tolist()) for row in network.phase_matrix(j)]
+        changed = change(phases) if len(phases) > 1 else phases
+        counts.append(len(changed))
+        greens += [sorted(phase) for phase in changed]
+    return replace(
+        network,
+        phase_start=_starts(counts),
+        phase_duration_s=np.full(len(greens), PHASE_S),
+        phase_movement_start=_starts([len(phase) for phase in greens]),
+        phase_movements=np.array([m for phase in greens for m in phase], np.int32),
+    )
+
+
+def _starts(counts: Sequence[int]) -> IntArray:
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
 
 
 def _grid_size(random: np.random.Generator) -> tuple[int, int]:

@@ -23,14 +23,13 @@ class Counts(NamedTuple):
 
 
 class LaneSums(NamedTuple):
-    """What the seconds of a period brought to the lanes that lead to signals, (B, L) each; other lanes stay 0.
-
-    Whoever waits outside to enter such a lane counts as standing on it.
-    """
+    """What the seconds of a period brought to the lanes that lead to signals, (B, L) each; other lanes stay 0."""
 
     queue: FloatArray  # vehicle-seconds slower than 0.1 m/s
     delay: FloatArray  # vehicle-seconds, each times the share of the lane's free speed that the vehicle lacks
     person_delay: FloatArray  # the same, times the people in the vehicle
+    backlog: FloatArray  # by how many more vehicles wait outside to enter the lane
+    person_backlog: FloatArray  # and by how many more people
 
 
 class LinkCounts(NamedTuple):
@@ -123,17 +122,16 @@ def add_lane_second(net, trips, state, with_persons, sums):
 
 
 @kernel
-def add_outside(net, trips, state, seconds, sums):
-    """Add those who wait outside one replica now, as if they had stood for `seconds`."""
+def add_outside(net, trips, state, times, sums):
+    """Add `times` (-1 before a period, 1 after it) those who wait outside one replica now to the backlogs."""
     for entry in range(state.tally[LANES_WAITED_FOR]):
         lane = state.waited_for[entry]
         if net.lane_approach[lane] == 0:
             continue
         trip = state.line_first[lane]
         while trip >= 0:
-            sums.queue[lane] += seconds
-            sums.delay[lane] += seconds
-            sums.person_delay[lane] += seconds * net.types[trips.kind[trip] * N_COLUMNS + OCCUPANCY]
+            sums.backlog[lane] += times
+            sums.person_backlog[lane] += times * net.types[trips.kind[trip] * N_COLUMNS + OCCUPANCY]
             trip = state.behind[trip]
 
 

@@ -9,7 +9,7 @@ from intergreen.envs.core import TrafficCore
 from intergreen.envs.episodes import Episodes, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import make_layout
-from intergreen.envs.reward import REWARDS, make_reward, neighbour_mixing
+from intergreen.envs.reward import BACKLOG_PERIODS, REWARDS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
 
@@ -35,9 +35,11 @@ class Watcher:
         self.core, self.network, self.types = core, scenario.network, scenario.demand.types
         self.entered = set()
         self.outside = 0
+        self.backlog, self.people = np.zeros(self.network.n_lanes), np.zeros(self.network.n_lanes)
 
     def watch(self, wanted):
         sums = {name: np.zeros(self.network.n_lanes) for name in ("queue", "delay", "person-delay")}
+        backlog, people = -self.backlog, -self.people
         fastest = max(kind.max_speed_mps for kind in self.types)
         trips = self.core.engine.trips
         for _ in range(SECONDS):
@@ -55,11 +57,15 @@ class Watcher:
         due = np.flatnonzero(trips.release[0] < self.core.time_s).tolist()
         waiting_outside = [trip for trip in due if trip not in self.entered]
         self.outside += len(waiting_outside)
+        self.backlog, self.people = np.zeros_like(backlog), np.zeros_like(people)
         for trip in waiting_outside:
             lane = trips.start_lane[0, trip]
-            sums["queue"][lane] += SECONDS
-            sums["delay"][lane] += SECONDS
-            sums["person-delay"][lane] += SECONDS * self.types[trips.kind[0, trip]].occupancy
+            self.backlog[lane] += 1
+            self.people[lane] += self.types[trips.kind[0, trip]].occupancy
+        sums["pressure"] = sums["queue"].copy()
+        sums["queue"] += BACKLOG_PERIODS * SECONDS * (backlog + self.backlog)
+        sums["delay"] += BACKLOG_PERIODS * SECONDS * (backlog + self.backlog)
+        sums["person-delay"] += BACKLOG_PERIODS * SECONDS * (people + self.people)
         return sums
 
 
@@ -68,7 +74,7 @@ def twin(name, network, junction, sums):
     incoming = np.isin(network.lane_road, np.flatnonzero(network.road_to == junction))
     outgoing = np.isin(network.lane_road, np.flatnonzero(network.road_from == junction))
     if name == "pressure":
-        return -abs(sums["queue"][incoming].mean() - sums["queue"][outgoing].mean()) / SECONDS / 10
+        return -abs(sums["pressure"][incoming].mean() - sums["pressure"][outgoing].mean()) / SECONDS / 10
     return -sums[name][incoming].mean() / SECONDS / 10
 
 
@@ -111,10 +117,11 @@ def test_weighted_reward_is_the_weighted_sum(pair):
 
 
 @pytest.mark.parametrize("name", REWARDS)
-def test_rewards_are_between_zero_and_a_few_units_below(pair, name):
+def test_rewards_are_a_few_units_and_what_is_given_back_was_taken_before(pair, name):
     told = rewards(pair, name)
-    assert told.max() <= 0
-    assert -10 < told.min() < -0.01
+    assert told.cumsum(axis=0).max() <= 1e-6
+    assert -10 < told.mean() < -0.01
+    assert np.abs(told).max() < 40
 
 
 def test_neighbours_share_is_added(pair):
