@@ -12,14 +12,14 @@ import numpy as np
 
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.demand import randomise
-from intergreen.envs.observation import DEFAULT_FEATURES, make_layout
+from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices, make_layout
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import Float32Array, FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.demand import Trips
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.reward import RewardSpec
@@ -127,6 +127,10 @@ class Episodes:
     def is_over(self) -> bool:
         """Has the horizon come? Traffic does not end there: this is a truncation."""
         return self.time_s >= self.horizon_s
+
+    def allowed(self) -> BoolArray:
+        """(B, I, C): which choices may be asked for now."""
+        return allowed_choices(self._senses.observation, self.layout.blocks)
 
     @property
     def core(self) -> TrafficCore:

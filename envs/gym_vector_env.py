@@ -111,7 +111,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
 
     def action_masks(self) -> BoolArray:
         """Which choices may be asked for now, (B, sum of choices): for each copy those of all signals."""
-        return np.tile(flat_masks(self.episodes.layout), (self.num_envs, 1))
+        return flat_masks(self.episodes)
 
     def render(self) -> tuple[Any, ...] | None:
         """The pictures of all copies, (H, W, 3) uint8 each; None without a render mode."""

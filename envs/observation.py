@@ -33,7 +33,9 @@ from; a lane that several movements share counts in each of them. Units: 1 is te
 | `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
 | `timing`     | signal   | `interval`, `clearance`     | the protocol's seconds; units: 10 s and 5 s                  |
 
-A signal with fewer movements or choices has 0 in the places it lacks.
+A signal with fewer movements or choices has 0 in the places it lacks. A phase that has been green for `LONGEST_GREEN_S`
+is not `allowed` while vehicles wait for a choice that serves other movements: where traffic is locked, nothing that a
+policy sees changes any more, and the same answer for ever would keep it so.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 HIGHEST = 10.0
 VEHICLES = 10.0  # one unit of every count
 GREEN_TIME_S, INTERVAL_S, CLEARANCE_S = 30.0, 10.0, 5.0  # one unit of each time
+LONGEST_GREEN_S = 120
 VEHICLE_ROOM_M = 7.5  # a standing car and its gap
 ARRIVAL_BOUNDS_S = (2.5, 5.0, 10.0, 15.0, 30.0)  # upper ends of the distance bins, seconds at the speed limit
 N_BINS = len(ARRIVAL_BOUNDS_S)
@@ -326,16 +329,28 @@ def observe(
         choices_at = table.movements * table.movement_columns
         signal_at = choices_at + 2 * table.choices
         serves_at = signal_at + table.signal_columns
+        overdue = phase[i] >= 0 and green_s[i] >= LONGEST_GREEN_S
+        somebody_waits = False
+        current = -1
         for c in range(table.choices):
             local_phase = table.choice_phase[i, c]
             if local_phase < 0:
                 continue
+            out[i, choices_at + 2 * c + 1] = 1.0
             if local_phase == phase[i]:
                 out[i, choices_at + 2 * c] = 1.0
-            out[i, choices_at + 2 * c + 1] = 1.0
+                current = c
             row = table.phase_start[i] + local_phase
             for local in range(table.movement_start[i + 1] - first_movement):
-                out[i, serves_at + c * table.movements + local] = table.phase_serves[row, local]
+                serves = table.phase_serves[row, local]
+                out[i, serves_at + c * table.movements + local] = serves
+                if overdue and serves == 1 and table.phase_serves[shown_phase, local] == 0:
+                    for k in range(
+                        table.lane_start[first_movement + local], table.lane_start[first_movement + local + 1]
+                    ):
+                        somebody_waits = somebody_waits or waiting[table.lanes[k]] > 0
+        if current >= 0 and somebody_waits:
+            out[i, choices_at + 2 * current + 1] = 0.0
         if table.signal_column[GREEN_TIME] >= 0:
             out[i, signal_at + table.signal_column[GREEN_TIME]] = min(green_s[i] / GREEN_TIME_S, HIGHEST)
         if table.signal_column[INTERVAL] >= 0:
@@ -343,9 +358,10 @@ def observe(
             out[i, signal_at + table.signal_column[CLEARANCE]] = min(clearance_s / CLEARANCE_S, HIGHEST)
 
 
-def allowed_choices(layout: ObservationLayout) -> BoolArray:
-    """(I, C): may the choice be asked for? Under the literature's timing: any the signal has, at any decision."""
-    allowed: BoolArray = layout.table.choice_phase >= 0
+def allowed_choices(observation: Float32Array, blocks: Blocks) -> BoolArray:
+    """(..., C): what may be asked for now, read from observations (..., size)."""
+    flags = observation[..., blocks.choices_at : blocks.signal_at]
+    allowed: BoolArray = flags[..., len(CHOICE_COLUMNS) - 1 :: len(CHOICE_COLUMNS)] > 0.0
     return allowed
 
 

@@ -12,7 +12,7 @@ from gymnasium.utils import seeding
 
 from intergreen.envs.choices import checked_choices
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import allowed_choices, feature_names
+from intergreen.envs.observation import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
 
@@ -143,7 +143,7 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         return dict(zip(self.agents, rows.copy(), strict=True))
 
     def _infos(self, end: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        masks = allowed_choices(self.episodes.layout).astype(np.int8)
+        masks = self.episodes.allowed()[0].astype(np.int8)
         common = {"time_s": self.episodes.time_s} | end
         return {
             agent: common | {"action_mask": mask[:n]}

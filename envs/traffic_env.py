@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 
 from intergreen.envs.choices import checked_choices
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import allowed_choices, feature_names
+from intergreen.envs.observation import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
 
@@ -124,7 +124,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
 
     def action_masks(self) -> BoolArray:
         """Which choices may be asked for now, those of all signals one after the other: (sum of choices,)."""
-        return flat_masks(self.episodes.layout)
+        return flat_masks(self.episodes)[0]
 
     def render(self) -> Any:
         """The picture now, (H, W, 3) uint8, or a window that is brought up to date."""
@@ -148,8 +148,7 @@ def mean_reward(reward: Float32Array) -> np.ndarray:
     return reward.mean(axis=1, dtype=np.float64)
 
 
-def flat_masks(layout: ObservationLayout) -> BoolArray:
-    """Which of their own choices the signals may ask for now, one signal after the other."""
-    there = np.arange(layout.blocks.choices) < layout.n_choices[:, None]
-    masks: BoolArray = allowed_choices(layout)[there]
-    return masks
+def flat_masks(episodes: Episodes) -> BoolArray:
+    """(B, sum of choices): which of their own choices the signals may ask for now, one signal after the other."""
+    there = np.arange(episodes.layout.blocks.choices) < episodes.layout.n_choices[:, None]
+    return episodes.allowed()[:, there]

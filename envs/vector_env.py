@@ -13,7 +13,6 @@ import numpy as np
 from gymnasium import Wrapper, spaces
 
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import allowed_choices
 from intergreen.envs.spaces import SignalSpace
 
 try:
@@ -78,9 +77,6 @@ class TrafficVecEnv(VecEnv):
             observation_space=SignalSpace(self.blocks, (self.blocks.choices,)),
             action_space=spaces.Discrete(self.blocks.choices),
         )
-        self._action_masks: BoolArray = np.concatenate(
-            [np.tile(allowed_choices(world.layout), (world.n_replicas, 1)) for world in self.worlds]
-        )
         self._actions = np.zeros(self.num_envs, dtype=np.int32)
         self._return = np.zeros(self.num_envs, dtype=np.float32)
         self.seed()
@@ -132,7 +128,7 @@ class TrafficVecEnv(VecEnv):
 
     def action_masks(self) -> BoolArray:
         """Which choices each slot may ask for now, (slots, C)."""
-        return self._action_masks
+        return np.concatenate([world.allowed().reshape(-1, self.blocks.choices) for world in self.worlds])
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """The same attribute for every slot asked for."""

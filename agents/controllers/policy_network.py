@@ -54,7 +54,7 @@ class PolicyNetwork:
 
     @property
     def movement_columns(self) -> int:
-        return self.arrays["movement.weight"].shape[1]
+        return self.arrays["movement.weight"].shape[1] // 2
 
     @property
     def signal_columns(self) -> int:
@@ -78,7 +78,8 @@ class PolicyNetwork:
         signal = observation[:, b.signal_at : b.serves_at]
         serves = observation[:, b.serves_at :].reshape(-1, b.choices, b.movements)
         allowed = choices[:, :, 1:]
-        hidden = _relu(self._linear("movement", np.log1p(np.float32(9.0) * movements) / LOG_10))
+        seen = np.concatenate([movements, np.log1p(np.float32(9.0) * movements) / LOG_10], axis=2)
+        hidden = _relu(self._linear("movement", seen))
         exists = movements[:, None, :, 0]
         summed = np.concatenate([serves, exists], axis=1) @ hidden  # (N, C + 1, W)
         context = self._linear("everything", summed[:, -1]) + self._linear("signal", signal)
@@ -96,7 +97,7 @@ class PolicyNetwork:
 def actor_shapes(width: int, movement_columns: int, signal_columns: int) -> dict[str, tuple[int, ...]]:
     """The arrays that lead from an observation to the scores, with their shapes."""
     inputs = {
-        "movement": movement_columns,
+        "movement": 2 * movement_columns,
         "served": width,
         "everything": width,
         "choice": len(CHOICE_COLUMNS),

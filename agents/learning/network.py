@@ -4,13 +4,12 @@ Phases compete over the movements they serve, as in FRAP (Zheng et al. 2019, CIK
 2020, NeurIPS); sums in place of fixed places make it indifferent to their order and number (Zaheer et al. 2017,
 "Deep sets", NeurIPS):
 
-    movement  h_m = relu(A log10(1 + 9 x_m))                        each movement by itself
+    movement  h_m = relu(A [x_m, log10(1 + 9 x_m)])                 each movement by itself
     choice    p_c = relu(B [sum of h over the movements c serves] + C [sum of h over all] + D [choice, signal])
     contest   q_c = relu(E p_c + F [mean of p over the choices allowed])
     score_c = w q_c        value = v relu(G [mean of q, sum of h, signal])
 
-The logarithm keeps 0 and 1 where they are and presses long queues together: the first vehicles matter most, and a queue
-longer than any met in training still looks like one.
+The logarithm keeps 0 and 1 where they are and presses long queues together: the first vehicles matter most.
 `agents/controllers/policy_network.py` computes the same scores with NumPy alone.
 """
 
@@ -38,7 +37,7 @@ class SignalNetwork(nn.Module):
     def __init__(self, blocks: Blocks, *, width: int = 32) -> None:
         super().__init__()
         self.blocks = blocks
-        self.movement = _linear(blocks.movement_columns, width)
+        self.movement = _linear(2 * blocks.movement_columns, width)
         self.served = _linear(width, width)
         self.everything = _linear(width, width, bias=False)
         self.choice = _linear(len(CHOICE_COLUMNS), width, bias=False)
@@ -78,7 +77,7 @@ class SignalNetwork(nn.Module):
         signal = observation[:, b.signal_at : b.serves_at]
         serves = observation[:, b.serves_at :].reshape(-1, b.choices, b.movements)
         allowed = choices[:, :, 1:]
-        hidden = torch.relu(self.movement(torch.log1p(9.0 * movements) / LOG_10))
+        hidden = torch.relu(self.movement(torch.cat([movements, torch.log1p(9.0 * movements) / LOG_10], dim=2)))
         exists = movements[:, :, 0].unsqueeze(1)
         summed = torch.bmm(torch.cat([serves, exists], dim=1), hidden)  # (N, C + 1, W)
         everything = summed[:, -1]

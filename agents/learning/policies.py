@@ -99,7 +99,7 @@ def _build_network(policy: Any, width: int, lr_schedule: Any) -> None:
 
 
 class SignalQNetwork(QNetwork):
-    """Values of the choices; one that is not allowed keeps the present phase, and so is worth what that is."""
+    """Values of the choices; one that is not allowed is worth less than any that is, and teaches nothing."""
 
     def __init__(
         self, observation_space: spaces.Space[Any], action_space: spaces.Discrete, *, width: int, **others: Any
@@ -115,10 +115,10 @@ class SignalQNetwork(QNetwork):
         flat = self.extract_features(obs, self.features_extractor)
         blocks, network = self._blocks, cast(_Together, self.q_net)
         flags = flat[:, blocks.choices_at : blocks.signal_at].reshape(-1, blocks.choices, len(CHOICE_COLUMNS))
-        current, allowed = flags[:, :, 0] * flags[:, :, 1], flags[:, :, 1] > 0.0
-        scores = network.forward_actor(flat).masked_fill(~allowed, 0.0)
-        kept = (scores * current).sum(dim=1, keepdim=True)
-        return torch.where(allowed, scores, kept)
+        allowed = flags[:, :, 1] > 0.0
+        scores = network.forward_actor(flat)
+        lowest = scores.masked_fill(~allowed, torch.inf).min(dim=1, keepdim=True).values.detach()
+        return torch.where(allowed, scores, lowest - 1.0)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "width": self._width}

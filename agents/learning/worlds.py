@@ -147,7 +147,7 @@ def _scenario(random: np.random.Generator, horizon_s: int) -> Scenario:
 def _network(random: np.random.Generator) -> RoadNetwork:
     kind = random.random()
     speed = float(random.choice([8.333, 11.111, 13.889, 16.667], p=[0.1, 0.65, 0.15, 0.1]))
-    if kind < 0.6:
+    if kind < 0.45:
         rows, columns = _grid_size(random)
         return generate_grid(
             GridSpec(
@@ -159,8 +159,8 @@ def _network(random: np.random.Generator) -> RoadNetwork:
                 speed_limit_mps=speed,
             )
         )
-    if kind < 0.75:
-        main = int(random.choice([2, 3, 4]))
+    if kind < 0.6:
+        main = int(random.integers(1, 5))
         return generate_arterial(
             ArterialSpec(
                 signals=int(random.integers(1, 9)),
@@ -172,7 +172,8 @@ def _network(random: np.random.Generator) -> RoadNetwork:
                 side_speed_mps=min(speed, 11.111),
             )
         )
-    spec = TownSpec(signals=int(random.integers(4, 17)), spacing_m=float(random.uniform(150.0, 400.0)))
+    spacing_m = float(np.exp(random.uniform(np.log(150.0), np.log(400.0))))
+    spec = TownSpec(signals=int(random.integers(4, 17)), spacing_m=spacing_m)
     return generate_town(spec, seed=int(random.integers(2**31)))
 
 

@@ -17,8 +17,8 @@ from intergreen.envs.observation import (
     ARRIVAL_BOUNDS_S,
     DEFAULT_FEATURES,
     HIGHEST,
+    LONGEST_GREEN_S,
     N_BINS,
-    allowed_choices,
     feature_names,
     make_layout,
     observe,
@@ -123,7 +123,10 @@ def twin(world, b, i):
         }
     for c, local_phase in enumerate(plan.choices[i, : plan.n_choices[i]]):
         values[f"choice_{c}.current"] = float(local_phase == world.phase[b, i])
-        values[f"choice_{c}.allowed"] = 1.0
+        others = set().union(*(served(i, other) for other in plan.choices[i, : plan.n_choices[i]]))
+        waited_for = any(waiting[lanes_of(m)].any() for m in others - served(i, local_phase))
+        overdue = local_phase == world.phase[b, i] and world.green_s[b, i] >= LONGEST_GREEN_S and waited_for
+        values[f"choice_{c}.allowed"] = float(not overdue)
         for place, m in enumerate(movements_of(i)):
             values[f"choice_{c}.serves_{place}"] = float(m in served(i, local_phase))
     values["signal.green_time"] = min(world.green_s[b, i] / 30, HIGHEST)
@@ -197,16 +200,11 @@ def test_room_for_more_movements_and_choices_adds_only_zeros(world):
     assert small.keys() <= large.keys()
     for name, values in large.items():
         assert np.array_equal(values, small.get(name, np.zeros_like(values))), name
-    assert not allowed_choices(wide)[:, narrow.blocks.choices :].any()
 
 
 def test_room_for_fewer_than_there_are_is_refused(world):
     with pytest.raises(ValueError, match="need room for"):
         world.layout(movements=world.layout().blocks.movements - 1)
-
-
-def test_allowed_choices_are_those_of_the_plan(world):
-    assert allowed_choices(world.layout()).tolist() == (world.plan.choices >= 0).tolist()
 
 
 @pytest.mark.parametrize(

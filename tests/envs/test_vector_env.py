@@ -1,5 +1,7 @@
 """The `VecEnv`: every slot is what the single environment would have shown, and episodes end as SB3 expects."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -139,6 +141,62 @@ def test_slots_of_several_networks_are_those_of_each_alone_and_each_ends_at_its_
 def test_networks_without_the_same_room_are_refused(pair):
     with pytest.raises(ValueError, match="same features and room"):
         TrafficVecEnv([Episodes(pair), Episodes("town")])
+
+
+def test_networks_with_other_features_are_refused(pair):
+    with pytest.raises(ValueError, match="same features and room in all worlds, got 2 kinds"):
+        TrafficVecEnv([Episodes(pair), Episodes(pair, features=("queue",))])
+
+
+def test_infos_at_the_horizon_of_one_network_are_for_its_slots_alone(pair):
+    env = TrafficVecEnv(worlds((pair, 50), ("single", 70)))
+    env.seed(0)
+    env.reset()
+    told = [env.step(np.ones(env.num_envs, int))[3] for _ in range(7)]
+    ends = {t + 1: [slot for slot, info in enumerate(infos) if info] for t, infos in enumerate(told) if any(infos)}
+    assert ends == {5: [0, 1, 2, 3], 7: [4, 5]}
+    lasts = [info["average_travel_time_s"] for info in told[4][:4]]
+    assert lasts[0] == lasts[1] != lasts[2] == lasts[3]  # of the copy that the slot belongs to
+
+
+def test_seeds_count_the_copies_over_all_networks(pair):
+    env = TrafficVecEnv(worlds((pair, 50), ("single", 50)))
+    assert env.seed(40) == [40, 40, 41, 41, 42, 43]
+
+
+def test_what_a_step_gave_is_not_overwritten_by_the_next(pair):
+    env = TrafficVecEnv(pair, replicas=REPLICAS, horizon_s=30)
+    env.seed(0)
+    kept = [env.reset()]
+    copies = [kept[0].copy()]
+    rewards, reward_copies = [], []
+    for action in actions_of(7):
+        observation, reward, _, _ = env.step(action.reshape(-1))
+        kept.append(observation)
+        copies.append(observation.copy())
+        rewards.append(reward)
+        reward_copies.append(reward.copy())
+    assert all(np.array_equal(one, other) for one, other in zip(kept, copies, strict=True))
+    assert all(np.array_equal(one, other) for one, other in zip(rewards, reward_copies, strict=True))
+
+
+def started_since(before):
+    return [thread for thread in threading.enumerate() if thread not in before]
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+def test_closing_ends_the_threads(networks, pair):
+    before = threading.enumerate()
+    if networks == 1:
+        env = TrafficVecEnv(pair, replicas=REPLICAS, threads=2)
+    else:
+        env = TrafficVecEnv(worlds((pair, 50), ("single", 50)), threads=2)
+    env.reset()
+    env.step(np.zeros(env.num_envs, int))
+    assert started_since(before)
+    env.close()
+    assert not started_since(before)
+    env.close()  # learners and people may both do it
 
 
 def test_reward_that_is_no_number_is_one_line(pair):
