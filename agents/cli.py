@@ -26,7 +26,7 @@ from intergreen.agents.options import (
     require_writable,
 )
 from intergreen.agents.progress import progress_bar
-from intergreen.agents.tables import print_table, table_of
+from intergreen.agents.tables import TextTable, print_table, table_of
 from intergreen.envs.errors import CapacityError, InputError, one_line
 from intergreen.envs.files import json_text, write_json
 
@@ -174,12 +174,36 @@ def benchmark(
     scenario: Annotated[
         list[str] | None, typer.Argument(metavar="[SCENARIO]...", help="default: a standard set")
     ] = None,
-    threads: ThreadsOption = 1,
+    learning: Annotated[
+        bool, typer.Option("--learning", help="train a recipe once per seed: how fast, how surely, how well")
+    ] = False,
+    environment: Annotated[
+        bool, typer.Option("--environment", help="decisions and samples per second of environment and learner")
+    ] = False,
+    seeds: Annotated[str | None, typer.Option("--seeds", help="of the trainings, with --learning; 0-9")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="of every training, with --learning; the recipe's by default")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="with --learning; quick")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FOLDER", help="of runs and curves, with --learning")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", help="1; with --environment 2")] = None,
     horizon: HorizonOption = None,
     json: JsonOption = None,
 ) -> None:
-    """Speed on this machine."""
-    _check_run_options("native", threads, horizon, json)
+    """Speed on this machine: of the engine, of environment and learner, or of learning itself."""
+    _check_run_options("native", 1 if threads is None else threads, horizon, json)
+    if learning:
+        _refuse_beside("--learning", {"--environment": environment, "SCENARIO": scenario, "--horizon": horizon})
+        _benchmark_learning(recipe or "quick", seeds or "0-9", minutes, report or Path("runs/learning"), threads, json)
+        return
+    of_learning = {"--seeds": seeds, "--minutes": minutes, "--recipe": recipe, "--report": report}
+    _refuse_beside("a benchmark without --learning", of_learning)
+    if environment:
+        _refuse_beside("--environment", {"SCENARIO": scenario})
+        _benchmark_environment(threads, horizon, json)
+        return
     from intergreen.agents.evaluation.benchmark import run_benchmark
     from intergreen.envs.scenario import load_scenario
 
@@ -187,8 +211,86 @@ def benchmark(
         load_scenario(name, drop_invalid_routes=True)  # a wrong name is refused before anything is compiled
     _make_engine_ready()
     with progress_bar("benchmark") as progress:
-        rows = run_benchmark(scenario or None, threads=threads, horizon_s=horizon, progress=progress)
+        rows = run_benchmark(scenario or None, threads=threads or 1, horizon_s=horizon, progress=progress)
     _deliver(rows, json, lambda: print_table(table_of("speed on this machine", rows)))
+
+
+def _benchmark_learning(
+    recipe: str, seeds: str, minutes: float | None, folder: Path, threads: int | None, json: str | None
+) -> None:
+    require_positive("--minutes", minutes)
+    require_folder("--report", folder)
+    seed_list = parse_seeds(seeds)
+    from intergreen.agents.evaluation.learning_curve import (
+        learning_tables,
+        prepare_learning,
+        run_learning,
+        write_learning_report,
+    )
+
+    prepared = prepare_learning(recipe, folder=folder, seeds=seed_list, minutes=minutes)
+    print(prepared.summary(), file=sys.stderr)
+    # The engine is not made ready here: that belongs to the wall seconds of the first training.
+    with progress_bar("learning") as progress:
+        result = run_learning(prepared, threads=threads or 1, progress=progress)
+    _deliver(result, json, lambda: _print_tables(learning_tables(result)))
+    _say_written(write_learning_report(result, folder))
+
+
+def _benchmark_environment(threads: int | None, horizon_s: int | None, json: str | None) -> None:
+    from intergreen.agents.evaluation.policy_speed import measure_policy_speed
+
+    _make_engine_ready()
+    with progress_bar("benchmark") as progress:
+        rows = measure_policy_speed(threads=threads, horizon_s=horizon_s, progress=progress)
+    _deliver(rows, json, lambda: print_table(table_of("environment and learner on this machine", rows)))
+
+
+@app.command()
+def published(
+    controllers: Annotated[
+        str, typer.Argument(metavar="A,B,C", help="names or run folders; several runs are training seeds of one recipe")
+    ],
+    json: JsonOption = None,
+) -> None:
+    """Published results on the literature's networks, and ours beside them under the same rules."""
+    require_writable("--json", json)
+    names = parse_names(controllers)
+    from intergreen.agents.evaluation.published import beside_published, prepare_published, published_tables
+
+    prepared = prepare_published(names)
+    _make_engine_ready(lane_change=True)
+    with progress_bar("simulating") as progress:
+        results = beside_published(prepared, progress=progress)
+    _deliver(results, json, lambda: _print_tables(published_tables(results)))
+
+
+@app.command()
+def transfer(
+    controllers: Annotated[
+        str, typer.Argument(metavar="A,B,C", help="names or run folders: training seeds of one recipe")
+    ],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCENARIO]...", help="default: the benchmark networks, town and single"),
+    ] = None,
+    protocols: Annotated[
+        str | None, typer.Option("--protocols", metavar="P,Q", help="default: the five of the literature")
+    ] = None,
+    seeds: SeedsOption = "0",
+    json: JsonOption = None,
+) -> None:
+    """A policy on networks it was not trained on, under every protocol, beside the baselines."""
+    require_writable("--json", json)
+    names, seed_list = parse_names(controllers), parse_seeds(seeds)
+    from intergreen.agents.evaluation.transfer import summary_of, transfer_rows
+    from intergreen.envs.protocol import SHIPPED
+
+    timings = parse_names(protocols) if protocols else SHIPPED
+    _make_engine_ready()
+    with progress_bar("simulating") as progress:
+        rows = transfer_rows(names, scenarios=scenario, protocols=timings, seeds=seed_list, progress=progress)
+    _deliver(rows, json, lambda: print_table(table_of(f"travel time [s]: {summary_of(rows)}", rows)))
 
 
 @app.command()
@@ -273,6 +375,18 @@ def _deliver(value: object, json: str | None, show: Callable[[], None]) -> None:
     if json is not None and json != STDOUT:
         write_json(Path(json), value)
         _say_written([Path(json)])
+
+
+def _print_tables(tables: Sequence[TextTable]) -> None:
+    for table in tables:
+        print_table(table)
+
+
+def _refuse_beside(what: str, options: Mapping[str, object]) -> None:
+    """Refuse options that would have no effect; None, False and no names are options that were not given."""
+    for option, value in options.items():
+        if value is not None and value is not False and value != []:
+            raise InputError("command line", option, f"does not go with {what}", "leave it out")
 
 
 def _say_written(paths: Sequence[Path]) -> None:

@@ -85,6 +85,7 @@ class Episodes:
             lane_change=self.protocol.lane_change,
         )
         self._senses = self._core.senses(self.layout, make_reward(reward, network, self.plan))
+        self._observe()
 
     def reset(self, randoms: Sequence[np.random.Generator]) -> Float32Array:
         """Begin B episodes on fresh demand, each drawn by its own generator; observations (B, I, size).
@@ -94,7 +95,7 @@ class Episodes:
         seeds = [int(random.integers(FIRST_TRAINING_SEED, _LAST_TRAINING_SEED)) for random in randoms]
         trips = [self._trips(seed) for seed in seeds]
         self._core.reset(trips, seeds, start_phase(self.plan, self.n_replicas))
-        self._core.observe(self._senses, self.protocol.interval_s, self.protocol.clearance_s)
+        self._observe()
         return self._senses.observation
 
     def step(self, choice: IntArray) -> tuple[Float32Array, Float32Array]:
@@ -146,6 +147,9 @@ class Episodes:
     def close(self) -> None:
         """End the threads that simulate the copies."""
         self._core.close()
+
+    def _observe(self) -> None:
+        self._core.observe(self._senses, self.protocol.interval_s, self.protocol.clearance_s)
 
     def _trips(self, seed: int) -> Trips:
         lowest, highest = self._demand_scale

@@ -14,6 +14,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
 from intergreen.envs.episodes import training_trips
+from intergreen.envs.observation import LONGEST_GREEN_S
 from intergreen.envs.registration import SCENARIO_OF_ID
 from intergreen.envs.traffic_env import TrafficSignalEnv
 
@@ -156,6 +157,18 @@ def test_masks_are_those_of_all_signals_one_after_the_other():
     assert len(set(env.action_space.nvec)) > 1
     assert env.action_masks().tolist() == [True] * int(env.action_space.nvec.sum())
     assert TrafficSignalEnv("single").action_masks().tolist() == [True] * 4
+
+
+def test_green_that_lasts_is_no_longer_allowed_while_others_wait():
+    env = TrafficSignalEnv("single")
+    env.reset(seed=0)
+    interval_s = env.episodes.protocol.interval_s
+    for decision in range(1, 20):
+        env.step(0)
+        overdue = decision * interval_s >= LONGEST_GREEN_S
+        assert env.action_masks().tolist() == [not overdue, True, True, True]
+    env.step(1)
+    assert env.action_masks().all()
 
 
 def test_room_that_is_not_used_changes_no_action_and_no_mask(pair):

@@ -1,0 +1,93 @@
+"""One policy on networks it was not trained on: every scenario under every protocol, beside the baselines.
+
+Several controllers are the training seeds of one recipe; the interval is over them. A cell is won where the whole
+interval lies below max-pressure and advanced max-pressure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.agents.evaluation.statistics import summarise
+from intergreen.agents.progress import part_of
+from intergreen.envs.errors import InputError
+from intergreen.envs.protocol import SHIPPED, protocol_by_name
+from intergreen.envs.scenario import load_scenario, scenario_names
+
+if TYPE_CHECKING:
+    from intergreen.agents.progress import Progress
+    from intergreen.envs.protocol import Protocol
+    from intergreen.envs.scenario import Scenario
+
+METRIC = "average_travel_time_s"
+BASELINES = ("fixed-time", "max-pressure", "advanced-max-pressure")
+TO_BEAT = BASELINES[1:]
+EMBEDDED = ("town", "single")
+SEEDS = (0,)  # a network with its own demand has the same trips for all
+
+Row = dict[str, Any]
+
+
+def transfer_rows(
+    policies: Sequence[str],
+    *,
+    scenarios: Sequence[str] | None = None,
+    protocols: Sequence[str] = SHIPPED,
+    seeds: Sequence[int] = SEEDS,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """One row for each scenario and protocol: travel times of baselines and policies, the interval, and who wins.
+
+    Parameters
+    ----------
+    policies : names or folders of one recipe's training seeds
+    scenarios : None: the benchmark networks that are here, an irregular town and a single intersection
+
+    Raises
+    ------
+    InputError
+        If a name is wrong, or nobody was named.
+    """
+    if not policies:
+        raise InputError("command line", "CONTROLLERS", "nobody is named", "name one policy or several")
+    for name in policies:
+        controller_by_name(name)
+    names = scenarios or [*(n for n in scenario_names() if n.startswith("cityflow/")), *EMBEDDED]
+    cells = list(product(names, [protocol_by_name(name) for name in protocols]))
+    rows = []
+    for k, (name, protocol) in enumerate(cells):
+        part = part_of(progress, k, len(cells), f"{name} {protocol.name}")
+        if part is not None:
+            part(0.0, "")
+        rows.append(_row(load_scenario(name, drop_invalid_routes=True), protocol, policies, seeds))
+    return rows
+
+
+def summary_of(rows: Sequence[Row]) -> str:
+    """In how many cells the policy wins, and how often it beats fixed time."""
+    won = sum(row["won"] for row in rows)
+    beaten = sum(row["policy"] < row["fixed-time"] for row in rows)
+    return f"below max-pressure and advanced max-pressure in {won} of {len(rows)}, below fixed time in {beaten}"
+
+
+def _row(scenario: Scenario, protocol: Protocol, policies: Sequence[str], seeds: Sequence[int]) -> Row:
+    times = {
+        name: evaluate(scenario, controller_by_name(name), protocol, seeds=seeds)["metrics"][METRIC]["mean"]
+        for name in (*BASELINES, *policies)
+    }
+    policy = summarise([times[name] for name in policies])
+    lowest, highest = policy.interval
+    return {
+        "scenario": scenario.name,
+        "protocol": protocol.name,
+        **{name: round(times[name], 1) for name in BASELINES},
+        "policy": round(policy.mean, 1),
+        "ci95": f"{lowest:.1f}–{highest:.1f}",
+        "share_of_best_baseline": round(policy.mean / min(times[name] for name in TO_BEAT), 3),
+        "won": highest < min(times[name] for name in TO_BEAT),
+        "per_policy": " ".join(f"{times[name]:.1f}" for name in policies),
+    }

@@ -1,0 +1,43 @@
+"""Policies on networks they were not trained on: what a row says, and that the interval decides who wins."""
+
+import pytest
+
+from intergreen.agents.evaluation import transfer
+from intergreen.agents.evaluation.transfer import summary_of, transfer_rows
+from intergreen.envs.errors import InputError
+
+PROTOCOLS = ("literature-10-5", "literature-5-2")
+
+
+def test_rows_are_every_scenario_under_every_protocol_with_baselines_as_they_are():
+    rows = transfer_rows(["max-pressure"], scenarios=["single", "arterial6"], protocols=PROTOCOLS)
+    cells = [(row["scenario"], row["protocol"]) for row in rows]
+    assert cells == [(name, protocol) for name in ("single", "arterial6") for protocol in PROTOCOLS]
+    for row in rows:
+        assert row["policy"] == row["max-pressure"]
+        assert not row["won"]  # nobody beats himself
+        assert row["share_of_best_baseline"] >= 1.0
+
+
+def test_the_whole_interval_must_lie_below_the_baselines(monkeypatch):
+    times = {"fixed-time": 200.0, "max-pressure": 100.0, "advanced-max-pressure": 90.0, "a": 80.0, "b": 89.0, "c": 91.0}
+    monkeypatch.setattr(transfer, "controller_by_name", lambda name: name)
+    monkeypatch.setattr(
+        transfer,
+        "evaluate",
+        lambda scenario, name, protocol, seeds: {"metrics": {"average_travel_time_s": {"mean": times[name]}}},
+    )
+    (won,) = transfer_rows(["a", "b"], scenarios=["single"], protocols=PROTOCOLS[:1])
+    (lost,) = transfer_rows(["a", "c"], scenarios=["single"], protocols=PROTOCOLS[:1])
+    assert (won["won"], won["policy"], won["per_policy"]) == (True, 84.5, "80.0 89.0")
+    assert (lost["won"], lost["policy"]) == (False, 85.5)
+    expected = "below max-pressure and advanced max-pressure in 1 of 2, below fixed time in 2"
+    assert summary_of([won, lost]) == expected
+
+
+@pytest.mark.parametrize(
+    ("policies", "words"), [([], "nobody is named"), (["nobody-knows"], "no controller or folder is called")]
+)
+def test_wrong_names_are_one_line(policies, words):
+    with pytest.raises(InputError, match=words):
+        transfer_rows(policies, scenarios=["single"])
