@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from intergreen.envs.observation import CHOICE_COLUMNS
 
@@ -37,16 +36,16 @@ class SignalNetwork(nn.Module):
     def __init__(self, blocks: Blocks, *, width: int = 32) -> None:
         super().__init__()
         self.blocks = blocks
-        self.movement = _linear(2 * blocks.movement_columns, width)
-        self.served = _linear(width, width)
-        self.everything = _linear(width, width, bias=False)
-        self.choice = _linear(len(CHOICE_COLUMNS), width, bias=False)
-        self.signal = _linear(blocks.signal_columns, width, bias=False)
-        self.own = _linear(width, width)
-        self.others = _linear(width, width, bias=False)
-        self.score = _linear(width, 1)
-        self.outlook = _linear(2 * width + blocks.signal_columns, width)
-        self.value = _linear(width, 1)
+        self.movement = _Linear(2 * blocks.movement_columns, width)
+        self.served = _Linear(width, width)
+        self.everything = _Linear(width, width, bias=False)
+        self.choice = _Linear(len(CHOICE_COLUMNS), width, bias=False)
+        self.signal = _Linear(blocks.signal_columns, width, bias=False)
+        self.own = _Linear(width, width)
+        self.others = _Linear(width, width, bias=False)
+        self.score = _Linear(width, 1)
+        self.outlook = _Linear(2 * width + blocks.signal_columns, width)
+        self.value = _Linear(width, 1)
         for layer in self.modules():
             if isinstance(layer, nn.Linear) and layer.weight.numel():
                 nn.init.orthogonal_(layer.weight, gain=2.0**0.5)
@@ -99,6 +98,8 @@ def _mean(of_choices: Tensor, allowed: Tensor) -> Tensor:
     return (of_choices * allowed).sum(dim=1) / allowed.sum(dim=1).clamp(min=1.0)
 
 
-def _linear(inputs: int, outputs: int, *, bias: bool = True) -> nn.Linear:
-    """A layer whose weights are still to be set; with no inputs, where no signal feature is asked for, it gives 0."""
-    return skip_init(nn.Linear, inputs, outputs, bias=bias)  # type: ignore[no-untyped-call]
+class _Linear(nn.Linear):
+    """A layer whose weights `SignalNetwork` sets; with no inputs, where no signal feature is asked for, it gives 0."""
+
+    def reset_parameters(self) -> None:
+        """Nothing: PyTorch's own start would be thrown away, and warns where there are no inputs."""

@@ -37,7 +37,7 @@ def test_help_needs_no_learning_stack(tmp_path: Path):
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in ("scenarios", "evaluate", "compare", "train", "benchmark", "demo"):
+    for command in ("scenarios", "evaluate", "compare", "train", "benchmark", "published", "transfer", "demo"):
         assert command in done.stdout
 
 
