@@ -52,20 +52,22 @@ def controller_by_name(name: str) -> Controller:
         return _BASELINES[name]()
     if name.startswith(_WEIGHTED):
         return _weighted(name)
-    if Path(name).is_dir():
-        return load_policy_controller(Path(name))
-    for ending in (_BEST, _LAST):
-        folder = Path(name.removesuffix(ending))
-        if name.endswith(ending) and folder.is_dir():
-            return load_policy_controller(folder, best=ending == _BEST)
-    if name in policy_names():
-        with as_file(files("intergreen.checkpoints") / name) as folder:
-            return load_policy_controller(folder)
+    for ending in ("", _LAST, _BEST):
+        run = name.removesuffix(ending)
+        if name.endswith(ending) and (Path(run).is_dir() or run in policy_names()):
+            return _of_run(run, best=ending == _BEST)
     names = (*_BASELINES, *policy_names())
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known
     raise InputError("--controller", "name", f"no controller or folder is called {shown(name)}", mend)
+
+
+def _of_run(run: str, *, best: bool) -> Controller:
+    if Path(run).is_dir():
+        return load_policy_controller(Path(run), best=best)
+    with as_file(files("intergreen.checkpoints") / run) as folder:
+        return load_policy_controller(folder, best=best)
 
 
 def _weighted(name: str) -> Controller:
