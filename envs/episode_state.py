@@ -76,6 +76,7 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
     engine = world.core.engine
     engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
     world.core._shown = restored["shown"]
+    world.observe()
 
 
 def _restored(prefix: str, values: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:

@@ -85,7 +85,7 @@ class Episodes:
             lane_change=self.protocol.lane_change,
         )
         self._senses = self._core.senses(self.layout, make_reward(reward, network, self.plan))
-        self._observe()
+        self.observe()
 
     def reset(self, randoms: Sequence[np.random.Generator]) -> Float32Array:
         """Begin B episodes on fresh demand, each drawn by its own generator; observations (B, I, size).
@@ -95,7 +95,7 @@ class Episodes:
         seeds = [int(random.integers(FIRST_TRAINING_SEED, _LAST_TRAINING_SEED)) for random in randoms]
         trips = [self._trips(seed) for seed in seeds]
         self._core.reset(trips, seeds, start_phase(self.plan, self.n_replicas))
-        self._observe()
+        self.observe()
         return self._senses.observation
 
     def step(self, choice: IntArray) -> tuple[Float32Array, Float32Array]:
@@ -148,7 +148,8 @@ class Episodes:
         """End the threads that simulate the copies."""
         self._core.close()
 
-    def _observe(self) -> None:
+    def observe(self) -> None:
+        """Make the observations and masks of this moment anew; `reset` and `step` have done so already."""
         self._core.observe(self._senses, self.protocol.interval_s, self.protocol.clearance_s)
 
     def _trips(self, seed: int) -> Trips:

@@ -57,7 +57,7 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
 
     recipe, folder = training.recipe, training.folder
     threads = min(recipe.threads, os.cpu_count() or 1)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)  # batches are small: a second thread waits for the first, and for the simulation
     if progress is not None and training.scenario is None:
         progress(0.0, "making networks")
     env = _vector_env(training, threads)

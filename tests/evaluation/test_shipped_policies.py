@@ -1,0 +1,55 @@
+"""The shipped policies do what their card says: on junctions of any shape, and on networks they were not trained on."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import pytest
+
+from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.controllers.registry import policy_names
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.agents.evaluation.transfer import transfer_rows
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+
+POLICIES = ("universal-0", "universal-1", "universal-2")
+BASELINES = ("fixed-time", "max-pressure", "advanced-max-pressure")
+SEEDS = [0, 1]
+
+
+def test_names_are_those_of_the_card():
+    assert policy_names() == POLICIES
+    card = (files("intergreen.checkpoints") / "README.md").read_text()
+    assert all(f"`{name}`" in card for name in POLICIES)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_run_is_finished_and_knew_no_benchmark(name):
+    run = json.loads((files("intergreen.checkpoints") / name / "run.json").read_text())
+    assert run["outcome"]["finished"]
+    assert run["outcome"]["steps"] >= run["recipe"]["steps"] == 8_000_000
+    assert run["recipe"]["scenario"] is None
+    assert not any("cityflow" in scenario for scenario in run["evaluation"]["scenarios"])
+
+
+@pytest.mark.parametrize("policy", [*POLICIES, "universal-0:best"])
+@pytest.mark.parametrize("scenario", ["single", "town", "arterial6"])
+def test_same_policy_beats_the_baselines_on_any_shape(policy, scenario):
+    network, protocol = load_scenario(scenario), protocol_by_name("literature-10-5")
+    times = {
+        name: evaluate(network, controller_by_name(name), protocol, seeds=SEEDS)["metrics"]["average_travel_time_s"]
+        for name in (policy, *BASELINES)
+    }
+    for baseline in BASELINES:
+        for ours, theirs in zip(times[policy]["per_seed"], times[baseline]["per_seed"], strict=True):
+            assert ours < theirs, (baseline, times)
+
+
+@pytest.mark.usefixtures("benchmark_data")
+@pytest.mark.parametrize("network", ["hangzhou_4x4", "jinan_3x4", "newyork_16x3", "syn_3x3_gaussian_500"])
+def test_interval_over_the_seeds_lies_below_both_pressures_on_networks_never_seen(network):
+    timings = ("literature-15-5", "literature-10-5", "literature-5-2")
+    for row in transfer_rows(POLICIES, scenarios=[f"cityflow/{network}"], protocols=timings):
+        assert row["won"], row
