@@ -9,6 +9,7 @@ On top of them, from a scenario to an environment:
 
 scenario, protocol   what is simulated, under which timing
 core                 signals and traffic of many copies of one network, compiled
+layout               where the features of a network's signals come from
 observation, reward  from counts to what a policy sees and is told
 episodes             episodes side by side
 traffic_env          the Gymnasium environment, TrafficSignalEnv

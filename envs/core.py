@@ -14,8 +14,9 @@ import numpy as np
 from intergreen.envs import observation, reward
 from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray
 from intergreen.envs.demand import Demand, Trips
+from intergreen.envs.layout import ObservationLayout, arrival_bounds_m
 from intergreen.envs.network import RoadNetwork
-from intergreen.envs.observation import N_BINS, ObservationLayout, Table, arrival_bounds_m
+from intergreen.envs.observation import N_BINS, Table
 from intergreen.envs.reward import PERSON_DELAY, RewardTable
 from intergreen.envs.signals import clearance
 from intergreen.envs.signals.plan import SignalPlan

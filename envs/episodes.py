@@ -12,7 +12,8 @@ import numpy as np
 
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.demand import randomise
-from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices, make_layout
+from intergreen.envs.layout import make_layout
+from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario

@@ -13,7 +13,7 @@ from gymnasium.vector.utils import batch_space
 
 from intergreen.envs.choices import checked_choices
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import feature_names
+from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, Screen
 from intergreen.envs.traffic_env import flat_masks, mean_reward, signal_spaces
 

@@ -45,14 +45,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from intergreen.envs.errors import InputError, shown
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
-    from intergreen.envs.network import RoadNetwork
-    from intergreen.envs.signals import SignalPlan
 
 HIGHEST = 10.0
 VEHICLES = 10.0  # one unit of every count
@@ -143,89 +139,6 @@ class Table(NamedTuple):
     signal_columns: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ObservationLayout:
-    """Where the features of I signals come from, and how wide the vector is."""
-
-    features: tuple[str, ...]
-    blocks: Blocks
-    table: Table
-
-    @property
-    def n_signals(self) -> int:
-        return len(self.table.choice_phase)
-
-    @property
-    def n_choices(self) -> IntArray:
-        """(I,) choices of each signal."""
-        return np.count_nonzero(self.table.choice_phase >= 0, axis=1).astype(np.int32)
-
-
-def make_layout(
-    network: RoadNetwork,
-    plan: SignalPlan,
-    *,
-    features: Sequence[str] = DEFAULT_FEATURES,
-    movements: int | None = None,
-    choices: int | None = None,
-) -> ObservationLayout:
-    """The layout for the signals of `plan`.
-
-    Parameters
-    ----------
-    features : names from the table of this module
-    movements, choices : room for so many, at least those of the widest signal; None: just that
-
-    Raises
-    ------
-    InputError
-        If a feature is unknown or named twice, or the network has no signals.
-    """
-    check_features(features)
-    if plan.n_signals == 0:
-        problem = "has no signal with two phases or more"
-        raise InputError(network.name, "signals", problem, "there is nothing to control; use another network")
-    starts = network.movement_start
-    owned = [np.arange(starts[j], starts[j + 1]) for j in plan.intersection]
-    counts = [len(of_signal) for of_signal in owned]
-    movements = max(counts) if movements is None else movements
-    choices = plan.choices.shape[1] if choices is None else choices
-    if movements < max(counts) or choices < plan.choices.shape[1]:
-        raise ValueError(f"need room for {max(counts)} movements and {plan.choices.shape[1]} choices")
-    movement_column, row = _columns(MOVEMENT_COLUMNS, features, first=1)
-    signal_column, signal_columns = _columns(SIGNAL_COLUMNS, features, first=0)
-    lanes = [_movement_lanes(network, m) for of_signal in owned for m in of_signal]
-    sharing = np.bincount(np.concatenate(lanes), minlength=network.n_lanes)
-    out_road = network.movement_to_road[np.concatenate(owned)]
-    up_movement, up_signal = _upstream(network, owned)
-    choice_phase = np.full((plan.n_signals, choices), -1, np.int32)
-    choice_phase[:, : plan.choices.shape[1]] = plan.choices
-    table = Table(
-        movement_start=_starts(counts),
-        lane_start=_starts([len(of_movement) for of_movement in lanes]),
-        lanes=_int32(np.concatenate(lanes)),
-        lane_room=np.array([_room(network, of_movement) for of_movement in lanes]),
-        lane_share=np.array([(1.0 / sharing[of_movement]).sum() for of_movement in lanes]),
-        turn=np.array([_turn_column(network, m) for of_signal in owned for m in of_signal], np.int32),
-        out_first=_int32(network.road_lane_start[out_road]),
-        out_past=_int32(network.road_lane_start[out_road + 1]),
-        out_room=np.array([_room(network, _road_lanes(network, int(road))) for road in out_road]),
-        up_start=_starts([len(of_movement) for of_movement in up_movement]),
-        up_movement=_int32(np.concatenate([*up_movement, []])),
-        up_signal=_int32(np.concatenate([*up_signal, []])),
-        phase_start=_starts(plan.n_phases),
-        phase_serves=_phase_serves(network, plan, movements),
-        choice_phase=choice_phase,
-        movement_column=movement_column,
-        signal_column=signal_column,
-        movements=movements,
-        movement_columns=row,
-        choices=choices,
-        signal_columns=signal_columns,
-    )
-    return ObservationLayout(tuple(features), Blocks(movements, row, choices, signal_columns), table)
-
-
 def check_features(features: Sequence[str]) -> None:
     """Raise InputError for a feature that is unknown or named twice."""
     for k, name in enumerate(features):
@@ -236,23 +149,6 @@ def check_features(features: Sequence[str]) -> None:
             raise InputError("observation", "features", problem, f"{hint}known: {', '.join(ALL_FEATURES)}")
         if name in features[:k]:
             raise InputError("observation", "features", f"{name!r} stands there twice", "name it once")
-
-
-def feature_names(layout: ObservationLayout) -> tuple[str, ...]:
-    """Names of the values of a signal's vector, in their order."""
-    blocks = layout.blocks
-    row = ("exists", *_asked_for(MOVEMENT_COLUMNS, layout.features))
-    return (
-        *(f"movement_{m}.{column}" for m in range(blocks.movements) for column in row),
-        *(f"choice_{c}.{column}" for c in range(blocks.choices) for column in CHOICE_COLUMNS),
-        *(f"signal.{column}" for column in _asked_for(SIGNAL_COLUMNS, layout.features)),
-        *(f"choice_{c}.serves_{m}" for c in range(blocks.choices) for m in range(blocks.movements)),
-    )
-
-
-def arrival_bounds_m(network: RoadNetwork) -> FloatArray:
-    """(L, N_BINS) m: how far from the stop line the distance bins of each lane reach."""
-    return network.lane_speed_limit_mps[:, None] * np.array(ARRIVAL_BOUNDS_S)
 
 
 def observe(
@@ -363,64 +259,3 @@ def allowed_choices(observation: Float32Array, blocks: Blocks) -> BoolArray:
     flags = observation[..., blocks.choices_at : blocks.signal_at]
     allowed: BoolArray = flags[..., len(CHOICE_COLUMNS) - 1 :: len(CHOICE_COLUMNS)] > 0.0
     return allowed
-
-
-def _columns(known: dict[str, tuple[str, ...]], features: Sequence[str], *, first: int) -> tuple[IntArray, int]:
-    """Position of every known column, -1 for those not asked for, and the width of a row."""
-    asked = _asked_for(known, features)
-    every = [column for columns in known.values() for column in columns]
-    position = [first + asked.index(column) if column in asked else -1 for column in every]
-    return np.array(position, np.int32), first + len(asked)
-
-
-def _asked_for(known: dict[str, tuple[str, ...]], features: Sequence[str]) -> list[str]:
-    """The columns of the features, in the order of `known`: the order of the names does not matter."""
-    return [column for name, columns in known.items() if name in features for column in columns]
-
-
-def _movement_lanes(network: RoadNetwork, movement: int) -> IntArray:
-    """Lanes that the movement starts from."""
-    links = slice(network.movement_link_start[movement], network.movement_link_start[movement + 1])
-    return np.unique(network.link_from_lane[links])
-
-
-def _turn_column(network: RoadNetwork, movement: int) -> int:
-    return (RIGHT, LEFT, STRAIGHT)[int(network.movement_turn[movement]) - 1]
-
-
-def _road_lanes(network: RoadNetwork, road: int) -> IntArray:
-    return np.arange(network.road_lane_start[road], network.road_lane_start[road + 1])
-
-
-def _room(network: RoadNetwork, lanes: IntArray) -> float:
-    return max(1.0, float(network.lane_length_m[lanes].sum()) / VEHICLE_ROOM_M)
-
-
-def _upstream(network: RoadNetwork, owned: Sequence[IntArray]) -> tuple[list[list[int]], list[list[int]]]:
-    """For each of the N movements: the movements of other signals that lead to its road, and their signals."""
-    leading: dict[int, list[tuple[int, int]]] = {}
-    n = 0
-    for signal, of_signal in enumerate(owned):
-        for m in of_signal:
-            leading.setdefault(int(network.movement_to_road[m]), []).append((n, signal))
-            n += 1
-    above = [leading.get(int(network.movement_from_road[m]), []) for of_signal in owned for m in of_signal]
-    return [[n for n, _ in pairs] for pairs in above], [[signal for _, signal in pairs] for pairs in above]
-
-
-def _phase_serves(network: RoadNetwork, plan: SignalPlan, movements: int) -> IntArray:
-    serves = np.zeros((int(plan.n_phases.sum()), movements), np.int32)
-    row = 0
-    for j in plan.intersection:
-        matrix = network.phase_matrix(int(j))
-        serves[row : row + len(matrix), : matrix.shape[1]] = matrix
-        row += len(matrix)
-    return serves
-
-
-def _starts(counts: Sequence[int] | IntArray) -> IntArray:
-    return _int32(np.concatenate(([0], np.cumsum(counts))))
-
-
-def _int32(values: object) -> IntArray:
-    return np.ascontiguousarray(values, dtype=np.int32)

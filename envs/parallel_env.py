@@ -12,7 +12,7 @@ from gymnasium.utils import seeding
 
 from intergreen.envs.choices import checked_choices
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import feature_names
+from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
 

@@ -11,13 +11,13 @@ from gymnasium.error import ResetNeeded
 
 from intergreen.envs.choices import checked_choices
 from intergreen.envs.episodes import Episodes
-from intergreen.envs.observation import feature_names
+from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array
-    from intergreen.envs.observation import ObservationLayout
+    from intergreen.envs.layout import ObservationLayout
     from intergreen.envs.scenario import Scenario
 
 

@@ -13,7 +13,7 @@ from intergreen.agents.controllers.run_folder import BEST, POLICY, features_in, 
 from intergreen.envs.core import observe_all
 from intergreen.envs.episodes import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
-from intergreen.envs.observation import make_layout
+from intergreen.envs.layout import make_layout
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup

@@ -23,7 +23,7 @@ from intergreen.agents.learning.recipe import Recipe, changed, make_recipe, read
 from intergreen.agents.learning.trials import FIRST_SEED
 from intergreen.agents.versions import versions_of
 from intergreen.envs.errors import InputError, shown
-from intergreen.envs.observation import make_layout
+from intergreen.envs.layout import make_layout
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
 from intergreen.envs.signals import make_plan

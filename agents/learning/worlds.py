@@ -22,6 +22,7 @@ from intergreen.envs.demand import MIXED_TRAFFIC, ClassMix, ODSpec, Profile, Tur
 from intergreen.envs.demand.walks import entry_roads, exit_roads
 from intergreen.envs.episodes import Episodes, training_trips
 from intergreen.envs.errors import CapacityError, InputError
+from intergreen.envs.layout import make_layout
 from intergreen.envs.network import (
     ArterialSpec,
     GridSpec,
@@ -31,7 +32,6 @@ from intergreen.envs.network import (
     generate_grid,
     generate_town,
 )
-from intergreen.envs.observation import make_layout
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import make_reward
 from intergreen.envs.scenario import Scenario

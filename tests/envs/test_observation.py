@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from intergreen.envs import core
 from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
+from intergreen.envs.layout import feature_names, make_layout
 from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT
 from intergreen.envs.observation import (
     ALL_FEATURES,
@@ -19,8 +20,6 @@ from intergreen.envs.observation import (
     HIGHEST,
     LONGEST_GREEN_S,
     N_BINS,
-    feature_names,
-    make_layout,
     observe,
 )
 from intergreen.envs.scenario import load_scenario

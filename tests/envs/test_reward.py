@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.episodes import Episodes, start_phase
 from intergreen.envs.errors import InputError
-from intergreen.envs.observation import make_layout
+from intergreen.envs.layout import make_layout
 from intergreen.envs.reward import BACKLOG_PERIODS, REWARDS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan

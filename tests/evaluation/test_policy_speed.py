@@ -15,7 +15,7 @@ from intergreen.agents.evaluation.policy_speed import (
     make_learner,
     random_episode_s,
 )
-from intergreen.agents.learning.recipe import make_recipe
+from intergreen.agents.learning.recipe import make_recipe, read_recipe
 from intergreen.envs.scenario import load_scenario
 
 HORIZON_S = 60
@@ -69,8 +69,10 @@ def test_command_has_a_row_per_measurement_and_shares_that_make_a_whole(monkeypa
     assert main(["benchmark", "--environment", "--threads", "1", "--horizon", str(HORIZON_S), "--json", "-"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["run"] for row in rows] == ["single environment", "single environment", "quick PPO, end to end"]
-    assert [row["copies"] for row in rows] == [8, 16, 8]
-    assert [row["decisions"] for row in rows] == [8 * 6, 16 * 6, 128 * 30]  # the recipe's rollout is 30 decisions
+    quick = read_recipe("quick")
+    assert [row["copies"] for row in rows] == [8, 16, quick.replicas]
+    rollout = 16 * quick.replicas * quick.ppo.n_steps  # signals, copies, decisions
+    assert [row["decisions"] for row in rows] == [8 * 6, 16 * 6, rollout]
     for row in rows:
         assert tuple(row) == COLUMNS
         assert row["decisions_per_s"] > 0

@@ -23,10 +23,11 @@ from intergreen.agents.learning.recipe import read_recipe
 from intergreen.agents.learning.train import train
 from intergreen.envs.core import observe_all
 from intergreen.envs.episodes import Episodes, chosen_phases
+from intergreen.envs.layout import make_layout
 from intergreen.envs.network import streets
 from intergreen.envs.network.builder import build_network
 from intergreen.envs.network.description import PhaseDescription
-from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, HIGHEST, Blocks, make_layout
+from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, HIGHEST, Blocks
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from intergreen.agents.controllers.policy_network import FORBIDDEN, PolicyNetwork, read_network, write_network
 from intergreen.agents.learning.network import SignalNetwork
 from intergreen.envs.errors import InputError
-from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, HIGHEST, make_layout
+from intergreen.envs.layout import make_layout
+from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, HIGHEST
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan

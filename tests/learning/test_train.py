@@ -20,7 +20,7 @@ from intergreen.agents.learning.train import train
 from intergreen.agents.learning.trials import Trials, Verdict
 from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
-from intergreen.envs.observation import feature_names
+from intergreen.envs.layout import feature_names
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
