@@ -283,13 +283,14 @@ def transfer(
     """A policy on networks it was not trained on, under every protocol, beside the baselines."""
     require_writable("--json", json)
     names, seed_list = parse_names(controllers), parse_seeds(seeds)
-    from intergreen.agents.evaluation.transfer import summary_of, transfer_rows
+    from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
     from intergreen.envs.protocol import SHIPPED
 
     timings = parse_names(protocols) if protocols else SHIPPED
-    _make_engine_ready()
+    cells = transfer_cells(names, scenarios=scenario, protocols=timings)
+    _make_engine_ready(lane_change=any(timing.lane_change for _, timing in cells))
     with progress_bar("simulating") as progress:
-        rows = transfer_rows(names, scenarios=scenario, protocols=timings, seeds=seed_list, progress=progress)
+        rows = transfer_rows(cells, names, seeds=seed_list, progress=progress)
     _deliver(rows, json, lambda: print_table(table_of(f"travel time [s]: {summary_of(rows)}", rows)))
 
 

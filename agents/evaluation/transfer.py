@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.statistics import summarise
-from intergreen.agents.progress import part_of
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import SHIPPED, protocol_by_name
 from intergreen.envs.scenario import load_scenario, scenario_names
@@ -32,15 +31,10 @@ SEEDS = (0,)  # a network with its own demand has the same trips for all
 Row = dict[str, Any]
 
 
-def transfer_rows(
-    policies: Sequence[str],
-    *,
-    scenarios: Sequence[str] | None = None,
-    protocols: Sequence[str] = SHIPPED,
-    seeds: Sequence[int] = SEEDS,
-    progress: Progress | None = None,
-) -> list[Row]:
-    """One row for each scenario and protocol: travel times of baselines and policies, the interval, and who wins.
+def transfer_cells(
+    policies: Sequence[str], *, scenarios: Sequence[str] | None = None, protocols: Sequence[str] = SHIPPED
+) -> list[tuple[Scenario, Protocol]]:
+    """Every scenario under every protocol; all names are resolved and all files read here, before any run.
 
     Parameters
     ----------
@@ -50,20 +44,30 @@ def transfer_rows(
     Raises
     ------
     InputError
-        If a name is wrong, or nobody was named.
+        If a name or a file is wrong, or nobody was named.
     """
     if not policies:
         raise InputError("command line", "CONTROLLERS", "nobody is named", "name one policy or several")
     for name in policies:
         controller_by_name(name)
+    timings = [protocol_by_name(name) for name in protocols]
     names = scenarios or [*(n for n in scenario_names() if n.startswith("cityflow/")), *EMBEDDED]
-    cells = list(product(names, [protocol_by_name(name) for name in protocols]))
+    return list(product([load_scenario(name, drop_invalid_routes=True) for name in names], timings))
+
+
+def transfer_rows(
+    cells: Sequence[tuple[Scenario, Protocol]],
+    policies: Sequence[str],
+    *,
+    seeds: Sequence[int] = SEEDS,
+    progress: Progress | None = None,
+) -> list[Row]:
+    """One row for each scenario and protocol: travel times of baselines and policies, the interval, and who wins."""
     rows = []
-    for k, (name, protocol) in enumerate(cells):
-        part = part_of(progress, k, len(cells), f"{name} {protocol.name}")
-        if part is not None:
-            part(0.0, "")
-        rows.append(_row(load_scenario(name, drop_invalid_routes=True), protocol, policies, seeds))
+    for k, (scenario, protocol) in enumerate(cells):
+        if progress is not None:
+            progress(k / len(cells), f"{scenario.name} {protocol.name}")
+        rows.append(_row(scenario, protocol, policies, seeds))
     return rows
 
 

@@ -10,7 +10,7 @@ import pytest
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.registry import policy_names
 from intergreen.agents.evaluation.run import evaluate
-from intergreen.agents.evaluation.transfer import transfer_rows
+from intergreen.agents.evaluation.transfer import transfer_cells, transfer_rows
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
@@ -51,5 +51,6 @@ def test_same_policy_beats_the_baselines_on_any_shape(policy, scenario):
 @pytest.mark.parametrize("network", ["hangzhou_4x4", "jinan_3x4", "newyork_16x3", "syn_3x3_gaussian_500"])
 def test_interval_over_the_seeds_lies_below_both_pressures_on_networks_never_seen(network):
     timings = ("literature-15-5", "literature-10-5", "literature-5-2")
-    for row in transfer_rows(POLICIES, scenarios=[f"cityflow/{network}"], protocols=timings):
+    cells = transfer_cells(POLICIES, scenarios=[f"cityflow/{network}"], protocols=timings)
+    for row in transfer_rows(cells, POLICIES):
         assert row["won"], row

@@ -3,14 +3,15 @@
 import pytest
 
 from intergreen.agents.evaluation import transfer
-from intergreen.agents.evaluation.transfer import summary_of, transfer_rows
+from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
 from intergreen.envs.errors import InputError
 
 PROTOCOLS = ("literature-10-5", "literature-5-2")
 
 
 def test_rows_are_every_scenario_under_every_protocol_with_baselines_as_they_are():
-    rows = transfer_rows(["max-pressure"], scenarios=["single", "arterial6"], protocols=PROTOCOLS)
+    names = ["max-pressure"]
+    rows = transfer_rows(transfer_cells(names, scenarios=["single", "arterial6"], protocols=PROTOCOLS), names)
     cells = [(row["scenario"], row["protocol"]) for row in rows]
     assert cells == [(name, protocol) for name in ("single", "arterial6") for protocol in PROTOCOLS]
     for row in rows:
@@ -27,8 +28,9 @@ def test_the_whole_interval_must_lie_below_the_baselines(monkeypatch):
         "evaluate",
         lambda scenario, name, protocol, seeds: {"metrics": {"average_travel_time_s": {"mean": times[name]}}},
     )
-    (won,) = transfer_rows(["a", "b"], scenarios=["single"], protocols=PROTOCOLS[:1])
-    (lost,) = transfer_rows(["a", "c"], scenarios=["single"], protocols=PROTOCOLS[:1])
+    cells = transfer_cells(["a", "b", "c"], scenarios=["single"], protocols=PROTOCOLS[:1])
+    (won,) = transfer_rows(cells, ["a", "b"])
+    (lost,) = transfer_rows(cells, ["a", "c"])
     assert (won["won"], won["policy"], won["per_policy"]) == (True, 84.5, "80.0 89.0")
     assert (lost["won"], lost["policy"]) == (False, 85.5)
     expected = "below max-pressure and advanced max-pressure in 1 of 2, below fixed time in 2"
@@ -36,8 +38,13 @@ def test_the_whole_interval_must_lie_below_the_baselines(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("policies", "words"), [([], "nobody is named"), (["nobody-knows"], "no controller or folder is called")]
+    ("policies", "scenarios", "words"),
+    [
+        ([], ["single"], "nobody is named"),
+        (["nobody-knows"], ["single"], "no controller or folder is called"),
+        (["max-pressure"], ["single", "nowhere"], "nowhere: no such scenario"),
+    ],
 )
-def test_wrong_names_are_one_line(policies, words):
+def test_wrong_names_are_one_line_before_anything_runs(policies, scenarios, words):
     with pytest.raises(InputError, match=words):
-        transfer_rows(policies, scenarios=["single"])
+        transfer_cells(policies, scenarios=scenarios)
