@@ -22,7 +22,7 @@ import numpy as np
 
 from intergreen.agents.learning.budget import Budget
 from intergreen.agents.learning.prepare import prepare
-from intergreen.agents.learning.train import SLOTS
+from intergreen.agents.learning.train import training_env
 from intergreen.envs.episodes import chosen_phases
 from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import scenario_names
@@ -178,19 +178,10 @@ class StepClock:
 def make_learner(recipe: Recipe, scenario: Scenario, *, threads: int, horizon_s: int | None) -> BaseAlgorithm:
     """The recipe's learner on its environment, as a training makes them."""
     from intergreen.agents.learning.model import make_model
-    from intergreen.envs.vector_env import TrafficVecEnv
 
-    env = TrafficVecEnv(
-        scenario,
-        replicas=recipe.replicas or -(-SLOTS // len(scenario.network.signalled)),
-        threads=threads,
-        protocol=recipe.protocol,
-        horizon_s=horizon_s or recipe.horizon_s,
-        features=recipe.features,
-        reward=recipe.reward,
-        neighbour_share=recipe.neighbour_share,
-        demand_scale=recipe.demand_scale,
-    )
+    if horizon_s is not None:
+        recipe = recipe.model_copy(update={"horizon_s": horizon_s})
+    env = training_env(recipe, scenario, threads=threads)
     env.seed(SEED)
     budget = Budget(minutes=recipe.minutes, steps=recipe.steps)
     return make_model(env, recipe, budget)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from intergreen.agents.learning.recipe import Recipe
     from intergreen.agents.progress import Progress
     from intergreen.envs.episodes import Episodes
+    from intergreen.envs.scenario import Scenario
     from intergreen.envs.vector_env import TrafficVecEnv
 
 BASELINES = ("max-pressure", "advanced-max-pressure")
@@ -60,7 +61,7 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     torch.set_num_threads(1)  # batches are small: a second thread waits for the first, and for the simulation
     if progress is not None and training.scenario is None:
         progress(0.0, "making networks")
-    env = _vector_env(training, threads)
+    env = training_env(recipe, training.scenario, threads=threads)
     _compile(env)
     trials = _trials(training, threads)
     _judge_baselines(training, trials, progress)
@@ -88,10 +89,10 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     return folder
 
 
-def _vector_env(training: Training, threads: int) -> TrafficVecEnv:
+def training_env(recipe: Recipe, scenario: Scenario | None, *, threads: int) -> TrafficVecEnv:
+    """What the recipe trains on: copies of the scenario, or generated networks where it is None."""
     from intergreen.envs.vector_env import TrafficVecEnv
 
-    recipe, scenario = training.recipe, training.scenario
     if scenario is None:
         return TrafficVecEnv(_worlds(recipe, threads), threads=threads)
     return TrafficVecEnv(
