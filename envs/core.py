@@ -48,6 +48,7 @@ class SignalState(NamedTuple):
     clearance_left: IntArray
     displayed: IntArray
     green_s: IntArray
+    red_s: IntArray  # (B, M) seconds since each movement of the network had green
 
 
 class Senses(NamedTuple):
@@ -172,6 +173,11 @@ class TrafficCore:
         return self._shown.green_s
 
     @property
+    def red_s(self) -> IntArray:
+        """(B, M) seconds since each movement of the network had green."""
+        return self._shown.red_s
+
+    @property
     def displayed(self) -> IntArray:
         """(B, I) local phase on display in the last second, -1 during a clearance that has no phase of its own,
         -2 before the first second."""
@@ -202,6 +208,7 @@ class TrafficCore:
             clearance_left=np.zeros(shape, np.int32),
             displayed=np.full(shape, clearance.NOT_SHOWN, np.int32),
             green_s=np.zeros(shape, np.int32),
+            red_s=np.zeros((self.n_replicas, self.network.n_movements), np.int32),
         )
 
 
@@ -225,7 +232,7 @@ def _run_period(
         my_trips = replica_trips(trips, b)
         my_changes = None if changes is None else replica_changes(changes, b)
         phase, target, left = shown.phase[b], shown.target[b], shown.clearance_left[b]
-        displayed, green_s = shown.displayed[b], shown.green_s[b]
+        displayed, green_s, red_s = shown.displayed[b], shown.green_s[b], shown.red_s[b]
         _request(wanted[b], clearance_s, signals.n_phases, signals.clearance_phase, phase, target, left, green_s)
         if senses is not None:
             every = senses.sums
@@ -252,6 +259,8 @@ def _run_period(
                     signals.phase_movements,
                     mine.green,
                 )
+            for m in range(mine.green.shape[0]):
+                red_s[m] = 0 if mine.green[m] else red_s[m] + 1
             advance_one_second(net, routes, loops, my_trips, mine, my_changes)
             if senses is not None:
                 add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
@@ -276,6 +285,7 @@ def _sense(net, state, shown, interval_s, clearance_s, senses, first, last):
             senses.arriving[b],
             shown.phase[b],
             shown.green_s[b],
+            shown.red_s[b],
             interval_s,
             clearance_s,
             senses.observation_table,
@@ -284,7 +294,7 @@ def _sense(net, state, shown, interval_s, clearance_s, senses, first, last):
 
 
 @kernel
-def _observe_all(waiting, vehicles, arriving, phase, green_s, interval_s, clearance_s, table, out):
+def _observe_all(waiting, vehicles, arriving, phase, green_s, red_s, interval_s, clearance_s, table, out):
     for b in range(out.shape[0]):
         _observe(
             waiting[b],
@@ -292,6 +302,7 @@ def _observe_all(waiting, vehicles, arriving, phase, green_s, interval_s, cleara
             arriving[b],
             phase[b],
             green_s[b],
+            red_s[b],
             interval_s,
             clearance_s,
             table,
@@ -300,11 +311,17 @@ def _observe_all(waiting, vehicles, arriving, phase, green_s, interval_s, cleara
 
 
 def observe_all(
-    counts: Counts, phase: IntArray, green_s: IntArray, interval_s: int, clearance_s: int, layout: ObservationLayout
+    counts: Counts,
+    phase: IntArray,
+    green_s: IntArray,
+    red_s: IntArray,
+    interval_s: int,
+    clearance_s: int,
+    layout: ObservationLayout,
 ) -> Float32Array:
     """Observations (B, I, size) from lane counts: `observation.observe`, compiled, for all replicas."""
     out = np.empty((*phase.shape, layout.blocks.size), np.float32)
-    shown = np.ascontiguousarray(phase), np.ascontiguousarray(green_s)
+    shown = np.ascontiguousarray(phase), np.ascontiguousarray(green_s), np.ascontiguousarray(red_s)
     lanes = counts.waiting, counts.vehicles, counts.arriving
     _observe_all(*lanes, *shown, interval_s, clearance_s, layout.table, out)
     return out

@@ -89,6 +89,7 @@ def make_layout(
     choice_phase[:, : plan.choices.shape[1]] = plan.choices
     table = Table(
         movement_start=_starts(counts),
+        movement=_int32(np.concatenate(owned)),
         lane_start=_starts([len(of_movement) for of_movement in lanes]),
         lanes=_int32(np.concatenate(lanes)),
         lane_room=np.array([_room(network, of_movement) for of_movement in lanes]),

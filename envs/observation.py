@@ -30,6 +30,7 @@ from; a lane that several movements share counts in each of them. Units: 1 is te
 |              |          |                             | unit: 1                                                      |
 | `upstream`   | movement | `up_queue`,                 | vehicles slower than 0.1 m/s at the signals upstream, on the |
 |              |          | `up_green`                  | lanes that lead to the movement's road; those with green now |
+| `red_time`   | movement | `red_time`                  | seconds since it had green, 0 if it has; unit: 60 s          |
 | `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
 | `timing`     | signal   | `interval`, `clearance`     | the protocol's seconds; units: 10 s and 5 s                  |
 
@@ -54,6 +55,7 @@ HIGHEST = 10.0
 VEHICLES = 10.0  # one unit of every count
 GREEN_TIME_S, INTERVAL_S, CLEARANCE_S = 30.0, 10.0, 5.0  # one unit of each time
 LONGEST_GREEN_S = 120
+RED_TIME_S = 60.0
 VEHICLE_ROOM_M = 7.5  # a standing car and its gap
 ARRIVAL_BOUNDS_S = (2.5, 5.0, 10.0, 15.0, 30.0)  # upper ends of the distance bins, seconds at the speed limit
 N_BINS = len(ARRIVAL_BOUNDS_S)
@@ -67,6 +69,7 @@ MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "turn": ("right", "left", "straight"),
     "lanes": ("lanes",),
     "upstream": ("up_queue", "up_green"),
+    "red_time": ("red_time",),
 }
 SIGNAL_COLUMNS: dict[str, tuple[str, ...]] = {"green_time": ("green_time",), "timing": ("interval", "clearance")}
 CHOICE_COLUMNS = ("current", "allowed")
@@ -80,6 +83,7 @@ QUEUE, ARRIVING, OCCUPIED = _movement("queue"), _movement("arriving_0"), _moveme
 OUT_QUEUE, OUT_FREE = _movement("out_queue"), _movement("out_free")
 GREEN, RIGHT, LEFT, STRAIGHT = _movement("green"), _movement("right"), _movement("left"), _movement("straight")
 LANES, UP_QUEUE, UP_GREEN = _movement("lanes"), _movement("up_queue"), _movement("up_green")
+RED_TIME = _movement("red_time")
 GREEN_TIME, INTERVAL, CLEARANCE = _signal("green_time"), _signal("interval"), _signal("clearance")
 
 
@@ -117,6 +121,7 @@ class Table(NamedTuple):
     """
 
     movement_start: IntArray  # (I + 1,)
+    movement: IntArray  # (N,) number in the network
     lane_start: IntArray  # (N + 1,) lanes each movement starts from
     lanes: IntArray
     lane_room: FloatArray  # (N,) vehicles that fit on them
@@ -157,6 +162,7 @@ def observe(
     arriving: IntArray,
     phase: IntArray,
     green_s: IntArray,
+    red_s: IntArray,
     interval_s: int,
     clearance_s: int,
     table: Table,
@@ -169,6 +175,7 @@ def observe(
     arriving  (L, N_BINS) moving vehicles by distance, see `arrival_bounds_m`
     phase     (I,) local phase last shown as green, -1 none yet
     green_s   (I,) seconds since that green began
+    red_s     (M,) seconds since each movement of the network had green
     """
     for i in range(table.choice_phase.shape[0]):
         for k in range(out.shape[1]):
@@ -209,6 +216,8 @@ def observe(
                 out[i, at + table.movement_column[table.turn[n]]] = 1.0
             if table.movement_column[LANES] >= 0:
                 out[i, at + table.movement_column[LANES]] = min(table.lane_share[n], HIGHEST)
+            if table.movement_column[RED_TIME] >= 0:
+                out[i, at + table.movement_column[RED_TIME]] = min(red_s[table.movement[n]] / RED_TIME_S, HIGHEST)
             if table.movement_column[UP_QUEUE] >= 0:
                 total, with_green = 0, 0
                 for u in range(table.up_start[n], table.up_start[n + 1]):

@@ -32,19 +32,21 @@ REPLICAS, INTERVAL_S, CLEARANCE_S = 3, 15, 4
 
 
 class World(NamedTuple):
-    """A network with random counts, phases and green times of 3 replicas."""
+    """A network with random counts, phases, green and red times of 3 replicas."""
 
     network: object
     plan: object
     counts: Counts
     phase: np.ndarray
     green_s: np.ndarray
+    red_s: np.ndarray
 
     def layout(self, features=ALL_FEATURES, **room):
         return make_layout(self.network, self.plan, features=features, **room)
 
     def observed(self, layout):
-        return core.observe_all(self.counts, self.phase, self.green_s, INTERVAL_S, CLEARANCE_S, layout)
+        shown = self.phase, self.green_s, self.red_s
+        return core.observe_all(self.counts, *shown, INTERVAL_S, CLEARANCE_S, layout)
 
     def by_name(self, layout):
         """{name: (B, I)}"""
@@ -64,7 +66,9 @@ def make_world(name):
     counts = Counts(vehicles, waiting, np.zeros(lanes, np.int32), arriving, np.zeros(lanes))
     signals = (REPLICAS, plan.n_signals)
     phase = random.integers(-1, plan.n_phases, signals).astype(np.int32)
-    return World(network, plan, counts, phase, random.integers(0, 400, signals).astype(np.int32))
+    green_s = random.integers(0, 400, signals).astype(np.int32)
+    red_s = random.integers(0, 700, (REPLICAS, network.n_movements)).astype(np.int32)
+    return World(network, plan, counts, phase, green_s, red_s)
 
 
 @pytest.fixture(params=NETWORKS)
@@ -115,6 +119,7 @@ def twin(world, b, i):
                 "right": float(turn == TURN_RIGHT),
                 "left": float(turn == TURN_LEFT),
                 "straight": float(turn == STRAIGHT),
+                "red_time": world.red_s[b, m] / 60,
                 "lanes": sum(1 / starting.count(lane) for lane in lanes),
                 "up_queue": sum(queue for queue, _ in above) / 10,
                 "up_green": sum(queue for queue, is_green in above if is_green) / 10,
@@ -160,7 +165,9 @@ def test_plain_source_gives_the_bits_that_the_compiled_one_gives(world):
     counts = world.counts
     for b in range(REPLICAS):
         lanes = counts.waiting[b], counts.vehicles[b], counts.arriving[b]
-        observe(*lanes, world.phase[b], world.green_s[b], INTERVAL_S, CLEARANCE_S, layout.table, plain[b])
+        observe(
+            *lanes, world.phase[b], world.green_s[b], world.red_s[b], INTERVAL_S, CLEARANCE_S, layout.table, plain[b]
+        )
     assert np.array_equal(plain.view(np.uint32), compiled.view(np.uint32))
 
 
@@ -268,8 +275,8 @@ def test_arriving_vehicles_stand_in_the_bin_of_their_seconds_to_the_stop_line(dr
 def test_episodes_observe_what_their_core_counts(driven):
     episodes, observation = driven
     running, protocol = episodes.core, episodes.protocol
-    again = core.observe_all(
-        running.counts(), running.phase, running.green_s, protocol.interval_s, protocol.clearance_s, episodes.layout
-    )
+    shown = running.phase, running.green_s, running.red_s
+    timing = protocol.interval_s, protocol.clearance_s
+    again = core.observe_all(running.counts(), *shown, *timing, episodes.layout)
     assert episodes.layout.features == DEFAULT_FEATURES
     assert np.array_equal(again, observation)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from intergreen.agents.controllers import Controller, Setup, controller_by_name
-from intergreen.agents.controllers.learned import GreenClock, PolicyController
+from intergreen.agents.controllers.learned import PolicyController, SignalClock
 from intergreen.agents.controllers.policy_network import read_network, write_network
 from intergreen.agents.controllers.run_folder import observation_columns
 from intergreen.agents.evaluation.run import evaluate
@@ -41,17 +41,19 @@ class Watched:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_green_clock_keeps_the_seconds_that_the_signals_count(protocol):
+def test_signal_clock_keeps_the_seconds_that_the_signals_count(protocol):
     scenario, timing = load_scenario("town"), protocol_by_name(protocol)
     plan = make_plan(scenario.network, choices=timing.choices)
     core = TrafficCore(scenario.network, plan, scenario.demand, replicas=2)
     begin = start_phase(plan, 2)
-    clock = GreenClock(timing, begin)
+    clock = SignalClock(Setup(scenario.network, plan, timing, 2), begin)
     random = np.random.default_rng(0)
     for _ in range(2):  # a second run begins where the first one is forgotten
         core.reset([scenario.trips(seed, horizon_s=1) for seed in (0, 1)], [0, 1], begin)
         for _ in range(60):
-            assert clock.seconds(core.phase, core.time_s).tolist() == core.green_s.tolist()
+            clock.update(core.phase, core.time_s)
+            assert clock.green_s.tolist() == core.green_s.tolist()
+            assert clock.red_s.tolist() == core.red_s.tolist()
             wanted = np.where(
                 random.random(begin.shape) < 0.6, core.phase, random.integers(0, plan.n_phases, begin.shape)
             )

@@ -259,13 +259,16 @@ def described(name, monkeypatch):
 
 
 def relabelled(network, description, plan, random):
-    """The network with movements and choices listed in another order, and the old phase (I, P) of each new one."""
+    """The network with movements and choices listed in another order, and which each was: (I, P) and (M,)."""
     places = list(description.intersections)
     old_phase = np.tile(np.arange(plan.n_phases.max()), (plan.n_signals, 1))
+    old_movement = np.arange(network.n_movements)
     for i, j in enumerate(plan.intersection.tolist()):
         choices = plan.choices[i, : plan.n_choices[i]]
         old_phase[i, choices] = random.permutation(choices)
         movements = random.permutation(len(places[j].movements))
+        at = network.movement_start[j]
+        old_movement[at : at + len(movements)] = at + movements
         first = network.phase_start[j]
         durations_s, greens = network.phase_duration_s[first:], network.phase_matrix(j)
         phases = tuple(
@@ -273,7 +276,7 @@ def relabelled(network, description, plan, random):
             for p in old_phase[i, : plan.n_phases[i]]
         )
         places[j] = places[j]._replace(movements=tuple(places[j].movements[m] for m in movements), phases=phases)
-    return build_network(dataclasses.replace(description, intersections=tuple(places))), old_phase
+    return build_network(dataclasses.replace(description, intersections=tuple(places))), old_phase, old_movement
 
 
 def a_random_policy(features):
@@ -290,7 +293,7 @@ def test_policy_asks_for_the_same_greens_however_movements_and_phases_are_listed
     scenario, description = described(name, monkeypatch)
     episodes = Episodes(scenario, features=features, replicas=2, horizon_s=600)
     plan, core, timing = episodes.plan, episodes.core, episodes.protocol
-    other_network, old_phase = relabelled(scenario.network, description, plan, np.random.default_rng(0))
+    other_network, old_phase, old_movement = relabelled(scenario.network, description, plan, np.random.default_rng(0))
     other_plan = make_plan(other_network, choices=timing.choices)
     assert not np.array_equal(other_network.movement_to_road, scenario.network.movement_to_road)
     assert np.array_equal(other_plan.choices, plan.choices)
@@ -303,6 +306,7 @@ def test_policy_asks_for_the_same_greens_however_movements_and_phases_are_listed
             core.counts(),
             new_phase[signals, core.phase].astype(np.int32),
             core.green_s,
+            np.ascontiguousarray(core.red_s[:, old_movement]),
             timing.interval_s,
             timing.clearance_s,
             layout,
