@@ -75,6 +75,7 @@ class EvaluationSettings(_Settings):
 
     every_s: float = Field(default=10.0, gt=0)  # seconds of training between two evaluations
     scenarios: tuple[str, ...] = ()  # none: the recipe's own; for generated networks grid4x4
+    worlds: int = Field(default=0, ge=0, le=1024)  # generated networks that nobody trains on, besides
     seeds: int = Field(default=2, ge=1, le=1000)  # runs of each scenario
     horizon_s: int | None = Field(default=None, ge=1)  # None: the scenario's own
 

@@ -19,7 +19,7 @@ import yaml
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.run_folder import CHECKPOINT, RECIPE
-from intergreen.agents.learning.trials import Trials
+from intergreen.agents.learning.trials import Subject, Trials
 from intergreen.envs.files import write_text
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
         progress(0.0, "making networks")
     env = training_env(recipe, training.scenario, threads=threads)
     _compile(env)
+    if progress is not None and recipe.evaluation.worlds:
+        progress(0.0, "making networks to evaluate on")
     trials = _trials(training, threads)
     _judge_baselines(training, trials, progress)
     budget = Budget(minutes=recipe.minutes, steps=recipe.steps)
@@ -134,14 +136,22 @@ def _compile(env: TrafficVecEnv) -> None:
 
 
 def _trials(training: Training, threads: int) -> Trials:
-    settings = training.recipe.evaluation
-    return Trials(
-        training.judged,
-        protocol=training.recipe.protocol,
-        seeds=settings.seeds,
-        horizon_s=settings.horizon_s,
-        threads=threads,
+    recipe, settings = training.recipe, training.recipe.evaluation
+    subjects = [Subject(one.name, one, recipe.protocol or one.default_protocol) for one in training.judged]
+    if settings.worlds:
+        subjects += _unseen_worlds(recipe, threads)
+    return Trials(subjects, seeds=settings.seeds, horizon_s=settings.horizon_s, threads=threads)
+
+
+def _unseen_worlds(recipe: Recipe, threads: int) -> list[Subject]:
+    """The same for every training with that horizon and these protocols, whatever its seed."""
+    from intergreen.agents.learning.worlds import PROTOCOLS, UNSEEN_SEED, draw_worlds
+
+    protocols = PROTOCOLS if recipe.worlds is None else recipe.worlds.protocols
+    worlds = draw_worlds(
+        recipe.evaluation.worlds, UNSEEN_SEED, protocols, "delay", recipe.horizon_s or _WORLDS_HORIZON_S, threads
     )
+    return [Subject(f"world {k}", world.scenario, world.protocol, world.level) for k, world in enumerate(worlds)]
 
 
 def _judge_baselines(training: Training, trials: Trials, progress: Progress | None) -> None:

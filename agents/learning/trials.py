@@ -1,8 +1,9 @@
 """Trials: how a controller does on trips that nobody trains on and nobody compares controllers with.
 
 Trips are drawn by seeds from 900,000 on: trainings draw theirs above 1,000,000, people evaluate with small numbers. A
-fixed demand is varied as for training, so that its own trips choose no policy. Decides and simulates, no more; tables
-are made by `agents/evaluation`.
+fixed demand is varied as for training, so that its own trips choose no policy. Generated worlds to be tried on are the
+same for every training, and none that any is trained on. Decides and simulates, no more; tables are made by
+`agents/evaluation`.
 """
 
 from __future__ import annotations
@@ -43,31 +44,34 @@ class Verdict:
         return sum(shares) / len(shares)
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is simulated in a trial: a scenario under a protocol's timing, with that share of its demand."""
+
+    name: str
+    scenario: Scenario
+    protocol: str
+    level: float = 1.0
+
+
 class Trials:
     """The same runs for every controller that is tried.
 
     Parameters
     ----------
-    protocol : name of the timing rules; None: each scenario's own
-    seeds : how many runs of each scenario
+    seeds : how many runs of each subject
     horizon_s : None: each scenario's own
     threads : over which the runs are spread; the figures do not depend on it
     """
 
     def __init__(
-        self,
-        scenarios: Sequence[Scenario],
-        *,
-        protocol: str | None,
-        seeds: int,
-        horizon_s: int | None = None,
-        threads: int = 1,
+        self, subjects: Sequence[Subject], *, seeds: int, horizon_s: int | None = None, threads: int = 1
     ) -> None:
-        self._trials = [_Trial(one, protocol or one.default_protocol, seeds, horizon_s, threads) for one in scenarios]
+        self._trials = [_Trial(one, seeds, horizon_s, threads) for one in subjects]
 
     def of(self, controller: Controller) -> Verdict:
         """What the controller reaches."""
-        return Verdict({trial.scenario.name: trial.travel_time_s(controller) for trial in self._trials})
+        return Verdict({trial.name: trial.travel_time_s(controller) for trial in self._trials})
 
     def close(self) -> None:
         """End the threads."""
@@ -76,15 +80,17 @@ class Trials:
 
 
 class _Trial:
-    """One scenario, all seeds side by side."""
+    """One subject, all seeds side by side."""
 
-    def __init__(self, scenario: Scenario, protocol: str, seeds: int, horizon_s: int | None, threads: int) -> None:
-        self.scenario = scenario
-        self._protocol = protocol_by_name(protocol)
+    def __init__(self, subject: Subject, seeds: int, horizon_s: int | None, threads: int) -> None:
+        self.name = subject.name
+        self.scenario = scenario = subject.scenario
+        self._protocol = protocol_by_name(subject.protocol)
         self._plan = make_plan(scenario.network, choices=self._protocol.choices)
         self._horizon_s = horizon_s or scenario.horizon_s
         self._seeds = range(FIRST_SEED, FIRST_SEED + seeds)
-        self._trips = [training_trips(scenario, seed, self._horizon_s) for seed in self._seeds]
+        level = subject.level
+        self._trips = [training_trips(scenario, seed, self._horizon_s, scale=level) for seed in self._seeds]
         self.core = TrafficCore(
             scenario.network,
             self._plan,

@@ -49,6 +49,7 @@ OVERLOADED_S = 120.0  # mean delay of a trip at which a network counts as full
 LEVELS = (0.35, 1.3)  # shares of what a network can carry
 EPISODE_LEVELS = (0.85, 1.15)  # of the world's own level, for every episode anew
 REWARD_SHARE = 0.05  # of the unit: discounted sums stay near 1, so that the value loss does not drown the policy loss
+UNSEEN_SEED = 2**31  # of the worlds that policies are judged on; recipes' seeds are below
 _SEARCH_STEPS = 5
 _REHEARSAL_SEED = 999_999
 _ATTEMPTS = 20
@@ -78,11 +79,7 @@ def make_worlds(
     threads: int = 1,
 ) -> list[Episodes]:
     """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices."""
-    seeds = np.random.SeedSequence(seed).spawn(count)
-    with ThreadPoolExecutor(threads) as pool:
-        worlds = list(
-            pool.map(lambda k: make_world(seeds[k], protocols[k % len(protocols)], reward, horizon_s), range(count))
-        )
+    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads)
     plans = [make_plan(w.scenario.network, choices=protocol_by_name(w.protocol).choices) for w in worlds]
     movements = max(
         int(np.diff(w.scenario.network.movement_start)[plan.intersection].max())
@@ -103,6 +100,17 @@ def make_worlds(
         )
         for world in worlds
     ]
+
+
+def draw_worlds(
+    count: int, seed: int, protocols: Sequence[str], reward: RewardSpec, horizon_s: int, threads: int
+) -> list[World]:
+    """`count` worlds with the protocols in turn, always the same for the same seed."""
+    seeds = np.random.SeedSequence(seed).spawn(count)
+    with ThreadPoolExecutor(threads) as pool:
+        return list(
+            pool.map(lambda k: make_world(seeds[k], protocols[k % len(protocols)], reward, horizon_s), range(count))
+        )
 
 
 def make_world(seed: np.random.SeedSequence, protocol: str, reward: RewardSpec, horizon_s: int) -> World:

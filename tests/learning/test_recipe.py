@@ -39,7 +39,7 @@ def test_budget_of_the_command_line_replaces_the_whole_budget():
 
 def test_policy_is_judged_on_its_own_scenario_unless_told_otherwise(recipe_file):
     assert read_recipe("quick").judged == ("grid4x4",)
-    assert read_recipe("universal").judged == ("grid4x4", "arterial6", "town", "single")
+    assert read_recipe("universal").judged == ("grid4x4", "town")
 
 
 @pytest.mark.parametrize(

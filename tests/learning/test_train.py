@@ -17,7 +17,7 @@ from intergreen.agents.learning.origin import source_commit
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.recipe import read_recipe
 from intergreen.agents.learning.train import train
-from intergreen.agents.learning.trials import Trials, Verdict
+from intergreen.agents.learning.trials import Subject, Trials, Verdict
 from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import feature_names
@@ -72,7 +72,7 @@ def test_features_stated_are_those_of_the_observations(run, pair_file, stated):
 def test_outcome_states_last_and_best_beside_the_baselines_on_the_same_trips(run, pair_file, stated):
     content = stated(run)
     scenario = load_scenario(str(pair_file))
-    trials = Trials([scenario], protocol=None, seeds=1)
+    trials = Trials([Subject("pair", scenario, scenario.default_protocol)], seeds=1)
     for name, figures in content["evaluation"]["baselines"].items():
         assert trials.of(controller_by_name(name)).travel_time_s == figures
     assert set(content["evaluation"]["baselines"]) == {"max-pressure", "advanced-max-pressure"}
@@ -104,7 +104,7 @@ def test_trials_are_on_trips_that_no_training_draws(monkeypatch):
     asked = []
     draw = trials.training_trips
     monkeypatch.setattr(trials, "training_trips", lambda s, seed, *a, **k: asked.append(seed) or draw(s, seed, *a, **k))
-    Trials([load_scenario("single")], protocol=None, seeds=3, horizon_s=10)
+    Trials([Subject("single", load_scenario("single"), "literature-10-5")], seeds=3, horizon_s=10)
     assert asked == [900_000, 900_001, 900_002]
 
 
