@@ -1,0 +1,282 @@
+"""How long yellow, intergreen, green and pedestrian intervals last: published rules applied to geometry.
+
+A `TimingProfile` holds the numbers of one country's practice, each with its source; plain functions of (profile,
+network, intersection) turn them into seconds, as floats that the caller rounds up to its ticks. Movements are numbered
+within the intersection. What could only be given from memory is marked "unverified" in its source; this is no
+substitute for the standard's own text nor for the engineer who signs the timing.
+
+Two speeds stand for an approach: the highest limit of the lanes a movement starts from, where faster needs longer
+(yellow), and the lowest, where slower needs longer (clearing). Turns count with the speed of their approach: cautious
+for yellow, but not for clearing, since drivers who turn slow down (Jerome et al., TRR 2676(11), find red clearance
+short for left turns).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT
+from intergreen.envs.signals.conflicts import permissive_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+
+GRAVITY_MPS2 = 9.81
+STEEPEST_GRADE = 0.2  # beyond any street; keeps the kinematic formula's denominator well above 0
+# Speed limits are taken to lie between these: at 1 m/s a vehicle of 6 m needs the longest red clearance anyway.
+_SLOWEST_MPS, _FASTEST_MPS = 1.0, 100.0
+_SAME_LIMIT_KMPH = 0.5  # 13.889 m/s is meant as 50 km/h
+
+
+@dataclass(frozen=True, slots=True)
+class Kinematic:
+    """Yellow until a driver can stop, then red until the last one has cleared: ITE's formula."""
+
+    reaction_s: float = 1.0
+    deceleration_mps2: float = 3.05
+    vehicle_length_m: float = 6.0
+    longest_red_clearance_s: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rilsa:
+    """Yellow by the speed limit; per pair overrun and clearing of the last one less the entering of the first."""
+
+    yellow_to_50_kmph_s: float = 3.0
+    yellow_to_60_kmph_s: float = 4.0
+    yellow_above_60_kmph_s: float = 5.0
+    yellow_turn_s: float = 3.0  # of turns with lanes, and so signals, of their own
+    vehicle_length_m: float = 6.0
+    overrun_straight_s: float = 3.0
+    overrun_turn_s: float = 2.0
+    clearing_straight_mps: float = 10.0
+    clearing_turn_mps: float = 7.0
+    entering_mps: float = 11.111
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimingProfile:
+    """One country's timing; `change` holds the numbers of its formula for yellow and intergreen."""
+
+    name: str
+    change: Kinematic | Rilsa
+    sources: Mapping[str, str] = field(compare=False, repr=False)  # one for every number, by the number's name
+    shortest_yellow_s: float
+    longest_yellow_s: float
+    red_amber_s: float  # the last seconds of the intergreen, where drivers are told of green; no time on top of it
+    min_green_through_s: float
+    min_green_turn_s: float
+    max_green_fast_s: float  # approaches above `fast_above_mps`
+    max_green_through_s: float
+    max_green_left_s: float
+    fast_above_mps: float
+    longest_wait_s: float = 120.0
+    red_revert_s: float
+    startup_red_s: float
+    walk_s: float
+    walking_speed_mps: float = 1.07
+    pedestrian_buffer_s: float = 3.0
+
+    def __post_init__(self) -> None:
+        values = numbers(self)
+        for key in values.keys() - {"profile"}:
+            if not 0 <= float(values[key]) < float("inf"):
+                raise ValueError(f"need a finite {key} >= 0, got {values[key]!r}")
+            if not self.sources.get(key):
+                raise ValueError(f"profile {self.name!r} names no source for {key}")
+        if not 0 < self.shortest_yellow_s <= self.longest_yellow_s:
+            raise ValueError(
+                f"need 0 < shortest_yellow_s <= longest_yellow_s, got {self.shortest_yellow_s} and"
+                f" {self.longest_yellow_s}"
+            )
+        if max(self.min_green_through_s, self.min_green_turn_s) > min(
+            self.max_green_fast_s, self.max_green_through_s, self.max_green_left_s
+        ):
+            raise ValueError(f"profile {self.name!r}: a minimum green is above a maximum green")
+        moving = {key: float(values[key]) for key in values if key.endswith(("_mps", "_mps2"))}
+        for key, value in moving.items():
+            if value <= 0:
+                raise ValueError(f"need {key} > 0, got {value}")
+
+    def pedestrian_clearance_s(self, length_m: float) -> float:
+        """Time for somebody who has just stepped off the kerb to cross `length_m`.
+
+        >>> from intergreen.envs.signals.presets import PROFILES
+        >>> round(PROFILES["us-mutcd"].pedestrian_clearance_s(10.7), 6)
+        10.0
+        """
+        if not 0 <= length_m < float("inf"):
+            raise ValueError(f"need a finite length_m >= 0, got {length_m!r}")
+        return length_m / self.walking_speed_mps
+
+
+def numbers(profile: TimingProfile) -> dict[str, float | str]:
+    """Every active number by its name, and the profile's name; for results and exports."""
+    parts = [profile.change, profile]
+    values = {f.name: getattr(part, f.name) for part in parts for f in fields(part)}
+    return {"profile": profile.name} | {k: v for k, v in values.items() if k not in ("name", "change", "sources")}
+
+
+def yellow_s(profile: TimingProfile, network: RoadNetwork, j: int, *, grade: float = 0.0) -> FloatArray:
+    """(m,) yellow after the green of each movement of intersection `j`, in seconds.
+
+    grade : of the approaches, as a share (0.05 is 5 % uphill); only the kinematic formula knows it
+    """
+    speed_mps = _speeds_mps(network, j)[0]
+    if isinstance(profile.change, Kinematic):
+        seconds = kinematic_yellow_s(profile.change, speed_mps, grade=grade)
+    else:
+        own_lanes = _turns_from_lanes_of_their_own(network, j)
+        seconds = np.where(own_lanes, profile.change.yellow_turn_s, rilsa_yellow_s(profile.change, speed_mps))
+    return np.clip(seconds, profile.shortest_yellow_s, profile.longest_yellow_s)
+
+
+def kinematic_yellow_s(change: Kinematic, speed_mps: FloatArray, *, grade: float = 0.0) -> FloatArray:
+    """t + V / (2 a + 2 g G), before its bounds.
+
+    >>> kinematic_yellow_s(Kinematic(), np.array([50.0, 60.0, 70.0]) / 3.6).round(2).tolist()
+    [3.28, 3.73, 4.19]
+    """
+    if not -STEEPEST_GRADE <= grade <= STEEPEST_GRADE:
+        raise ValueError(f"need a grade from {-STEEPEST_GRADE} to {STEEPEST_GRADE} (0.05 is 5 % uphill), got {grade!r}")
+    return change.reaction_s + speed_mps / (2.0 * (change.deceleration_mps2 + GRAVITY_MPS2 * grade))
+
+
+def rilsa_yellow_s(change: Rilsa, speed_mps: FloatArray) -> FloatArray:
+    """By the speed limit alone.
+
+    >>> rilsa_yellow_s(Rilsa(), np.array([30.0, 50.0, 60.0, 70.0]) / 3.6).tolist()
+    [3.0, 3.0, 4.0, 5.0]
+    """
+    limit_kmph = speed_mps * 3.6 - _SAME_LIMIT_KMPH
+    steps = [change.yellow_to_50_kmph_s, change.yellow_to_60_kmph_s]
+    return np.select([limit_kmph <= 50.0, limit_kmph <= 60.0], steps, change.yellow_above_60_kmph_s)
+
+
+def intergreen_s(profile: TimingProfile, network: RoadNetwork, j: int, *, grade: float = 0.0) -> FloatArray:
+    """(m, m) from the end of green of the row's movement to the start of green of the column's, in seconds.
+
+    0 where the two may be green together. Never below the row's yellow elsewhere.
+    """
+    return np.where(permissive_matrix(network, j), 0.0, conflict_intergreen_s(profile, network, j, grade=grade))
+
+
+def conflict_intergreen_s(profile: TimingProfile, network: RoadNetwork, j: int, *, grade: float = 0.0) -> FloatArray:
+    """The same for every pair that conflicts, also where one of the two is a turn that may yield; 0 for the others.
+
+    A turn that had a green of its own does not yield while it clears: where it ends as the other begins, they need
+    their intergreen although a phase might show both.
+    """
+    paths = _meeting_paths(network, j)
+    yellow = yellow_s(profile, network, j, grade=grade)
+    slow_mps = _speeds_mps(network, j)[1]
+    if isinstance(profile.change, Kinematic):
+        path_s = red_clearance_s(profile.change, paths.clear_m, slow_mps[paths.first]) + yellow[paths.first]
+    else:
+        straight = _of_movements(network.movement_turn, network, j) == STRAIGHT
+        path_s = _rilsa_path_s(profile.change, paths, slow_mps, straight)
+    seconds = np.repeat(yellow[:, None], len(yellow), axis=1)
+    np.maximum.at(seconds, (paths.first, paths.second), path_s)
+    return np.where(network.conflict_matrix(j), seconds, 0.0)
+
+
+def red_clearance_s(change: Kinematic, width_m: FloatArray, speed_mps: FloatArray) -> FloatArray:
+    """(W + L) / V, no longer than its bound.
+
+    >>> red_clearance_s(Kinematic(), np.array([24.0]), np.array([50 / 3.6])).round(1).tolist()
+    [2.2]
+    """
+    return np.minimum((width_m + change.vehicle_length_m) / speed_mps, change.longest_red_clearance_s)
+
+
+def min_green_s(profile: TimingProfile, network: RoadNetwork, j: int) -> FloatArray:
+    """(m,) shortest green of each movement, in seconds."""
+    straight = _of_movements(network.movement_turn, network, j) == STRAIGHT
+    return np.where(straight, profile.min_green_through_s, profile.min_green_turn_s)
+
+
+def max_green_s(profile: TimingProfile, network: RoadNetwork, j: int) -> FloatArray:
+    """(m,) longest green of each movement while somebody else calls, in seconds. A right turn goes with its through.
+
+    The speed limit stands in for the class of the road, which networks do not tell.
+    """
+    fast = _speeds_mps(network, j)[0] > profile.fast_above_mps
+    through = np.where(fast, profile.max_green_fast_s, profile.max_green_through_s)
+    left = _of_movements(network.movement_turn, network, j) == TURN_LEFT
+    return np.where(left, profile.max_green_left_s, through)
+
+
+class _Paths(NamedTuple):
+    """Pairs of links that meet, one row per ordered pair; movements numbered within the intersection."""
+
+    first: IntArray  # movement that clears
+    second: IntArray  # movement that enters
+    clear_m: FloatArray  # from the stop line of the first to the far side of where they meet
+    enter_m: FloatArray  # from the stop line of the second to the near side of it
+
+
+def _meeting_paths(network: RoadNetwork, j: int) -> _Paths:
+    first_link, last_link = network.movement_link_start[network.movement_start[[j, j + 1]]].tolist()
+    lane_width_m = np.maximum(
+        network.lane_width_m[network.link_from_lane[first_link:last_link]],
+        network.lane_width_m[network.link_to_lane[first_link:last_link]],
+    )
+    rows = slice(*network.crossing_start[[first_link, last_link]].tolist())
+    own = np.repeat(np.arange(last_link - first_link), np.diff(network.crossing_start[first_link : last_link + 1]))
+    foe = network.crossing_foe_link[rows] - first_link
+    clear_m = network.crossing_distance_m[rows] + lane_width_m[foe] / 2.0
+    enter_m = np.maximum(network.crossing_foe_distance_m[rows] - lane_width_m[own] / 2.0, 0.0)
+    # Paths that merge meet at their ends at the latest, and nobody knows from where on they overlap: 0 m to enter.
+    ends = network.link_to_lane[first_link:last_link]
+    merge_own, merge_foe = np.nonzero((ends[:, None] == ends) & ~np.eye(len(ends), dtype=bool))
+    movement = network.link_movement[first_link:last_link] - network.movement_start[j]
+    return _Paths(
+        first=movement[np.concatenate((own, merge_own))],
+        second=movement[np.concatenate((foe, merge_foe))],
+        clear_m=np.concatenate((clear_m, network.link_length_m[first_link:last_link][merge_own])),
+        enter_m=np.concatenate((enter_m, np.zeros(len(merge_own)))),
+    )
+
+
+def _rilsa_path_s(change: Rilsa, paths: _Paths, slow_mps: FloatArray, straight: BoolArray) -> FloatArray:
+    """t_overrun + t_clear - t_enter of every pair of links; nobody clears faster than the speed limit."""
+    overrun = np.where(straight, change.overrun_straight_s, change.overrun_turn_s)
+    clearing = np.minimum(np.where(straight, change.clearing_straight_mps, change.clearing_turn_mps), slow_mps)
+    clear_s = (paths.clear_m + change.vehicle_length_m) / clearing[paths.first]
+    return np.asarray(overrun[paths.first] + clear_s - paths.enter_m / change.entering_mps, np.float64)
+
+
+def _speeds_mps(network: RoadNetwork, j: int) -> FloatArray:
+    """(2, m) highest and lowest limit of the lanes a movement starts from, of all its road's if it has no path."""
+    bounds = []
+    for m in range(int(network.movement_start[j]), int(network.movement_start[j + 1])):
+        limits = network.lane_speed_limit_mps[_start_lanes(network, m)]
+        bounds.append((limits.max(), limits.min()))
+    return np.clip(np.array(bounds, np.float64).reshape(-1, 2).T, _SLOWEST_MPS, _FASTEST_MPS)
+
+
+def _start_lanes(network: RoadNetwork, movement: int) -> IntArray:
+    first, last = network.movement_link_start[movement : movement + 2]
+    if first < last:
+        return network.link_from_lane[first:last]
+    road = network.movement_from_road[movement]
+    return np.arange(network.road_lane_start[road], network.road_lane_start[road + 1], dtype=np.int32)
+
+
+def _turns_from_lanes_of_their_own(network: RoadNetwork, j: int) -> BoolArray:
+    """(m,): is it a turn, none of whose lanes serves a straight movement?"""
+    first = int(network.movement_start[j])
+    straight = _of_movements(network.movement_turn, network, j) == STRAIGHT
+    lanes = [set(_start_lanes(network, first + m).tolist()) for m in range(len(straight))]
+    through = set().union(*(own for own, goes in zip(lanes, straight, strict=True) if goes))
+    return np.array([not goes and not own & through for own, goes in zip(lanes, straight, strict=True)], bool)
+
+
+def _of_movements(values: np.ndarray, network: RoadNetwork, j: int) -> np.ndarray:
+    return values[network.movement_start[j] : network.movement_start[j + 1]]
