@@ -20,8 +20,9 @@ class ReadOnlyRecord:
 
     def __post_init__(self) -> None:
         for value in self._values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
+            for array in value if isinstance(value, tuple) else (value,):
+                if isinstance(array, np.ndarray):
+                    array.setflags(write=False)
 
     def __reduce__(self) -> tuple[Any, ...]:  # through the constructor, so that a copy's arrays are read-only again
         return type(self), self._values()

@@ -6,10 +6,11 @@ lane counts out. One call runs all seconds of the period for all replicas withou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 
 from intergreen.envs import observation, reward
 from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray
@@ -18,37 +19,28 @@ from intergreen.envs.layout import ObservationLayout, arrival_bounds_m
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.observation import N_BINS, Table
 from intergreen.envs.reward import PERSON_DELAY, RewardTable
-from intergreen.envs.signals import clearance
+from intergreen.envs.signals import monitor, shield
+from intergreen.envs.signals.aspects import GREEN
+from intergreen.envs.signals.card import program_card
+from intergreen.envs.signals.monitor import FaultReport
 from intergreen.envs.signals.plan import SignalPlan
+from intergreen.envs.signals.shield import SignalState, SignalStatus, signal_state
 from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Totals
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
 from intergreen.envs.simulation.lane_change import replica_changes
-from intergreen.envs.simulation.state import replica_state, replica_trips
+from intergreen.envs.simulation.state import STEP, replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
 
-
-class Signals(NamedTuple):
-    """The signal plan as the kernels want it: I signals, J intersections, P phases; see `SignalPlan`."""
-
-    intersection: IntArray  # (I,)
-    n_phases: IntArray  # (I,)
-    phase_offset: IntArray  # (I,)
-    clearance_phase: IntArray  # (I,)
-    movement_start: IntArray  # (J + 1,)
-    phase_movement_start: IntArray  # (P + 1,)
-    phase_movements: IntArray
+_NONSENSE = -2
+DETECTOR_M = 15.0  # before the stop line: whoever has arrived there calls
 
 
-class SignalState(NamedTuple):
-    """What the signals show, (B, I) int32 each; see `intergreen.envs.signals.clearance`."""
+class Detectors(NamedTuple):
+    """The lanes on which somebody at the stop line calls for a movement, of the movements at signals."""
 
-    phase: IntArray
-    target: IntArray
-    clearance_left: IntArray
-    displayed: IntArray
-    green_s: IntArray
-    red_s: IntArray  # (B, M) seconds since each movement of the network had green
+    start: IntArray  # (M + 1,)
+    lanes: IntArray
 
 
 class Senses(NamedTuple):
@@ -73,6 +65,7 @@ class TrafficCore:
     demand : gives the routes and vehicle types that the trips of every `reset` refer to
     threads : replicas are shared out among so many threads; results do not depend on it
     lane_change : drivers change lanes to pass queues (CityFlow's `laneChange`)
+    monitored : every display is watched against the program card of network and timing
     """
 
     def __init__(
@@ -84,6 +77,7 @@ class TrafficCore:
         replicas: int = 1,
         threads: int = 1,
         lane_change: bool = False,
+        monitored: bool = False,
     ) -> None:
         self.network = network
         self.plan = plan
@@ -91,32 +85,34 @@ class TrafficCore:
         self.engine = Engine(network, demand, replicas=replicas, threads=threads, lane_change=lane_change)
         self.near_m: FloatArray = np.zeros(network.n_lanes)
         self._bounds_m = arrival_bounds_m(network)
-        self._signals = Signals(
-            plan.intersection,
-            plan.n_phases,
-            plan.phase_offset,
-            plan.clearance_phase,
-            network.movement_start,
-            network.phase_movement_start,
-            network.phase_movements,
-        )
-        self._standing: ByteArray = clearance.standing_greens(network, plan)
-        self._shown = self._dark()
+        self._detectors = _detectors(network, plan) if plan.hears_calls else None
+        self._calls = np.zeros((replicas, network.n_movements), np.uint8)
+        self._granted = np.zeros((replicas, network.n_phases), np.uint8)
+        self._red_s = np.zeros((replicas, network.n_movements), np.int32)
+        self._shown = signal_state(plan, network, replicas)
+        self._card = program_card(network, plan.timing) if monitored else None
+        self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
-        """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance."""
-        self.engine.reset(trips, seeds)
-        self.engine.green[:] = self._standing
-        self._shown = self._dark()
-        self._shown.phase[:] = start_phase
+        """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance.
 
-    def run(self, wanted: IntArray, seconds: int, clearance_s: int, senses: Senses | None = None) -> None:
+        Where the timing has an all-red at the start, that comes first.
+        """
+        self.engine.reset(trips, seeds)
+        self._shown = signal_state(self.plan, self.network, self.n_replicas)
+        self.engine.green[:] = self._shown.aspects == GREEN
+        self._calls[:] = 0
+        shield.start(start_phase, self.plan.rules, self._shown)
+        if self._card is not None:
+            self._watched = monitor.make_memory(self._card, self.n_replicas)
+
+    def run(self, wanted: IntArray, seconds: int, senses: Senses | None = None) -> None:
         """One decision period: ask for the local phases `wanted` (B, I), then simulate `seconds`.
 
-        A change shows `clearance_s` seconds of clearance first. A number that is no phase keeps the present one.
+        What is shown is up to the plan's rules. A number that is no phase keeps the present one.
         With `senses`, observations and rewards are made before it returns.
         """
-        wanted = np.ascontiguousarray(wanted, np.int32)
+        wanted = _whole(np.asarray(wanted))
         expected = (self.n_replicas, self.plan.n_signals)
         if wanted.shape != expected:
             raise ValueError(f"need a wanted phase for {expected} replicas and signals, got {wanted.shape}")
@@ -129,11 +125,16 @@ class TrafficCore:
             engine.trips,
             engine.state,
             engine.changes,
-            self._signals,
+            self.plan.rules,
             self._shown,
+            self._detectors,
+            self._calls,
+            self._granted,
+            self._red_s,
+            self._card,
+            self._watched,
             wanted,
             seconds,
-            clearance_s,
             senses,
         )
 
@@ -152,10 +153,28 @@ class TrafficCore:
             reward=np.zeros((self.n_replicas, self.plan.n_signals), np.float32),
         )
 
-    def observe(self, senses: Senses, interval_s: int, clearance_s: int) -> None:
+    def observe(self, senses: Senses, interval_s: int) -> None:
         """Make the observations of the present moment, between periods; rewards stay as they are."""
         engine = self.engine
-        engine.share_out(_sense, engine.statics, engine.state, self._shown, interval_s, clearance_s, senses)
+        rules, shown = self.plan.rules, self._shown
+        engine.share_out(
+            _sense,
+            engine.statics,
+            engine.state,
+            rules,
+            shown,
+            self._calls,
+            self._granted,
+            self._red_s,
+            interval_s,
+            senses,
+        )
+
+    def signals(self, interval_s: int) -> SignalStatus:
+        """What the signals show and would grant within `interval_s`, views of the core's own arrays."""
+        rules, shown = self.plan.rules, self._shown
+        self.engine.share_out(_tell, rules, shown, self._calls, interval_s, self._granted, self._red_s)
+        return SignalStatus(shown.phase, shown.green_s, self._red_s, self._granted)
 
     @property
     def time_s(self) -> int:
@@ -168,20 +187,26 @@ class TrafficCore:
         return self._shown.phase
 
     @property
-    def green_s(self) -> IntArray:
-        """(B, I) seconds for which the present green has been shown, 0 during a clearance."""
-        return self._shown.green_s
+    def aspects(self) -> ByteArray:
+        """(B, M) lamps lit in the last second, see `intergreen.envs.signals.aspects`."""
+        return self._shown.aspects
 
     @property
-    def red_s(self) -> IntArray:
-        """(B, M) seconds since each movement of the network had green."""
-        return self._shown.red_s
+    def interventions(self) -> IntArray:
+        """(B, I, 4) how often the shield overruled a wish so far, by `shield.INTERVENTIONS`."""
+        return self._shown.interventions.reshape(self.n_replicas, self.plan.n_signals, shield.N_INTERVENTIONS)
 
     @property
     def displayed(self) -> IntArray:
         """(B, I) local phase on display in the last second, -1 during a clearance that has no phase of its own,
         -2 before the first second."""
         return self._shown.displayed
+
+    def faults(self) -> list[FaultReport]:
+        """The latched fault of every signal that has one, in their order; the core must be monitored."""
+        if self._card is None or self._watched is None:
+            raise ValueError("nobody has watched: make the core with monitored=True")
+        return monitor.faults(self._card, self._watched)
 
     def counts(self) -> Counts:
         """Lane counts now; `near` counts within `near_m` (L,) of the stop line, `arriving` in the bins that
@@ -200,28 +225,66 @@ class TrafficCore:
         """End the threads that share out the replicas; the core cannot run on afterwards."""
         self.engine.close()
 
-    def _dark(self) -> SignalState:
-        shape = (self.n_replicas, self.plan.n_signals)
-        return SignalState(
-            phase=np.full(shape, clearance.NO_PHASE, np.int32),
-            target=np.full(shape, clearance.NO_PHASE, np.int32),
-            clearance_left=np.zeros(shape, np.int32),
-            displayed=np.full(shape, clearance.NOT_SHOWN, np.int32),
-            green_s=np.zeros(shape, np.int32),
-            red_s=np.zeros((self.n_replicas, self.network.n_movements), np.int32),
+
+def _whole(wanted: np.ndarray) -> IntArray:
+    """As int32; whatever is no such number becomes one that is no phase."""
+    if wanted.dtype != np.int32:
+        limit = np.iinfo(np.int32).max
+        fits = (wanted == np.floor(wanted)) & (wanted >= -limit) & (wanted <= limit)  # NaN is equal to nothing
+        wanted = np.where(fits, wanted, _NONSENSE)
+    return np.ascontiguousarray(wanted, np.int32)
+
+
+def compiled_shield() -> dict[str, Callable[..., None]]:
+    """`request` and `tick` of `intergreen.envs.signals.shield` as the core runs them."""
+    return {"request": _request, "tick": _tick}
+
+
+def _detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
+    at_signal = np.isin(network.movement_intersection, plan.intersection)
+    lanes = [
+        sorted(set(network.link_from_lane[first:past].tolist())) if here else []
+        for here, first, past in zip(
+            at_signal, network.movement_link_start[:-1], network.movement_link_start[1:], strict=True
         )
+    ]
+    start = np.concatenate(([0], np.cumsum([len(some) for some in lanes]))).astype(np.int32)
+    return Detectors(start, np.array([lane for some in lanes for lane in some], np.int32))
 
 
-_request = kernel(clearance.request)
-_show = kernel(clearance.show)
-_green_movements = kernel(clearance.green_movements)
+for _helper in shield.HELPERS:
+    register_jitable(_nrt=False, error_model="numpy", forceinline=True)(_helper)
+_request = kernel(shield.request)
+_tick = kernel(shield.tick)
+_watch = kernel(monitor.watch)
+_replica_rows = kernel(monitor.replica_rows)
+_granted = kernel(shield.granted)
+_red_seconds = kernel(shield.red_seconds)
 _observe = kernel(observation.observe)
 _reward_of = kernel(reward.reward_of)
 
 
 @kernel
 def _run_period(
-    net, routes, loops, trips, state, changes, signals, shown, wanted, seconds, clearance_s, senses, first, last
+    net,
+    routes,
+    loops,
+    trips,
+    state,
+    changes,
+    rules,
+    shown,
+    detectors,
+    calls,
+    granted,
+    red_s,
+    card,
+    watched,
+    wanted,
+    seconds,
+    senses,
+    first,
+    last,
 ):
     """Signals and traffic of replicas first..last-1 for one decision period; `state` and `shown` in place.
 
@@ -231,9 +294,9 @@ def _run_period(
         mine = replica_state(state, b)
         my_trips = replica_trips(trips, b)
         my_changes = None if changes is None else replica_changes(changes, b)
-        phase, target, left = shown.phase[b], shown.target[b], shown.clearance_left[b]
-        displayed, green_s, red_s = shown.displayed[b], shown.green_s[b], shown.red_s[b]
-        _request(wanted[b], clearance_s, signals.n_phases, signals.clearance_phase, phase, target, left, green_s)
+        signals = _replica_signals(shown, b)
+        my_watch = None if watched is None else _replica_rows(watched, b)
+        _request(wanted[b], rules, signals)
         if senses is not None:
             every = senses.sums
             sums = LaneSums(
@@ -247,34 +310,66 @@ def _run_period(
                 sums.person_backlog[lane] = 0.0
             add_outside(net, my_trips, mine, -1, sums)
         for _ in range(seconds):
-            if _show(signals.clearance_phase, phase, target, left, displayed, green_s):
-                _green_movements(
-                    signals.intersection,
-                    signals.phase_offset,
-                    phase,
-                    target,
-                    displayed,
-                    signals.movement_start,
-                    signals.phase_movement_start,
-                    signals.phase_movements,
-                    mine.green,
-                )
-            for m in range(mine.green.shape[0]):
-                red_s[m] = 0 if mine.green[m] else red_s[m] + 1
+            if detectors is not None:
+                _detect(net, mine, detectors, calls[b])
+            _tick(rules, signals, calls[b], mine.green)
+            if card is not None:
+                _watch(signals.aspects, calls[b], card, my_watch)
             advance_one_second(net, routes, loops, my_trips, mine, my_changes)
             if senses is not None:
                 add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
         if senses is not None:
             add_outside(net, my_trips, mine, 1, sums)
-            for i in range(phase.shape[0]):
+            for i in range(signals.phase.shape[0]):
                 senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
     if senses is not None:
-        _sense(net, state, shown, seconds, clearance_s, senses, first, last)
+        _sense(net, state, rules, shown, calls, granted, red_s, seconds, senses, first, last)
 
 
 @kernel
-def _sense(net, state, shown, interval_s, clearance_s, senses, first, last):
+def _replica_signals(shown, b):
+    return SignalState(
+        shown.phase[b],
+        shown.target[b],
+        shown.left[b],
+        shown.displayed[b],
+        shown.green_s[b],
+        shown.wish[b],
+        shown.time[b],
+        shown.red_since[b],
+        shown.call_since[b],
+        shown.oldest_call[b],
+        shown.aspects[b],
+        shown.interventions[b],
+    )
+
+
+@kernel
+def _detect(net, state, detectors, calls):
+    """Who has arrived at a stop line, by movement: the first vehicle of a lane calls for all that it may want."""
+    even = state.tally[STEP] & 1 == 0
+    position = state.position_a if even else state.position_b
+    for m in range(calls.shape[0]):
+        calls[m] = 0
+        for k in range(detectors.start[m], detectors.start[m + 1]):
+            lane = detectors.lanes[k]
+            if state.n_inside[lane] > 0 and net.length[lane] - position[state.head[lane]] <= DETECTOR_M:
+                calls[m] = 1
+
+
+@kernel
+def _tell(rules, shown, calls, interval_s, granted, red_s, first, last):
+    """Fill `granted` (B, P) and `red_s` (B, M)."""
+    for b in range(first, last):
+        signals = _replica_signals(shown, b)
+        _granted(rules, signals, calls[b], interval_s, granted[b])
+        _red_seconds(signals, red_s[b])
+
+
+@kernel
+def _sense(net, state, rules, shown, calls, granted, red_s, interval_s, senses, first, last):
     """Observations of replicas first..last-1 as they are now."""
+    _tell(rules, shown, calls, interval_s, granted, red_s, first, last)
     for b in range(first, last):
         count_replica(
             net, replica_state(state, b), senses.bounds_m, senses.waiting[b], senses.vehicles[b], senses.arriving[b]
@@ -285,16 +380,16 @@ def _sense(net, state, shown, interval_s, clearance_s, senses, first, last):
             senses.arriving[b],
             shown.phase[b],
             shown.green_s[b],
-            shown.red_s[b],
+            red_s[b],
+            granted[b],
             interval_s,
-            clearance_s,
             senses.observation_table,
             senses.observation[b],
         )
 
 
 @kernel
-def _observe_all(waiting, vehicles, arriving, phase, green_s, red_s, interval_s, clearance_s, table, out):
+def _observe_all(waiting, vehicles, arriving, phase, green_s, red_s, granted, interval_s, table, out):
     for b in range(out.shape[0]):
         _observe(
             waiting[b],
@@ -303,25 +398,16 @@ def _observe_all(waiting, vehicles, arriving, phase, green_s, red_s, interval_s,
             phase[b],
             green_s[b],
             red_s[b],
+            granted[b],
             interval_s,
-            clearance_s,
             table,
             out[b],
         )
 
 
-def observe_all(
-    counts: Counts,
-    phase: IntArray,
-    green_s: IntArray,
-    red_s: IntArray,
-    interval_s: int,
-    clearance_s: int,
-    layout: ObservationLayout,
-) -> Float32Array:
+def observe_all(counts: Counts, signals: SignalStatus, interval_s: int, layout: ObservationLayout) -> Float32Array:
     """Observations (B, I, size) from lane counts: `observation.observe`, compiled, for all replicas."""
-    out = np.empty((*phase.shape, layout.blocks.size), np.float32)
-    shown = np.ascontiguousarray(phase), np.ascontiguousarray(green_s), np.ascontiguousarray(red_s)
-    lanes = counts.waiting, counts.vehicles, counts.arriving
-    _observe_all(*lanes, *shown, interval_s, clearance_s, layout.table, out)
+    out = np.empty((*signals.phase.shape, layout.blocks.size), np.float32)
+    shown = (np.ascontiguousarray(values) for values in signals)
+    _observe_all(counts.waiting, counts.vehicles, counts.arriving, *shown, interval_s, layout.table, out)
     return out

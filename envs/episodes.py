@@ -17,7 +17,6 @@ from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import make_plan
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
@@ -71,7 +70,7 @@ class Episodes:
         if self.horizon_s <= 0:
             raise ValueError(f"need horizon_s > 0, got {horizon_s}")
         network = self.scenario.network
-        self.plan = make_plan(network, choices=self.protocol.choices)
+        self.plan = self.protocol.plan(network)
         self.layout = make_layout(network, self.plan, features=features, movements=movements, choices=choices)
         self.n_replicas = replicas
         self._mixing = neighbour_mixing(network, self.plan, neighbour_share)
@@ -110,7 +109,7 @@ class Episodes:
             If a reward is no number.
         """
         wanted = chosen_phases(self.plan, choice)
-        self._core.run(wanted, self.protocol.interval_s, self.protocol.clearance_s, self._senses)
+        self._core.run(wanted, self.protocol.interval_s, self._senses)
         reward = self._senses.reward
         if not np.isfinite(reward).all():
             b, i = np.argwhere(~np.isfinite(reward))[0]
@@ -151,7 +150,7 @@ class Episodes:
 
     def observe(self) -> None:
         """Make the observations and masks of this moment anew; `reset` and `step` have done so already."""
-        self._core.observe(self._senses, self.protocol.interval_s, self.protocol.clearance_s)
+        self._core.observe(self._senses, self.protocol.interval_s)
 
     def _trips(self, seed: int) -> Trips:
         lowest, highest = self._demand_scale

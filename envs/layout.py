@@ -102,6 +102,8 @@ def make_layout(
         up_movement=_int32(np.concatenate([*up_movement, []])),
         up_signal=_int32(np.concatenate([*up_signal, []])),
         phase_start=_starts(plan.n_phases),
+        phase_offset=plan.phase_offset,
+        clearance_s=plan.longest_transition_s,
         phase_serves=_phase_serves(network, plan, movements),
         choice_phase=choice_phase,
         movement_column=movement_column,

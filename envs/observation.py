@@ -32,7 +32,8 @@ from; a lane that several movements share counts in each of them. Units: 1 is te
 |              |          | `up_green`                  | lanes that lead to the movement's road; those with green now |
 | `red_time`   | movement | `red_time`                  | seconds since it had green, 0 if it has; unit: 60 s          |
 | `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
-| `timing`     | signal   | `interval`, `clearance`     | the protocol's seconds; units: 10 s and 5 s                  |
+| `timing`     | signal   | `interval`, `clearance`     | seconds between decisions, and of the longest transition     |
+|              |          |                             | between two choices; units: 10 s and 5 s                     |
 
 A signal with fewer movements or choices has 0 in the places it lacks. A phase that has been green for `LONGEST_GREEN_S`
 is not `allowed` while vehicles wait for a choice that serves other movements: where traffic is locked, nothing that a
@@ -49,7 +50,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from intergreen.envs.errors import InputError, shown
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
 
 HIGHEST = 10.0
 VEHICLES = 10.0  # one unit of every count
@@ -134,6 +135,8 @@ class Table(NamedTuple):
     up_movement: IntArray
     up_signal: IntArray  # and their signals
     phase_start: IntArray  # (I + 1,) local phases of each signal
+    phase_offset: IntArray  # (I,) number in the network of a signal's first phase
+    clearance_s: IntArray  # (I,) longest transition between two choices
     phase_serves: IntArray  # (all phases, M) 1 where it gives the signal's movement green
     choice_phase: IntArray  # (I, C) local phase, -1 where the signal has no such choice
     movement_column: IntArray  # position of each movement column in a row, -1 not asked for
@@ -163,8 +166,8 @@ def observe(
     phase: IntArray,
     green_s: IntArray,
     red_s: IntArray,
+    granted: ByteArray,
     interval_s: int,
-    clearance_s: int,
     table: Table,
     out: Float32Array,
 ) -> None:
@@ -176,6 +179,7 @@ def observe(
     phase     (I,) local phase last shown as green, -1 none yet
     green_s   (I,) seconds since that green began
     red_s     (M,) seconds since each movement of the network had green
+    granted   (P,) 1 for every phase of the network that the signals would grant now
     """
     for i in range(table.choice_phase.shape[0]):
         for k in range(out.shape[1]):
@@ -241,7 +245,7 @@ def observe(
             local_phase = table.choice_phase[i, c]
             if local_phase < 0:
                 continue
-            out[i, choices_at + 2 * c + 1] = 1.0
+            out[i, choices_at + 2 * c + 1] = granted[table.phase_offset[i] + local_phase]
             if local_phase == phase[i]:
                 out[i, choices_at + 2 * c] = 1.0
                 current = c
@@ -260,7 +264,7 @@ def observe(
             out[i, signal_at + table.signal_column[GREEN_TIME]] = min(green_s[i] / GREEN_TIME_S, HIGHEST)
         if table.signal_column[INTERVAL] >= 0:
             out[i, signal_at + table.signal_column[INTERVAL]] = min(interval_s / INTERVAL_S, HIGHEST)
-            out[i, signal_at + table.signal_column[CLEARANCE]] = min(clearance_s / CLEARANCE_S, HIGHEST)
+            out[i, signal_at + table.signal_column[CLEARANCE]] = min(table.clearance_s[i] / CLEARANCE_S, HIGHEST)
 
 
 def allowed_choices(observation: Float32Array, blocks: Blocks) -> BoolArray:

@@ -1,6 +1,6 @@
 """Protocols: the timing rules that everything in one table shares.
 
-A protocol names the decision interval, the clearance shown on a change, the phases to choose from and whether drivers
+A protocol names the decision interval, the rules that time the signals, the phases to choose from and whether drivers
 change lanes. Numbers measured under different protocols never share a table. The horizon is the scenario's, or what a
 run asks for; tables are grouped by it as well.
 """
@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance, make_plan
 from intergreen.envs.signals.plan import Choices
+from intergreen.envs.signals.presets import PROFILES, profile_by_name
+
+if TYPE_CHECKING:
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalPlan
 
 LONGEST_HORIZON_S = 1_000_000  # more than eleven days
-SHIPPED = ("literature-30-5", "literature-15-5", "literature-10-5", "literature-10-2", "literature-5-2")
+LITERATURE = ("literature-30-5", "literature-15-5", "literature-10-5", "literature-10-2", "literature-5-2")
+SHIPPED = (*LITERATURE, "us-mutcd-5", "de-rilsa-5", "cn-gb-5")
+FIELD = "us-mutcd"  # what `field` stands for
 _LITERATURE = re.compile(r"literature-(\d{1,4})-(\d{1,4})(-lane-change)?", re.ASCII)
+_FIELD = re.compile(rf"(field|{'|'.join(PROFILES)})(?:-(\d{{1,4}}))?(-lane-change)?", re.ASCII)
 _EIGHT_PHASES = (5, 2)  # the one timing for which the literature chooses among eight phases
+_FIELD_INTERVAL_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +36,56 @@ class Protocol:
 
     name: str
     interval_s: int
-    clearance_s: int
+    timing: FixedClearance | FieldTiming
     choices: Choices = "literature"
     lane_change: bool = False
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.clearance_s < self.interval_s:
-            raise ValueError(f"need 0 <= clearance_s < interval_s, got {self.clearance_s} and {self.interval_s}")
+    @property
+    def clearance_s(self) -> int | None:
+        """Seconds between any two greens; None: timed for every movement."""
+        return self.timing.seconds if isinstance(self.timing, FixedClearance) else None
+
+    def plan(self, network: RoadNetwork, *, own_clearance: bool = False) -> SignalPlan:
+        """The network's signals under this protocol.
+
+        own_clearance  what is shown is a programme with clearance phases of its own: the literature shows it as it is,
+                       field timing does not trust it
+        """
+        as_it_is = own_clearance and isinstance(self.timing, FixedClearance)
+        return make_plan(network, choices=self.choices, timing=OwnClearance() if as_it_is else self.timing)
 
 
 def protocol_by_name(name: str) -> Protocol:
-    """Protocol `literature-D-C`: decide every D seconds, on a change C of them are clearance; any D > C >= 0.
+    """The protocol of that name.
 
-    With `-lane-change` behind it drivers change lanes to pass queues, as in the tables of the CoLight and LLMLight
-    family; without, they keep their lane.
+    `literature-D-C`: decide every D seconds, on a change C of them are clearance; any D > C >= 0. `us-mutcd-D`,
+    `de-rilsa-D`, `cn-gb-D`: decide every D seconds, 5 without the number, under timing computed for every movement;
+    `field` is the first of them. With `-lane-change` behind it drivers change lanes to pass queues, as in the tables of
+    the CoLight and LLMLight family; without, they keep their lane.
 
     Raises
     ------
     InputError
-        If the name has another shape, or D <= C.
+        If the name has another shape, D <= C, or D is 0.
     """
+    match = _FIELD.fullmatch(name)
+    if match is not None:
+        return _field(name, match)
     match = _LITERATURE.fullmatch(name)
     if match is None:
-        mend = f"use one of {', '.join(SHIPPED)}, any D > C, with -lane-change behind it if drivers shall"
+        mend = f"use one of {', '.join(SHIPPED)}, other seconds, with -lane-change behind it if drivers shall"
         raise InputError("--protocol", "name", f"no protocol is called {shown(name)}", mend)
     interval_s, clearance_s = int(match[1]), int(match[2])
     if interval_s <= clearance_s:
         problem = f"the clearance of {clearance_s} s does not fit inside a decision interval of {interval_s} s"
         raise InputError("--protocol", name, problem, "write literature-D-C with D greater than C")
     choices: Choices = "literature-8" if (interval_s, clearance_s) == _EIGHT_PHASES else "literature"
-    return Protocol(name, interval_s, clearance_s, choices, lane_change=match[3] is not None)
+    return Protocol(name, interval_s, FixedClearance(clearance_s), choices, lane_change=match[3] is not None)
+
+
+def _field(name: str, match: re.Match[str]) -> Protocol:
+    interval_s = int(match[2] or _FIELD_INTERVAL_S)
+    if interval_s == 0:
+        raise InputError("--protocol", name, "decides every 0 s", "give it 1 s or more")
+    timing = FieldTiming(profile_by_name(FIELD if match[1] == "field" else match[1]))
+    return Protocol(name, interval_s, timing, "literature-8", lane_change=match[3] is not None)

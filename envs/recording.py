@@ -30,10 +30,10 @@ class Recording:
             name: [] for name in ("second", "trip", "drivable", "distance_m", "speed_mps")
         }
 
-    def run(self, core: TrafficCore, wanted: IntArray, seconds: int, clearance_s: int) -> None:
+    def run(self, core: TrafficCore, wanted: IntArray, seconds: int) -> None:
         """`core.run` with a note after every second; the traffic is the same as without."""
         for _ in range(seconds):
-            core.run(wanted, 1, clearance_s)
+            core.run(wanted, 1)
             self.note(core)
 
     def note(self, core: TrafficCore) -> None:

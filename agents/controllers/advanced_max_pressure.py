@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.envs.arrays import IntArray
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalStatus
 
 
 class AdvancedMaxPressure:
@@ -54,8 +55,8 @@ class AdvancedMaxPressure:
         self._demand = choice_sums(plan, lambda phase: demand_weights(network, phase, scale=scale))
         return np.tile(plan.choices[:, 0], (setup.n_replicas, 1))
 
-    def decide(self, counts: LaneCounts, phase: IntArray, time_s: int) -> IntArray:
-        pressure = self._pressure.of(counts.waiting)
+    def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
+        pressure, phase = self._pressure.of(counts.waiting), signals.phase
         is_current = (self._choices == phase[:, :, None]) & (phase[:, :, None] >= 0)  # (B, I, C)
         demand = (self._demand.of(counts.near, absent=0.0) * is_current).sum(axis=2)
         keep = is_current.any(axis=2) & (self._demand_weight * demand >= pressure.max(axis=2, initial=-np.inf))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from intergreen.envs import protocol as timing
     from intergreen.envs.arrays import FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
-    from intergreen.envs.signals import SignalPlan
+    from intergreen.envs.signals import SignalPlan, SignalStatus
 
 # The published results for decisions every 30 s come out with the distance of 15 s and not with that of 30 s.
 NEAR_AT_MOST_S = 15
@@ -50,7 +50,7 @@ class Controller(Protocol):
     """Decides which phase each signal should show; phases are local numbers.
 
     interval_s     seconds between decisions; None: the protocol's
-    own_clearance  True: phases are shown as asked, with no clearance inserted between them
+    own_clearance  True: a programme with clearance phases of its own; the literature's timing inserts none then
     """
 
     name: str
@@ -61,8 +61,8 @@ class Controller(Protocol):
         """Prepare for a run; returns the phase shown at t = 0, (B, I), -1 to begin in clearance."""
         ...
 
-    def decide(self, counts: LaneCounts, phase: IntArray, time_s: int) -> IntArray:
-        """Wanted phase of every signal (B, I) from the counts and the phase last shown as green (B, I), -1 none yet."""
+    def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
+        """Wanted phase of every signal (B, I) from the counts and what the signals show."""
         ...
 
 

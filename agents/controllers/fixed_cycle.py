@@ -12,6 +12,7 @@ from intergreen.agents.controllers.base import CLEARANCE
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.envs.arrays import IntArray
+    from intergreen.envs.signals import SignalStatus
 
 SLOT_S = 25  # the slot of the reference runs, the clearance at its start included
 
@@ -34,7 +35,7 @@ class FixedCycle:
         self._plan = setup.plan
         return np.full((setup.n_replicas, setup.plan.n_signals), CLEARANCE, dtype=np.int32)
 
-    def decide(self, counts: LaneCounts, phase: IntArray, time_s: int) -> IntArray:
+    def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
         turn = (time_s // self._held_s) % self._plan.n_choices
         wanted = self._plan.choices[np.arange(self._plan.n_signals), turn]
-        return np.tile(wanted, (len(phase), 1))
+        return np.tile(wanted, (len(signals.phase), 1))

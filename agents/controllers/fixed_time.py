@@ -16,6 +16,7 @@ from intergreen.envs.errors import InputError
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.signals import SignalStatus
 
 _NO_SIGNAL_S = 3600  # without signals nothing ever changes; any long time will do
 
@@ -36,7 +37,7 @@ class FixedTime:
         self._rewind()
         return self._for_all_replicas()
 
-    def decide(self, counts: LaneCounts, phase: IntArray, time_s: int) -> IntArray:
+    def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
         if time_s < self._time_s:
             self._rewind()
         while self._time_s < time_s:

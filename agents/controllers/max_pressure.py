@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.envs.arrays import IntArray
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalStatus
 
 
 class MaxPressure:
@@ -37,7 +38,7 @@ class MaxPressure:
         self._pressure = choice_sums(setup.plan, lambda phase: pressure_weights(setup.network, phase))
         return np.tile(setup.plan.choices[:, 0], (setup.n_replicas, 1))
 
-    def decide(self, counts: LaneCounts, phase: IntArray, time_s: int) -> IntArray:
+    def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
         best = self._pressure.of(counts.waiting).argmax(axis=2)  # (B, I), the first of equals
         wanted: IntArray = self._choices[np.arange(len(self._choices)), best]
         return wanted

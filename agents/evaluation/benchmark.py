@@ -161,7 +161,7 @@ def _batch_wall_s(threads: int, horizon_s: int) -> float:
     rng = np.random.default_rng(0)
     begin = time.perf_counter()
     for _ in range(horizon_s // 10):
-        core.run(rng.integers(1, 5, start.shape, dtype=np.int32), 10, 5)
+        core.run(rng.integers(1, 5, start.shape, dtype=np.int32), 10)
     return time.perf_counter() - begin
 
 

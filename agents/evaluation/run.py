@@ -10,17 +10,18 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from intergreen.agents.controllers.base import CLEARANCE, Controller, Setup, Timetable, near_distance_m
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
+from intergreen.agents.evaluation.safety import safety_of, timing_stated
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.versions import versions_of
 from intergreen.envs.core import TrafficCore
-from intergreen.envs.signals import SignalPlan, make_plan
+from intergreen.envs.signals import SignalPlan
 
 if TYPE_CHECKING:
     from intergreen.agents.progress import Progress
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.scenario import Scenario
+    from intergreen.envs.signals.monitor import FaultReport
 
 SERIES_STEP_S = 300
 _BATCH_BYTES = 5e8  # of simulator state at once
@@ -44,12 +46,15 @@ class Cost:
 
 @dataclass(slots=True)
 class BatchRecord:
-    """What a batch of replicas gave: metrics (B,), series rows (T of them, (B,) each), vehicle updates."""
+    """What a batch of replicas gave: metrics (B,), series rows (T of them, (B,) each), vehicle updates, the monitor's
+    faults, the shield's interventions by reason."""
 
     metrics: dict[str, FloatArray]
     series_t: list[int]
     series: list[dict[str, FloatArray]]
     vehicle_updates: int
+    faults: list[FaultReport]
+    interventions: IntArray
 
 
 @dataclass(slots=True)
@@ -82,14 +87,15 @@ def evaluate(
     if not seeds:
         raise ValueError("need at least one seed")
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
-    plan = make_plan(scenario.network, choices=protocol.choices)
+    plan = protocol.plan(scenario.network, own_clearance=controller.own_clearance)
     trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
     cost = Cost()
     records = []
     batches = _batches(scenario.network, trips, threads)
     for number, batch in enumerate(batches):
         run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost)
-        records.append(run.batch([seeds[b] for b in batch], [trips[b] for b in batch], progress, number, len(batches)))
+        mine = [seeds[b] for b in batch], [trips[b] for b in batch]
+        records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
     return {
         "scenario": scenario.name,
         "controller": controller.name,
@@ -100,8 +106,15 @@ def evaluate(
         "dropped_flows": scenario.demand.dropped_flows,
         "metrics": summarise_all(_joined([record.metrics for record in records])),
         "series": _series(records),
-        # There is no monitor and no shield yet: null says "not watched", 0 would say "watched and clean".
-        "safety": {"monitor_faults": None, "shield_interventions_per_hour": None},
+        "safety": safety_of(
+            plan,
+            scenario.network,
+            seeds,
+            [fault for record in records for fault in record.faults],
+            sum(record.interventions for record in records),  # type: ignore[arg-type]
+            hours=len(seeds) * horizon_s / 3600.0,
+        ),
+        "timing": timing_stated(plan.timing),
         "cost": {
             "vehicle_updates": sum(record.vehicle_updates for record in records),
             "cpu_s": cost.cpu_s,
@@ -129,19 +142,20 @@ class _Run:
         progress: Progress | None,
         number: int,
         n_batches: int,
+        first: int,
     ) -> BatchRecord:
-        """Run one batch of replicas to the horizon."""
+        """Run one batch of replicas, `first` the first of them all, to the horizon."""
         core = _core(self.scenario, self.plan, self.protocol, len(seeds), self.threads)
         core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
         setup = Setup(self.scenario.network, self.plan, self.protocol, len(seeds), int(seeds[0]))
-        _compile(core, trips, seeds, self.protocol)
+        _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
         marks = Marks()
         decide_at, wanted = 0, core.phase
         while core.time_s < self.horizon_s:
             now = core.time_s
             if now == decide_at:
-                wanted = self.controller.decide(core.counts(), core.phase, now)
+                wanted = self.controller.decide(core.counts(), core.signals(self.protocol.interval_s), now)
                 decide_at = now + self._period_s(now)
             mark = (now // SERIES_STEP_S + 1) * SERIES_STEP_S
             self._advance(core, wanted, min(decide_at, mark, self.horizon_s) - now)
@@ -152,7 +166,9 @@ class _Run:
                     progress((number + mark / self.horizon_s) / n_batches, f"{mark} of {self.horizon_s} s")
         totals = core.totals()
         metrics = metrics_of(totals, horizon_s=self.horizon_s)
-        return BatchRecord(metrics, marks.t, marks.rows, int(np.sum(totals.vehicle_updates)))
+        updates = int(np.sum(totals.vehicle_updates))
+        faults = [replace(one, replica=one.replica + first) for one in core.faults()]
+        return BatchRecord(metrics, marks.t, marks.rows, updates, faults, core.interventions.sum(axis=(0, 1)))
 
     def _period_s(self, now: int) -> int:
         if isinstance(self.controller, Timetable):
@@ -160,9 +176,8 @@ class _Run:
         return self.controller.interval_s or self.protocol.interval_s
 
     def _advance(self, core: TrafficCore, wanted: IntArray, seconds: int) -> None:
-        clearance_s = 0 if self.controller.own_clearance else self.protocol.clearance_s
         cpu, wall = time.process_time(), time.perf_counter()
-        core.run(wanted, seconds, clearance_s)
+        core.run(wanted, seconds)
         self.cost.cpu_s += time.process_time() - cpu
         self.cost.wall_s += time.perf_counter() - wall
 
@@ -186,13 +201,14 @@ def _core(scenario: Scenario, plan: SignalPlan, protocol: Protocol, replicas: in
         replicas=replicas,
         threads=threads,
         lane_change=protocol.lane_change,
+        monitored=True,
     )
 
 
-def _compile(core: TrafficCore, trips: Sequence[Trips], seeds: Sequence[int], protocol: Protocol) -> None:
+def _compile(core: TrafficCore, trips: Sequence[Trips], seeds: Sequence[int]) -> None:
     """One second that the next reset forgets, so that compiling is not counted as simulating."""
     core.reset(trips, seeds, np.full_like(core.phase, CLEARANCE))
-    core.run(np.zeros_like(core.phase), 1, protocol.clearance_s)
+    core.run(np.zeros_like(core.phase), 1)
 
 
 def _batches(network: RoadNetwork, trips: Sequence[Trips], threads: int) -> list[range]:

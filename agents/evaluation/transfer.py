@@ -14,7 +14,7 @@ from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.statistics import summarise
 from intergreen.envs.errors import InputError
-from intergreen.envs.protocol import SHIPPED, protocol_by_name
+from intergreen.envs.protocol import LITERATURE, protocol_by_name
 from intergreen.envs.scenario import load_scenario, scenario_names
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Row = dict[str, Any]
 
 
 def transfer_cells(
-    policies: Sequence[str], *, scenarios: Sequence[str] | None = None, protocols: Sequence[str] = SHIPPED
+    policies: Sequence[str], *, scenarios: Sequence[str] | None = None, protocols: Sequence[str] = LITERATURE
 ) -> list[tuple[Scenario, Protocol]]:
     """Every scenario under every protocol; all names are resolved and all files read here, before any run.
 

@@ -26,7 +26,7 @@ def compile_engine(*, lane_change: bool = False) -> None:
     trips = release_trips(network, demand, horizon_s=20, seed=0)
     start = np.zeros((1, plan.n_signals), np.int32)
     core.reset([trips], [0], start)
-    core.run(start + 1, 10, 5)
+    core.run(start + 1, 10)
     core.counts()
     core.totals()
 

@@ -26,7 +26,7 @@ from intergreen.envs.errors import InputError, shown
 from intergreen.envs.layout import make_layout
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
-from intergreen.envs.signals import make_plan
+from intergreen.envs.verification import refuse_unsafe
 
 _FREE_ON_RESUME = {"minutes", "steps", "threads", "checkpoint_s"}
 _PACKAGES = ("intergreen", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "gymnasium")
@@ -131,7 +131,8 @@ def _scenarios(recipe: Recipe, drop_invalid_routes: bool) -> tuple[Scenario | No
     loaded = {name: load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in names}
     for scenario in loaded.values():
         protocol = protocol_by_name(recipe.protocol or scenario.default_protocol)
-        plan = make_plan(scenario.network, choices=protocol.choices)
+        plan = protocol.plan(scenario.network)
+        refuse_unsafe(scenario.network, plan)
         make_layout(scenario.network, plan, features=recipe.features)
     own = None if recipe.scenario is None else loaded[recipe.scenario]
     return own, tuple(loaded[name] for name in dict.fromkeys(recipe.judged))

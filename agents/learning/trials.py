@@ -18,7 +18,6 @@ from intergreen.agents.controllers.base import Setup, near_distance_m
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.episodes import training_trips
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.signals import make_plan
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import Controller
@@ -86,7 +85,7 @@ class _Trial:
         self.name = subject.name
         self.scenario = scenario = subject.scenario
         self._protocol = protocol_by_name(subject.protocol)
-        self._plan = make_plan(scenario.network, choices=self._protocol.choices)
+        self._plan = self._protocol.plan(scenario.network)
         self._horizon_s = horizon_s or scenario.horizon_s
         self._seeds = range(FIRST_SEED, FIRST_SEED + seeds)
         level = subject.level
@@ -107,7 +106,7 @@ class _Trial:
         begin = controller.start(Setup(self.scenario.network, self._plan, protocol, len(self._seeds)))
         core.reset(self._trips, self._seeds, begin)
         while core.time_s < self._horizon_s:
-            wanted = controller.decide(core.counts(), core.phase, core.time_s)
-            core.run(wanted, min(protocol.interval_s, self._horizon_s - core.time_s), protocol.clearance_s)
+            wanted = controller.decide(core.counts(), core.signals(protocol.interval_s), core.time_s)
+            core.run(wanted, min(protocol.interval_s, self._horizon_s - core.time_s))
         totals = core.totals()
         return float(np.mean(totals.sum_travel_time_s / np.maximum(totals.released, 1)))

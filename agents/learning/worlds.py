@@ -36,7 +36,6 @@ from intergreen.envs.network.phases import MOST_COVERING
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import make_reward
 from intergreen.envs.scenario import Scenario
-from intergreen.envs.signals import make_plan
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import IntArray
@@ -81,7 +80,7 @@ def make_worlds(
 ) -> list[Episodes]:
     """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices."""
     worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads)
-    plans = [make_plan(w.scenario.network, choices=protocol_by_name(w.protocol).choices) for w in worlds]
+    plans = [protocol_by_name(w.protocol).plan(w.scenario.network) for w in worlds]
     movements = max(
         int(np.diff(w.scenario.network.movement_start)[plan.intersection].max())
         for w, plan in zip(worlds, plans, strict=True)
@@ -315,7 +314,7 @@ class _Rehearsal:
 def _rehearsed(scenario: Scenario, protocol: Protocol, reward: RewardSpec, level: float, horizon_s: int) -> _Rehearsal:
     """Advanced max-pressure on `level` of the demand."""
     network = scenario.network
-    plan = make_plan(network, choices=protocol.choices)
+    plan = protocol.plan(network)
     controller = AdvancedMaxPressure()
     core = TrafficCore(network, plan, scenario.demand, lane_change=protocol.lane_change)
     core.near_m = near_distance_m(network, protocol.interval_s)
@@ -324,8 +323,7 @@ def _rehearsed(scenario: Scenario, protocol: Protocol, reward: RewardSpec, level
     core.reset([training_trips(scenario, _REHEARSAL_SEED, horizon_s, scale=level)], [_REHEARSAL_SEED], start)
     rewards = []
     while core.time_s < horizon_s:
-        core.run(
-            controller.decide(core.counts(), core.phase, core.time_s), protocol.interval_s, protocol.clearance_s, senses
-        )
+        wanted = controller.decide(core.counts(), core.signals(protocol.interval_s), core.time_s)
+        core.run(wanted, protocol.interval_s, senses)
         rewards.append(float(senses.reward.mean()))
     return _Rehearsal(core, float(np.mean(rewards)))

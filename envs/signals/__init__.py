@@ -1,6 +1,17 @@
-"""Signals: which phases a policy may want, and the state machine that times the clearance between them. NumPy only."""
+"""Signals: phases, timing rules, the shield that keeps them, the monitor that watches it, the proof. NumPy only."""
 
-from intergreen.envs.signals.clearance import green_movements, request, show, standing_greens
 from intergreen.envs.signals.plan import SignalPlan, make_plan
+from intergreen.envs.signals.rules import FieldTiming, FixedClearance, OwnClearance, Rules, Timing
+from intergreen.envs.signals.shield import SignalState, SignalStatus
 
-__all__ = ["SignalPlan", "green_movements", "make_plan", "request", "show", "standing_greens"]
+__all__ = [
+    "FieldTiming",
+    "FixedClearance",
+    "OwnClearance",
+    "Rules",
+    "SignalPlan",
+    "SignalState",
+    "SignalStatus",
+    "Timing",
+    "make_plan",
+]

@@ -14,8 +14,8 @@ from numba import njit
 
 _logger = logging.getLogger(__name__)
 _ENVS = Path(__file__).parent.parent
-_SOURCES = ("simulation/*.py", "signals/clearance.py", "observation.py", "reward.py", "core.py")
-_CACHES = ("simulation/__pycache__/*.nb[ic]", "__pycache__/core.*.nb[ic]")
+_SOURCES = ("simulation/*.py", "signals/shield.py", "signals/monitor.py", "observation.py", "reward.py", "core.py")
+_CACHES = ("simulation/__pycache__/*.nb[ic]", "signals/__pycache__/*.nb[ic]", "__pycache__/core.*.nb[ic]")
 
 
 def drop_stale_kernels() -> None:

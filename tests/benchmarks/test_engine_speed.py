@@ -30,7 +30,7 @@ def hour(name: str, *, replicas: int, threads: int, seconds: int, lane_change: b
         core.reset(trips, list(range(replicas)), start)
         for _ in range(seconds // PERIOD_S):
             wanted = plan.choices[np.arange(plan.n_signals), rng.integers(0, plan.n_choices, start.shape)]
-            core.run(wanted, PERIOD_S, 5)
+            core.run(wanted, PERIOD_S)
 
     return run, core
 

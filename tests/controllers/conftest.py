@@ -1,4 +1,4 @@
-"""Random road topologies without geometry: all that the controllers read of a network."""
+"""Random road topologies without geometry, on which no paths meet: all that controllers and plans read of a network."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -7,16 +7,34 @@ import numpy as np
 import pytest
 
 from intergreen.agents.controllers import Setup
+from intergreen.envs.network import RoadNetwork
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.signals import make_plan
+from intergreen.envs.signals import SignalStatus
 
 
 def starts(sizes):
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
 
 
-def random_topology(seed: int, n_intersections: int = 4) -> SimpleNamespace:
-    """Roads of 1-4 lanes, movements of 1-5 links that may share lanes, phases of 0-3 movements; every turn occurs."""
+class Topology(SimpleNamespace):
+    """Nobody's path meets another's, so any movements may be green together."""
+
+    phase_matrix = RoadNetwork.phase_matrix
+
+    @property
+    def n_phases(self) -> int:
+        return int(self.phase_start[-1])
+
+    def conflict_matrix(self, intersection: int) -> np.ndarray:
+        n = self.movement_start[intersection + 1] - self.movement_start[intersection]
+        return np.zeros((n, n), np.bool_)
+
+
+def random_topology(seed: int, n_intersections: int = 4) -> Topology:
+    """Roads of 1-4 lanes, movements of 1-5 links that may share lanes, phases of 0-3 movements; every turn occurs.
+
+    What no phase serves, the last one does.
+    """
     rng = np.random.default_rng(seed)
     lanes_of_road = rng.integers(1, 5, size=6)
     road_lane_start = starts(lanes_of_road)
@@ -31,13 +49,22 @@ def random_topology(seed: int, n_intersections: int = 4) -> SimpleNamespace:
         for j in range(n_intersections)
         for size in rng.integers(0, 4, size=n_phases[j])
     ]
-    return SimpleNamespace(
+    phase_start = starts(n_phases)
+    for j in range(n_intersections):
+        of_intersection = np.arange(movement_start[j], movement_start[j + 1])
+        served = np.concatenate(phases[phase_start[j] : phase_start[j + 1]])
+        last = phase_start[j + 1] - 1
+        phases[last] = np.union1d(phases[last], np.setdiff1d(of_intersection, served))
+    return Topology(
         name="random",
         intersection_ids=tuple(f"j{j}" for j in range(n_intersections)),
+        road_ids=tuple(f"r{r}" for r in range(6)),
         n_lanes=int(lanes_of_road.sum()),
         n_movements=int(n_movements.sum()),
         road_lane_start=road_lane_start,
         lane_speed_limit_mps=np.full(lanes_of_road.sum(), 11.111),
+        lane_point_start=starts([2] * lanes_of_road.sum()),
+        lane_points=np.zeros((2 * lanes_of_road.sum(), 2)),
         movement_start=movement_start,
         movement_intersection=np.repeat(np.arange(n_intersections), n_movements).astype(np.int32),
         movement_from_road=from_road,
@@ -50,7 +77,7 @@ def random_topology(seed: int, n_intersections: int = 4) -> SimpleNamespace:
                 for road, n_links in zip(from_road, links_of_movement, strict=True)
             ]
         ).astype(np.int32),
-        phase_start=starts(n_phases),
+        phase_start=phase_start,
         phase_duration_s=rng.uniform(0.3, 9.0, size=n_phases.sum()),
         phase_movement_start=starts([len(phase) for phase in phases]),
         phase_movements=np.concatenate(phases).astype(np.int32),
@@ -59,15 +86,31 @@ def random_topology(seed: int, n_intersections: int = 4) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
-def topology() -> Callable[..., SimpleNamespace]:
+def topology() -> Callable[..., Topology]:
     return random_topology
 
 
 @pytest.fixture(scope="session")
 def setup_of() -> Callable[..., Setup]:
-    def build(network: SimpleNamespace, *, protocol: str = "literature-10-5", n_replicas: int = 3) -> Setup:
+    def build(network: Topology, *, protocol: str = "literature-10-5", n_replicas: int = 3) -> Setup:
         timing = protocol_by_name(protocol)
-        return Setup(network, make_plan(network, choices=timing.choices), timing, n_replicas)
+        return Setup(network, timing.plan(network), timing, n_replicas)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def signals_of() -> Callable[..., SignalStatus]:
+    """What signals tell that have shown `phase` (B, I) for a second and would grant any other."""
+
+    def build(setup: Setup, phase: np.ndarray) -> SignalStatus:
+        n_replicas = len(phase)
+        return SignalStatus(
+            phase=phase,
+            green_s=np.ones_like(phase),
+            red_s=np.zeros((n_replicas, setup.network.n_movements), np.int32),
+            granted=np.ones((n_replicas, setup.network.n_phases), np.uint8),
+        )
 
     return build
 
@@ -76,7 +119,7 @@ def setup_of() -> Callable[..., Setup]:
 def random_counts() -> Callable[..., SimpleNamespace]:
     """Few vehicles, so that equal scores are common."""
 
-    def draw(seed: int, network: SimpleNamespace, n_replicas: int = 3) -> SimpleNamespace:
+    def draw(seed: int, network: Topology, n_replicas: int = 3) -> SimpleNamespace:
         waiting, near = (
             np.random.default_rng(seed).integers(0, 4, size=(2, n_replicas, network.n_lanes)).astype(np.int32)
         )

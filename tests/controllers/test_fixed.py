@@ -25,15 +25,17 @@ def one_signal(topology, durations_s):
     network = topology(0, 1)
     network.phase_start = np.array([0, len(durations_s)], np.int32)
     network.phase_duration_s = np.array(durations_s, np.float64)
-    network.phase_movement_start = np.zeros(len(durations_s) + 1, np.int32)
-    network.phase_movements = np.zeros(0, np.int32)
+    # Phase 0 serves nobody, as the literature's clearance; all others serve everybody.
+    n_movements = network.n_movements
+    network.phase_movement_start = n_movements * np.array([0, *range(len(durations_s))], np.int32)
+    network.phase_movements = np.tile(np.arange(n_movements, dtype=np.int32), len(durations_s) - 1)
     network.signalled = np.array([0], np.int32)
     return network
 
 
 def shown_each_second(controller, setup, seconds):
-    phase = controller.start(setup)
-    return [controller.decide(None, phase, t)[0].tolist() for t in range(seconds)]
+    controller.start(setup)
+    return [controller.decide(None, None, t)[0].tolist() for t in range(seconds)]
 
 
 @pytest.mark.parametrize(
@@ -64,9 +66,10 @@ def test_clock_with_fractional_durations_equals_the_loop(topology, setup_of, dur
 def test_nothing_changes_before_the_announced_second(topology, setup_of, seed):
     setup, controller, skipping = setup_of(topology(seed)), FixedTime(), FixedTime()
     every_second = shown_each_second(controller, setup, 120)
-    phase, t = skipping.start(setup), 0
+    skipping.start(setup)
+    t = 0
     while t < 120:
-        wanted = skipping.decide(None, phase, t)[0].tolist()
+        wanted = skipping.decide(None, None, t)[0].tolist()
         stands_s = skipping.seconds_until_change(t)
         assert stands_s >= 1
         assert every_second[t : t + stands_s] == [wanted] * len(every_second[t : t + stands_s])
@@ -89,22 +92,23 @@ def test_only_the_timetable_is_a_timetable():
     assert not isinstance(FixedCycle(), Timetable)
 
 
-def test_fixed_cycle_starts_in_clearance_and_serves_the_choices_in_turn(topology, setup_of):
+def test_fixed_cycle_starts_in_clearance_and_serves_the_choices_in_turn(topology, setup_of, signals_of):
     network = one_signal(topology, [5.0] + [30.0] * 8)
     setup, controller = setup_of(network, protocol="literature-25-5", n_replicas=2), FixedCycle()
     phase = controller.start(setup)
     assert phase.tolist() == [[-1], [-1]]
-    wanted = [controller.decide(None, phase, t)[:, 0].tolist() for t in range(0, 150, 25)]
+    signals = signals_of(setup, phase)
+    wanted = [controller.decide(None, signals, t)[:, 0].tolist() for t in range(0, 150, 25)]
     assert wanted == [[1, 1], [2, 2], [3, 3], [4, 4], [1, 1], [2, 2]]
 
 
 @pytest.mark.parametrize(
     ("protocol", "held_s"), [("literature-10-5", 30), ("literature-5-2", 25), ("literature-30-5", 30)]
 )
-def test_fixed_cycle_holds_each_choice_for_whole_decisions(topology, setup_of, protocol, held_s):
+def test_fixed_cycle_holds_each_choice_for_whole_decisions(topology, setup_of, signals_of, protocol, held_s):
     setup, controller = setup_of(one_signal(topology, [5.0] + [30.0] * 4), protocol=protocol), FixedCycle()
-    phase = controller.start(setup)
-    shown = [controller.decide(None, phase, t)[0, 0] for t in range(0, 4 * held_s, setup.protocol.interval_s)]
+    signals = signals_of(setup, controller.start(setup))
+    shown = [controller.decide(None, signals, t)[0, 0] for t in range(0, 4 * held_s, setup.protocol.interval_s)]
     per_choice = held_s // setup.protocol.interval_s
     assert shown == [choice for choice in (1, 2, 3, 4) for _ in range(per_choice)]
 

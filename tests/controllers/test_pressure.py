@@ -58,11 +58,10 @@ def slow_advanced(network, plan, waiting, near, i, current, weight):
 
 @settings(deadline=None)
 @given(seed=seeds, protocol=st.sampled_from(["literature-10-5", "literature-5-2"]))
-def test_max_pressure_equals_the_slow_loop(topology, setup_of, random_counts, seed, protocol):
+def test_max_pressure_equals_the_slow_loop(topology, setup_of, signals_of, random_counts, seed, protocol):
     network = topology(seed)
     setup, controller, counts = setup_of(network, protocol=protocol), MaxPressure(), random_counts(seed, network)
-    start = controller.start(setup)
-    wanted = controller.decide(counts, start, 0)
+    wanted = controller.decide(counts, signals_of(setup, controller.start(setup)), 0)
     for b in range(setup.n_replicas):
         expected = [slow_max_pressure(network, setup.plan, counts.waiting[b], i) for i in range(setup.plan.n_signals)]
         assert wanted[b].tolist() == expected
@@ -71,7 +70,7 @@ def test_max_pressure_equals_the_slow_loop(topology, setup_of, random_counts, se
 @settings(deadline=None)
 @given(seed=seeds, weight=st.sampled_from([0.0, 0.5, 1.0, 2.0]))
 def test_advanced_max_pressure_equals_the_slow_loop_with_exact_fractions(
-    topology, setup_of, random_counts, seed, weight
+    topology, setup_of, signals_of, random_counts, seed, weight
 ):
     network = topology(seed)
     setup, counts = setup_of(network), random_counts(seed, network)
@@ -80,7 +79,7 @@ def test_advanced_max_pressure_equals_the_slow_loop_with_exact_fractions(
     phase = (
         np.random.default_rng(seed).integers(-1, setup.plan.n_phases, size=(3, setup.plan.n_signals)).astype(np.int32)
     )
-    wanted = controller.decide(counts, phase, 0)
+    wanted = controller.decide(counts, signals_of(setup, phase), 0)
     for b in range(setup.n_replicas):
         expected = [
             slow_advanced(network, setup.plan, counts.waiting[b], counts.near[b], i, int(phase[b, i]), weight)
@@ -91,26 +90,26 @@ def test_advanced_max_pressure_equals_the_slow_loop_with_exact_fractions(
 
 @pytest.mark.parametrize("controller", [MaxPressure(), AdvancedMaxPressure()], ids=lambda c: c.name)
 def test_pressure_rules_begin_in_the_first_choice_and_keep_it_on_empty_roads(
-    topology, setup_of, random_counts, controller
+    topology, setup_of, signals_of, random_counts, controller
 ):
     network = topology(5)
     setup, counts = setup_of(network), random_counts(0, network)
     counts.waiting[:], counts.near[:] = 0, 0
     start = controller.start(setup)
     assert start.tolist() == [setup.plan.choices[:, 0].tolist()] * 3
-    assert controller.decide(counts, start, 0).tolist() == start.tolist()
+    assert controller.decide(counts, signals_of(setup, start), 0).tolist() == start.tolist()
 
 
 @pytest.mark.parametrize("controller", [MaxPressure(), AdvancedMaxPressure()], ids=lambda c: c.name)
-def test_each_replica_is_decided_by_its_own_counts(topology, setup_of, random_counts, controller):
+def test_each_replica_is_decided_by_its_own_counts(topology, setup_of, signals_of, random_counts, controller):
     network = topology(7)
-    counts = random_counts(1, network)
-    together = controller.decide(counts, controller.start(setup_of(network)), 0)
+    setup, counts = setup_of(network), random_counts(1, network)
+    together = controller.decide(counts, signals_of(setup, controller.start(setup)), 0)
     for b in range(3):
         alone = random_counts(1, network)
         alone.waiting, alone.near = counts.waiting[b : b + 1], counts.near[b : b + 1]
         start = controller.start(setup_of(network, n_replicas=1))
-        assert controller.decide(alone, start, 0).tolist() == [together[b].tolist()]
+        assert controller.decide(alone, signals_of(setup, start), 0).tolist() == [together[b].tolist()]
 
 
 def test_negative_demand_weight_is_refused():

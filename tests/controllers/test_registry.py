@@ -17,14 +17,14 @@ def test_every_name_gives_a_fresh_controller_of_that_name(name):
 @pytest.mark.parametrize("name", controller_names())
 @pytest.mark.parametrize("n_intersections", [0, 1, 3])
 def test_every_controller_answers_for_all_signals_of_all_replicas(
-    topology, setup_of, random_counts, name, n_intersections
+    topology, setup_of, signals_of, random_counts, name, n_intersections
 ):
     network = topology(11, n_intersections) if n_intersections else topology(11, 1)
     if not n_intersections:
         network.signalled = network.signalled[:0]
     setup, controller = setup_of(network), controller_by_name(name)
     start = controller.start(setup)
-    wanted = controller.decide(random_counts(0, network), start, 0)
+    wanted = controller.decide(random_counts(0, network), signals_of(setup, start), 0)
     assert start.shape == wanted.shape == (3, setup.plan.n_signals)
     assert start.dtype == wanted.dtype == "int32"
 

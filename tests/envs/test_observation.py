@@ -23,30 +23,30 @@ from intergreen.envs.observation import (
     observe,
 )
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import make_plan
+from intergreen.envs.signals import FieldTiming, FixedClearance, SignalStatus, make_plan
+from intergreen.envs.signals.presets import profile_by_name
+from intergreen.envs.signals.shield import transition_s
 from intergreen.envs.simulation import Counts
 from intergreen.envs.spaces import SignalSpace
 
-NETWORKS = ["single", "grid4x4", "town"]
-REPLICAS, INTERVAL_S, CLEARANCE_S = 3, 15, 4
+TIMING = {"literature": FixedClearance(4), "field": FieldTiming(profile_by_name("us-mutcd"))}
+WORLDS = [("single", "literature"), ("grid4x4", "literature"), ("town", "literature"), ("town", "field")]
+REPLICAS, INTERVAL_S = 3, 15
 
 
 class World(NamedTuple):
-    """A network with random counts, phases, green and red times of 3 replicas."""
+    """A network with random counts, phases, green and red times and phases that are granted, of 3 replicas."""
 
     network: object
     plan: object
     counts: Counts
-    phase: np.ndarray
-    green_s: np.ndarray
-    red_s: np.ndarray
+    signals: SignalStatus
 
     def layout(self, features=ALL_FEATURES, **room):
         return make_layout(self.network, self.plan, features=features, **room)
 
     def observed(self, layout):
-        shown = self.phase, self.green_s, self.red_s
-        return core.observe_all(self.counts, *shown, INTERVAL_S, CLEARANCE_S, layout)
+        return core.observe_all(self.counts, self.signals, INTERVAL_S, layout)
 
     def by_name(self, layout):
         """{name: (B, I)}"""
@@ -54,9 +54,9 @@ class World(NamedTuple):
 
 
 @functools.cache
-def make_world(name):
+def make_world(name, timing="literature"):
     network = load_scenario(name).network
-    plan = make_plan(network)
+    plan = make_plan(network, timing=TIMING[timing])
     random = np.random.default_rng(5)
     lanes = (REPLICAS, network.n_lanes)
     waiting = random.integers(0, 130, lanes).astype(np.int32)
@@ -68,18 +68,20 @@ def make_world(name):
     phase = random.integers(-1, plan.n_phases, signals).astype(np.int32)
     green_s = random.integers(0, 400, signals).astype(np.int32)
     red_s = random.integers(0, 700, (REPLICAS, network.n_movements)).astype(np.int32)
-    return World(network, plan, counts, phase, green_s, red_s)
+    granted = random.integers(0, 2, (REPLICAS, network.n_phases)).astype(np.uint8)
+    return World(network, plan, counts, SignalStatus(phase, green_s, red_s, granted))
 
 
-@pytest.fixture(params=NETWORKS)
+@pytest.fixture(params=WORLDS, ids="-".join)
 def world(request):
-    return make_world(request.param)
+    return make_world(*request.param)
 
 
 def twin(world, b, i):
     """{name: value} of everything that signal i of replica b has, feature by feature as documented."""
     network, plan, counts = world.network, world.plan, world.counts
     waiting, vehicles, arriving = counts.waiting[b], counts.vehicles[b], counts.arriving[b]
+    phase, green_s = world.signals.phase[b], world.signals.green_s[b, i]
 
     def movements_of(signal):
         return np.flatnonzero(network.movement_intersection == plan.intersection[signal]).tolist()
@@ -100,7 +102,7 @@ def twin(world, b, i):
         lanes = lanes_of(m)
         out = np.flatnonzero(network.lane_road == network.movement_to_road[m])
         above = [
-            (waiting[lanes_of(other)].sum(), other in served(signal, world.phase[b, signal]))
+            (waiting[lanes_of(other)].sum(), other in served(signal, phase[signal]))
             for signal in signals
             for other in movements_of(signal)
             if network.movement_to_road[other] == network.movement_from_road[m]
@@ -115,26 +117,29 @@ def twin(world, b, i):
                 "occupied": vehicles[lanes].sum() / max(1.0, network.lane_length_m[lanes].sum() / 7.5),
                 "out_queue": waiting[out].sum() / len(out) / 10,
                 "out_free": max(0.0, 1 - vehicles[out].sum() / (network.lane_length_m[out].sum() / 7.5)),
-                "green": float(m in served(i, world.phase[b, i])),
+                "green": float(m in served(i, phase[i])),
                 "right": float(turn == TURN_RIGHT),
                 "left": float(turn == TURN_LEFT),
                 "straight": float(turn == STRAIGHT),
-                "red_time": world.red_s[b, m] / 60,
+                "red_time": world.signals.red_s[b, m] / 60,
                 "lanes": sum(1 / starting.count(lane) for lane in lanes),
                 "up_queue": sum(queue for queue, _ in above) / 10,
                 "up_green": sum(queue for queue, is_green in above if is_green) / 10,
             }.items()
         }
-    for c, local_phase in enumerate(plan.choices[i, : plan.n_choices[i]]):
-        values[f"choice_{c}.current"] = float(local_phase == world.phase[b, i])
-        others = set().union(*(served(i, other) for other in plan.choices[i, : plan.n_choices[i]]))
+    choices = plan.choices[i, : plan.n_choices[i]].tolist()
+    for c, local_phase in enumerate(choices):
+        values[f"choice_{c}.current"] = float(local_phase == phase[i])
+        others = set().union(*(served(i, other) for other in choices))
         waited_for = any(waiting[lanes_of(m)].any() for m in others - served(i, local_phase))
-        overdue = local_phase == world.phase[b, i] and world.green_s[b, i] >= LONGEST_GREEN_S and waited_for
-        values[f"choice_{c}.allowed"] = float(not overdue)
+        overdue = local_phase == phase[i] and green_s >= LONGEST_GREEN_S and waited_for
+        granted = world.signals.granted[b, network.phase_start[plan.intersection[i]] + local_phase]
+        values[f"choice_{c}.allowed"] = float(granted == 1 and not overdue)
         for place, m in enumerate(movements_of(i)):
             values[f"choice_{c}.serves_{place}"] = float(m in served(i, local_phase))
-    values["signal.green_time"] = min(world.green_s[b, i] / 30, HIGHEST)
-    values["signal.interval"], values["signal.clearance"] = INTERVAL_S / 10, CLEARANCE_S / 5
+    values["signal.green_time"] = min(green_s / 30, HIGHEST)
+    values["signal.interval"] = INTERVAL_S / 10
+    values["signal.clearance"] = max(transition_s(i, a, z, plan.rules) for a in choices for z in choices if a != z) / 5
     return values
 
 
@@ -158,6 +163,17 @@ def test_random_counts_reach_both_ends_of_every_count(world):
     assert free.max() > 0.0
 
 
+def test_clearance_is_that_of_the_timing_and_under_field_timing_the_signals_own():
+    """Else the twin's clearance, read from the plan's rules, would say little."""
+    clearance_s = {
+        timing: make_world("town", timing).by_name(make_world("town", timing).layout())["signal.clearance"][0] * 5
+        for timing in TIMING
+    }
+    assert set(clearance_s["literature"].tolist()) == {4.0}
+    assert len(set(clearance_s["field"].tolist())) > 1
+    assert clearance_s["field"].min() >= 3.0 + 2.0  # its shortest yellow and a red before green comes back
+
+
 def test_plain_source_gives_the_bits_that_the_compiled_one_gives(world):
     layout = world.layout()
     compiled = world.observed(layout)
@@ -165,9 +181,7 @@ def test_plain_source_gives_the_bits_that_the_compiled_one_gives(world):
     counts = world.counts
     for b in range(REPLICAS):
         lanes = counts.waiting[b], counts.vehicles[b], counts.arriving[b]
-        observe(
-            *lanes, world.phase[b], world.green_s[b], world.red_s[b], INTERVAL_S, CLEARANCE_S, layout.table, plain[b]
-        )
+        observe(*lanes, *(values[b] for values in world.signals), INTERVAL_S, layout.table, plain[b])
     assert np.array_equal(plain.view(np.uint32), compiled.view(np.uint32))
 
 
@@ -189,9 +203,9 @@ def test_blocks_stand_where_they_say(world):
     assert names[blocks.serves_at] == "choice_0.serves_0"
 
 
-@given(st.sampled_from(NETWORKS), st.permutations(ALL_FEATURES), st.integers(1, len(ALL_FEATURES)))
+@given(st.sampled_from(WORLDS), st.permutations(ALL_FEATURES), st.integers(1, len(ALL_FEATURES)))
 def test_fewer_features_in_any_order_are_the_same_columns_without_the_others(name, order, n):
-    world = make_world(name)
+    world = make_world(*name)
     everything = world.by_name(world.layout())
     some = world.by_name(world.layout(order[:n]))
     assert list(some) == [column for column in everything if column in some]
@@ -274,9 +288,7 @@ def test_arriving_vehicles_stand_in_the_bin_of_their_seconds_to_the_stop_line(dr
 
 def test_episodes_observe_what_their_core_counts(driven):
     episodes, observation = driven
-    running, protocol = episodes.core, episodes.protocol
-    shown = running.phase, running.green_s, running.red_s
-    timing = protocol.interval_s, protocol.clearance_s
-    again = core.observe_all(running.counts(), *shown, *timing, episodes.layout)
+    running, interval_s = episodes.core, episodes.protocol.interval_s
+    again = core.observe_all(running.counts(), running.signals(interval_s), interval_s, episodes.layout)
     assert episodes.layout.features == DEFAULT_FEATURES
     assert np.array_equal(again, observation)

@@ -8,7 +8,7 @@ import pytest
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.recording import Recording
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import make_plan
+from intergreen.envs.signals import FixedClearance, make_plan
 
 SECONDS = 60
 
@@ -16,14 +16,14 @@ SECONDS = 60
 @pytest.fixture
 def core() -> TrafficCore:
     scenario = load_scenario("single")
-    core = TrafficCore(scenario.network, make_plan(scenario.network), scenario.demand)
+    core = TrafficCore(scenario.network, make_plan(scenario.network, timing=FixedClearance(5)), scenario.demand)
     core.reset([scenario.trips(0)], [0], np.ones((1, 1), np.int32))
     return core
 
 
 def drive(core, run) -> None:
     for period in range(SECONDS // 10):
-        run(np.array([[1 + period % 4]], np.int32), 10, 5)
+        run(np.array([[1 + period % 4]], np.int32), 10)
 
 
 def test_recorded_run_is_the_run_without_recording(core):

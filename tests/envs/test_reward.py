@@ -11,9 +11,9 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
 from intergreen.envs.reward import BACKLOG_PERIODS, REWARDS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import make_plan
+from intergreen.envs.signals import FixedClearance, make_plan
 
-SECONDS, CLEARANCE_S, PERIODS = 10, 5, 24
+SECONDS, CLEARANCE, PERIODS = 10, FixedClearance(5), 24
 PERIODS_COMPARED = (5, 15, 23)
 
 
@@ -43,7 +43,7 @@ class Watcher:
         fastest = max(kind.max_speed_mps for kind in self.types)
         trips = self.core.engine.trips
         for _ in range(SECONDS):
-            self.core.run(wanted, 1, CLEARANCE_S)
+            self.core.run(wanted, 1)
             now = self.core.positions()
             self.entered |= set(now.trip.tolist())
             delay = np.zeros(self.network.n_lanes)
@@ -81,7 +81,7 @@ def twin(name, network, junction, sums):
 @pytest.mark.parametrize("scenario_name", ["single", "town"])
 def test_every_reward_is_what_its_line_in_the_table_says(scenario_name):
     scenario = load_scenario(scenario_name)
-    network, plan = scenario.network, make_plan(scenario.network)
+    network, plan = scenario.network, make_plan(scenario.network, timing=CLEARANCE)
     layout = make_layout(network, plan)
     watcher = Watcher(started(scenario, plan), scenario)
     cores = {name: started(scenario, plan) for name in REWARDS}
@@ -90,7 +90,7 @@ def test_every_reward_is_what_its_line_in_the_table_says(scenario_name):
         wanted = wanted_in(plan, period)
         sums = watcher.watch(wanted)
         for name, core in cores.items():
-            core.run(wanted, SECONDS, CLEARANCE_S, told[name])
+            core.run(wanted, SECONDS, told[name])
             if period in PERIODS_COMPARED:
                 expected = [twin(name, network, junction, sums) for junction in plan.intersection]
                 assert told[name].reward[0] == pytest.approx(expected, abs=2e-6), (name, period)

@@ -1,6 +1,7 @@
 """Evaluations: the reference runs to the second, the shape of the result, and independence of batches and threads."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from intergreen.agents.controllers import FixedTime, MaxPressure, Setup, control
 from intergreen.agents.evaluation import run
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.core import TrafficCore
-from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
+from intergreen.envs.signals.shield import INTERVENTIONS
 
 PROTOCOL = protocol_by_name("literature-10-5")
 METRICS = {
@@ -63,7 +65,13 @@ def test_every_baseline_gives_the_whole_result_as_json(arterial, name):
     assert result["series"]["t"] == [300, 600]
     assert all(np.shape(result["series"][name]) == (2, 2) for name in run.SERIES)
     assert (result["horizon_s"], result["seeds"], result["simulator"]) == (700, [0, 1], "native")
-    assert result["safety"]["monitor_faults"] is None
+    safety = result["safety"]
+    assert (safety["monitor_faults"], safety["faults"], safety["open_junctions"]) == (0, [], [])
+    assert safety["shield_interventions_per_hour"] == 0.0
+    assert set(safety["interventions_per_hour"]) == set(INTERVENTIONS)
+    assert result["timing"] == (
+        {"profile": "own programme"} if name == "fixed-time" else {"profile": "literature", "clearance_s": 5.0}
+    )
     assert result["cost"]["vehicle_updates"] > 0
     assert set(result["versions"]) == {"intergreen", "python", "numpy", "numba"}
 
@@ -87,13 +95,49 @@ def test_small_batches_give_what_one_batch_gives(arterial, monkeypatch):
     assert parts["cost"]["vehicle_updates"] == whole["cost"]["vehicle_updates"]
 
 
+def test_faults_name_their_seeds_however_the_seeds_are_batched(arterial, monkeypatch):
+    make = Protocol.plan
+
+    def plan(self, network, *, own_clearance=False):
+        made = make(self, network, own_clearance=own_clearance)
+        return replace(made, rules=made.rules._replace(yellow=made.rules.yellow - 1))
+
+    monkeypatch.setattr(Protocol, "plan", plan)
+    field, seeds = protocol_by_name("us-mutcd-5"), [4, 7, 9]
+    whole = evaluate(arterial, MaxPressure(), field, seeds=seeds, horizon_s=120)["safety"]
+    monkeypatch.setattr(run, "_BATCH_BYTES", 1.0)
+    parts = evaluate(arterial, MaxPressure(), field, seeds=seeds, horizon_s=120)["safety"]
+    signals = len(arterial.network.signalled)
+    assert whole["monitor_faults"] == parts["monitor_faults"] == len(seeds) * signals
+    assert {(one["seed"], one["signal"]) for one in whole["faults"]} == {
+        (seed, arterial.network.intersection_ids[j]) for seed in seeds for j in arterial.network.signalled
+    }
+    assert sorted(whole["faults"], key=str) == sorted(parts["faults"], key=str)
+    assert {key: value for key, value in whole.items() if key != "faults"} == {
+        key: value for key, value in parts.items() if key != "faults"
+    }
+
+
+def test_interventions_are_those_of_an_hour_of_one_run(arterial):
+    field, controller = protocol_by_name("us-mutcd-5"), MaxPressure()
+    twice = evaluate(arterial, MaxPressure(), field, seeds=[0, 0], horizon_s=600)["safety"]
+    core = TrafficCore(arterial.network, field.plan(arterial.network), arterial.demand)
+    setup = Setup(arterial.network, core.plan, field, 1)
+    core.reset([arterial.trips(0, horizon_s=600)], [0], controller.start(setup))
+    for t in range(0, 600, 5):
+        core.run(controller.decide(core.counts(), core.signals(5), t), 5)
+    counted = core.interventions.sum(axis=(0, 1))
+    assert counted.sum() > 0
+    assert list(twice["interventions_per_hour"].values()) == pytest.approx(counted * 6.0)
+
+
 def test_evaluation_equals_driving_the_core_by_hand(arterial):
     result = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[5], horizon_s=600)
     plan, controller = make_plan(arterial.network), MaxPressure()
     core = TrafficCore(arterial.network, plan, arterial.demand, replicas=1)
     core.reset([arterial.trips(5)], [5], controller.start(Setup(arterial.network, plan, PROTOCOL, 1)))
     for t in range(0, 600, 10):
-        core.run(controller.decide(core.counts(), core.phase, t), 10, 5)
+        core.run(controller.decide(core.counts(), core.signals(10), t), 10)
     totals = core.totals()
     assert result["metrics"]["throughput_veh"]["per_seed"] == [float(totals.finished[0])]
     assert result["metrics"]["average_travel_time_s"]["per_seed"] == [totals.sum_travel_time_s[0] / totals.released[0]]
@@ -118,9 +162,9 @@ def test_interval_that_does_not_divide_the_series_changes_no_decision(arterial):
     decided = []
 
     class Watched(MaxPressure):
-        def decide(self, counts, phase, time_s):
+        def decide(self, counts, signals, time_s):
             decided.append(time_s)
-            return super().decide(counts, phase, time_s)
+            return super().decide(counts, signals, time_s)
 
     evaluate(arterial, Watched(), protocol_by_name("literature-7-2"), seeds=[0], horizon_s=650)
     assert decided == list(range(0, 650, 7))

@@ -8,19 +8,17 @@ import numpy as np
 import pytest
 
 from intergreen.agents.controllers import Controller, Setup, controller_by_name
-from intergreen.agents.controllers.learned import PolicyController, SignalClock
+from intergreen.agents.controllers.learned import PolicyController
 from intergreen.agents.controllers.policy_network import read_network, write_network
 from intergreen.agents.controllers.run_folder import observation_columns
 from intergreen.agents.evaluation.run import evaluate
-from intergreen.envs.core import TrafficCore
-from intergreen.envs.episodes import Episodes, start_phase
+from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import make_plan
 
-PROTOCOLS = ("literature-10-5", "literature-5-2", "literature-7-0", "literature-30-5")
+PROTOCOLS = ("literature-10-5", "literature-5-2", "literature-7-0", "literature-30-5", "us-mutcd-5", "de-rilsa-3")
 
 
 def network_for(random_network, features, seed=0):
@@ -40,26 +38,6 @@ class Watched:
         return self.network.best_choices(observation, blocks)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_signal_clock_keeps_the_seconds_that_the_signals_count(protocol):
-    scenario, timing = load_scenario("town"), protocol_by_name(protocol)
-    plan = make_plan(scenario.network, choices=timing.choices)
-    core = TrafficCore(scenario.network, plan, scenario.demand, replicas=2)
-    begin = start_phase(plan, 2)
-    clock = SignalClock(Setup(scenario.network, plan, timing, 2), begin)
-    random = np.random.default_rng(0)
-    for _ in range(2):  # a second run begins where the first one is forgotten
-        core.reset([scenario.trips(seed, horizon_s=1) for seed in (0, 1)], [0, 1], begin)
-        for _ in range(60):
-            clock.update(core.phase, core.time_s)
-            assert clock.green_s.tolist() == core.green_s.tolist()
-            assert clock.red_s.tolist() == core.red_s.tolist()
-            wanted = np.where(
-                random.random(begin.shape) < 0.6, core.phase, random.integers(0, plan.n_phases, begin.shape)
-            )
-            core.run(wanted, timing.interval_s, timing.clearance_s)
-
-
 @pytest.mark.parametrize("features", [DEFAULT_FEATURES, ALL_FEATURES], ids=["default", "all"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_controller_sees_what_an_episode_shows(protocol, features, random_network):
@@ -70,7 +48,8 @@ def test_controller_sees_what_an_episode_shows(protocol, features, random_networ
     shown = episodes.reset([np.random.default_rng(seed) for seed in (0, 1)])
     controller.start(Setup(scenario.network, episodes.plan, episodes.protocol, 2))
     while not episodes.is_over:
-        controller.decide(episodes.core.counts(), episodes.core.phase, episodes.time_s)
+        interval_s = episodes.protocol.interval_s
+        controller.decide(episodes.core.counts(), episodes.core.signals(interval_s), episodes.time_s)
         assert np.array_equal(policy.seen[-1], shown)
         shown, _ = episodes.step(policy.network.best_choices(shown, episodes.layout.blocks))
     assert len(policy.seen) == -(-600 // episodes.protocol.interval_s)
@@ -78,7 +57,7 @@ def test_controller_sees_what_an_episode_shows(protocol, features, random_networ
 
 def setup_of(scenario_name, protocol_name="literature-10-5", n_replicas=2):
     network, protocol = load_scenario(scenario_name).network, protocol_by_name(protocol_name)
-    return Setup(network, make_plan(network, choices=protocol.choices), protocol, n_replicas)
+    return Setup(network, protocol.plan(network), protocol, n_replicas)
 
 
 def test_run_folder_is_a_controller_named_after_it(run, pair_file):
@@ -101,7 +80,7 @@ def test_best_policy_of_a_run_is_asked_for_behind_a_colon(copied_run, pair_file,
 
 
 @pytest.mark.parametrize("scenario", ["single", "town", "arterial6"])
-@pytest.mark.parametrize("protocol", ["literature-10-5", "literature-5-2"])
+@pytest.mark.parametrize("protocol", ["literature-10-5", "literature-5-2", "us-mutcd-5"])
 def test_policy_runs_where_it_was_not_trained(run, scenario, protocol):
     scenario = load_scenario(scenario)
     result = evaluate(scenario, controller_by_name(str(run)), protocol_by_name(protocol), seeds=[0], horizon_s=120)

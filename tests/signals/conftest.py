@@ -1,48 +1,67 @@
-"""One intersection's phases without its geometry: all that the signals' floor reads of a network."""
+"""One intersection's real roads under phases of the test's own."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from intergreen.envs.arrays import IntArray
+from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT, GridSpec, RoadNetwork, generate_grid
+
+# The movements of every signal of a generated grid, by kind; "we" are those from west and east.
+KINDS = ("rights", "we", "ns", "we left", "ns left", "w", "s", "e", "n", "w left", "s left", "e left", "n left")
 
 
-@dataclass(frozen=True)
-class PhasesOnly:
-    """Intersections given as lists of phases, a phase as a list of its movements, numbered within the intersection."""
-
-    movement_start: IntArray
-    phase_start: IntArray
-    phase_movement_start: IntArray
-    phase_movements: IntArray
-    movement_intersection: IntArray
-
-    @property
-    def n_movements(self) -> int:
-        return len(self.movement_intersection)
-
-    @property
-    def signalled(self) -> IntArray:
-        return np.flatnonzero(np.diff(self.phase_start) >= 2).astype(np.int32)
-
-
-def starts(sizes: Sequence[int]) -> IntArray:
+def starts(sizes):
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
 
 
 @pytest.fixture(scope="session")
-def phases_only() -> Callable[..., PhasesOnly]:
-    def build(*intersections: list[list[int]], n_movements: int = 4) -> PhasesOnly:
-        phases = [phase for intersection in intersections for phase in intersection]
-        greens = [m + n_movements * j for j, phases in enumerate(intersections) for phase in phases for m in phase]
-        return PhasesOnly(
-            movement_start=starts([n_movements] * len(intersections)),
-            phase_start=starts([len(intersection) for intersection in intersections]),
+def crossings() -> Callable[..., RoadNetwork]:
+    """Signals in a row: for each a list of phases, a phase as the movements' kinds, `KINDS`, joined by "+"."""
+
+    def build(*signals: list[str]) -> RoadNetwork:
+        network = generate_grid(GridSpec(rows=1, columns=len(signals)))
+        centres = iter(signals)
+        of_intersection = [
+            [_movements(network, j, phase) for phase in next(centres)] if is_centre else []
+            for j, is_centre in enumerate(np.diff(network.phase_start) > 0)
+        ]
+        phases = [phase for own in of_intersection for phase in own]
+        return replace(
+            network,
+            phase_start=starts([len(own) for own in of_intersection]),
+            phase_duration_s=np.full(len(phases), 30.0),
             phase_movement_start=starts([len(phase) for phase in phases]),
-            phase_movements=np.array(greens, dtype=np.int32),
-            movement_intersection=np.repeat(np.arange(len(intersections), dtype=np.int32), n_movements),
+            phase_movements=np.array([m for phase in phases for m in phase], np.int32),
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def kinds_of() -> Callable[[RoadNetwork, int], dict[str, list[int]]]:
+    """The movements of an intersection by kind."""
+    return _kinds
+
+
+def _movements(network: RoadNetwork, j: int, phase: str) -> list[int]:
+    kinds = _kinds(network, j)
+    return sorted({m for kind in phase.split("+") if kind for m in kinds[kind]})
+
+
+def _kinds(network: RoadNetwork, j: int) -> dict[str, list[int]]:
+    movements = np.arange(network.movement_start[j], network.movement_start[j + 1])
+    lane = network.road_lane_start[network.movement_from_road[movements]]
+    last = network.lane_point_start[lane + 1] - 1
+    dx, dy = (network.lane_points[last] - network.lane_points[last - 1]).T
+    comes_from = np.select([dx > 1, dx < -1, dy > 1], ["w", "e", "s"], "n")  # heading east, it comes from the west
+    turn = network.movement_turn[movements]
+    kinds = {"rights": movements[turn == TURN_RIGHT].tolist()}
+    for end in "wsen":
+        kinds[end] = movements[(comes_from == end) & (turn == STRAIGHT)].tolist()
+        kinds[f"{end} left"] = movements[(comes_from == end) & (turn == TURN_LEFT)].tolist()
+    for one, other in ("we", "ns"):
+        kinds[one + other] = kinds[one] + kinds[other]
+        kinds[f"{one}{other} left"] = kinds[f"{one} left"] + kinds[f"{other} left"]
+    return kinds

@@ -23,13 +23,13 @@ from intergreen.envs.demand import Demand, Trips, read_cityflow_demand, release_
 from intergreen.envs.demand.release import release_times
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network
 from intergreen.envs.protocol import Protocol, protocol_by_name
-from intergreen.envs.signals import make_plan
+from intergreen.envs.signals import FixedClearance
 
 HORIZON_S = 3600
 IN_JUNCTION = "(in an intersection)"
 # control -> controller, protocol
 CONTROLS = {
-    "fixed": ("fixed-time", Protocol("reference-fixed", 1, 0)),
+    "fixed": ("fixed-time", Protocol("reference-fixed", 1, FixedClearance(0))),
     "cycle": ("fixed-cycle", protocol_by_name("literature-25-5")),
     "mp": ("max-pressure", protocol_by_name("literature-10-5")),
 }
@@ -83,8 +83,7 @@ def run(
     name, protocol = CONTROLS[control]
     controller = controller_by_name(name)
     interval_s = controller.interval_s or protocol.interval_s
-    clearance_s = 0 if controller.own_clearance else protocol.clearance_s
-    plan = make_plan(world.network, choices=protocol.choices)
+    plan = protocol.plan(world.network, own_clearance=controller.own_clearance)
     core = TrafficCore(world.network, plan, world.demand, replicas=len(seeds), lane_change=lane_change)
     start = controller.start(Setup(world.network, plan, protocol, len(seeds)))
     core.reset([world.trips(seed) for seed in seeds], seeds, start)
@@ -92,9 +91,9 @@ def run(
     for stop in stops:
         while core.time_s < stop:
             if core.time_s == decide_at:
-                wanted = controller.decide(core.counts(), core.phase, core.time_s)
+                wanted = controller.decide(core.counts(), core.signals(interval_s), core.time_s)
                 decide_at += interval_s
-            core.run(wanted, min(decide_at, stop) - core.time_s, clearance_s)
+            core.run(wanted, min(decide_at, stop) - core.time_s)
         yield core
 
 

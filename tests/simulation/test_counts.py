@@ -7,7 +7,7 @@ import pytest
 
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import make_plan
+from intergreen.envs.signals import FixedClearance, make_plan
 
 BUSY_S = 300
 SEGMENTS = 4
@@ -17,7 +17,7 @@ SEGMENTS = 4
 def busy():
     """Two replicas of the town under random phases, with queues, and the positions of both."""
     scenario = load_scenario("town")
-    plan = make_plan(scenario.network)
+    plan = make_plan(scenario.network, timing=FixedClearance(3))
     core = TrafficCore(scenario.network, plan, scenario.demand, replicas=2)
     start = np.tile(plan.choices[:, 0], (2, 1))
     core.reset([scenario.trips(0), scenario.trips(1)], [0, 1], start)
@@ -25,7 +25,7 @@ def busy():
     random = np.random.default_rng(0)
     for _ in range(BUSY_S // 10):
         wanted = plan.choices[np.arange(plan.n_signals), random.integers(0, plan.n_choices, start.shape)]
-        core.run(wanted, 10, 3)
+        core.run(wanted, 10)
     return core, [core.positions(b) for b in range(2)]
 
 

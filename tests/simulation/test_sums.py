@@ -8,13 +8,13 @@ from intergreen.envs.core import TrafficCore
 from intergreen.envs.demand import CAR, Demand, release_trips
 from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import make_plan
+from intergreen.envs.signals import FixedClearance, make_plan
 from intergreen.envs.simulation import Totals, visits
 
 SECONDS = 400
 LOOK_EVERY_S = 25
 BLOCKED_S = 150  # so long nobody drives on one way out: some halt on lanes without a signal, and inside the junction
-CLEARANCE_S = 3
+CLEARANCE = FixedClearance(3)
 # Sums of float64 in another order; everything else is whole numbers and equal.
 RELATIVE = 1e-9
 NOT_RECOUNTED = {"overlaps"}  # needs who was ahead of whom on arrival; test_laws and the twin watch it
@@ -72,7 +72,7 @@ def set_limits(core, lanes, limits_mps):
 def driven(request):
     """Pairs (engine's totals of a replica, recount's) every few seconds of a run under random phases, and recounts."""
     network, demand, trips, way_out = WORLDS[request.param]()
-    plan = make_plan(network)
+    plan = make_plan(network, timing=CLEARANCE)
     core = TrafficCore(network, plan, demand, replicas=len(trips))
     start = np.tile(plan.choices[:, 0], (len(trips), 1))
     core.reset(trips, range(len(trips)), start)
@@ -86,7 +86,7 @@ def driven(request):
             set_limits(core, blocked, network.lane_speed_limit_mps[blocked])
         if t % 12 == 0:
             wanted = plan.choices[np.arange(plan.n_signals), random.integers(0, plan.n_choices, start.shape)]
-        core.run(wanted, 1, CLEARANCE_S)
+        core.run(wanted, 1)
         for b, recount in enumerate(recounts):
             recount.see(core.positions(b), core.engine.state.green[b])
         if (t + 1) % LOOK_EVERY_S == 0:

@@ -1,0 +1,74 @@
+"""What the monitor and the proof go by, made from the roads' geometry and the profile: no phase and no plan is read.
+
+The shield's rules come from the same formulas but by another way, so a mistake in phases, transitions or the shield
+itself shows as a fault against the card.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from intergreen.envs.signals import profiles
+from intergreen.envs.signals.conflicts import permissive_matrix
+from intergreen.envs.signals.monitor_card import Channels, make_card
+from intergreen.envs.signals.rules import FieldTiming, FixedClearance
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals.monitor_card import MonitorCard
+    from intergreen.envs.signals.rules import Timing
+
+
+def program_card(network: RoadNetwork, timing: Timing) -> MonitorCard:
+    """The card for all signalled intersections, in ticks of a second; columns are the network's movements."""
+    return make_card([channels(network, int(j), timing) for j in network.signalled])
+
+
+def channels(network: RoadNetwork, j: int, timing: Timing) -> Channels:
+    """Who may go together at intersection `j`, and the least times; one channel for every movement."""
+    columns = np.arange(network.movement_start[j], network.movement_start[j + 1])
+    permissive = permissive_matrix(network, j)
+    if not isinstance(timing, FieldTiming):
+        seconds = timing.seconds if isinstance(timing, FixedClearance) else 0
+        return Channels(columns, permissive, np.where(permissive, 0, seconds), seconds)
+    profile = timing.profile
+    return Channels(
+        columns,
+        permissive,
+        _whole(profiles.intergreen_s(profile, network, j)),
+        _whole(profiles.yellow_s(profile, network, j)),
+        min_green_s=_whole(profiles.min_green_s(profile, network, j)),
+        red_revert_s=profile.red_revert_s,
+        longest_wait_s=np.where(_has_path(network, j), timing.longest_wait_s, 0),
+        longest_yellow_s=ceil(profile.longest_yellow_s),
+        red_amber_s=ceil(profile.red_amber_s),
+    )
+
+
+def startup_red_s(timing: Timing) -> int:
+    """Seconds of red with which signals begin."""
+    return ceil(timing.profile.startup_red_s) if isinstance(timing, FieldTiming) else 0
+
+
+def longest_green_s(network: RoadNetwork, j: int, timing: Timing) -> IntArray:
+    """(m,) whole seconds of green while others wait; 0: no limit. Never below the least green."""
+    if not isinstance(timing, FieldTiming):
+        return np.zeros(network.movement_start[j + 1] - network.movement_start[j], np.int32)
+    longest = profiles.max_green_s(timing.profile, network, j)
+    return _whole(np.maximum(longest, profiles.min_green_s(timing.profile, network, j)))
+
+
+def _has_path(network: RoadNetwork, j: int) -> BoolArray:
+    """(m,): can anybody drive the movement?"""
+    first, past = network.movement_start[j : j + 2]
+    links: BoolArray = np.diff(network.movement_link_start[first : past + 1]) > 0
+    return links
+
+
+def _whole(seconds: FloatArray) -> IntArray:
+    """Seconds that displays of whole seconds must reach."""
+    return np.ceil(seconds - 1e-9).astype(np.int32)

@@ -1,0 +1,333 @@
+"""The shield: the state machine that shows only what the timing rules allow, second by second, whatever is wanted.
+
+Plain functions on the rows of one replica: NumPy and lists run them as they are, `numba.njit` compiles them unchanged.
+They know the phases of a signal by number and nothing of traffic, policies or environments. One order of calls makes a
+second: `request` where a decision is due, then `tick`.
+
+A wish stands until the next request. A change begins as soon as the least green has been shown; it shows yellow and red
+in full, and a movement that both phases serve stays green throughout. Before any wish come calls: one that has waited
+for `Rules.overdue` gets its phase, all such in turn; and a phase ends at its longest green while others wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from intergreen.envs.signals.aspects import GREEN, RED, RED_AMBER, YELLOW
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import ByteArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals.plan import SignalPlan
+    from intergreen.envs.signals.rules import Rules
+
+NO_PHASE = -1
+BOTH_GREEN = -1  # displayed: a transition without a clearance phase, green only where both phases have green
+NOT_SHOWN = -2  # displayed: nothing yet; differs from every display, so that the first tick paints every signal
+FORCED_WAIT, FORCED_GREEN, DELAYED, REFUSED = 0, 1, 2, 3  # columns of `interventions`
+N_INTERVENTIONS = 4
+INTERVENTIONS = ("overdue call", "maximum green", "minimum green", "no such phase")
+_STAYS = 8  # marks a movement while its signal is painted
+
+
+class SignalState(NamedTuple):
+    """B replicas, I signals, M movements of the network; inside a kernel: one row. int32, aspects uint8."""
+
+    phase: IntArray  # (B, I) local phase last shown as green; -1 none yet
+    target: IntArray  # (B, I) local phase that the present transition leads to; -1 none
+    left: IntArray  # (B, I) seconds of the transition still to show
+    displayed: IntArray  # (B, I) what was on display in the last second: a local phase, BOTH_GREEN or NOT_SHOWN
+    green_s: IntArray  # (B, I) seconds for which the present green has been shown; 0 during a transition
+    wish: IntArray  # (B, I) local phase wanted; -1: the present one
+    time: IntArray  # (B, 1) seconds shown
+    red_since: IntArray  # (B, M) the second in which the movement lost green; -1 it has green
+    call_since: IntArray  # (B, M) the second in which somebody first called for it, since its green; -1 nobody has
+    oldest_call: IntArray  # (B, I) no call of the signal began before that second
+    aspects: ByteArray  # (B, M) lamps lit in the last second, see `aspects`
+    interventions: IntArray  # (B, I * N_INTERVENTIONS) how often a wish was overruled, by reason
+
+
+class SignalStatus(NamedTuple):
+    """What whoever decides is told of the signals, beside their counts."""
+
+    phase: IntArray  # (B, I) local phase last shown as green; -1 none yet
+    green_s: IntArray  # (B, I) seconds for which it has been shown; 0 during a transition
+    red_s: IntArray  # (B, M) seconds since each movement had green
+    granted: ByteArray  # (B, P) 1 for every phase of the network that a wish would lead to now
+
+
+def signal_state(plan: SignalPlan, network: RoadNetwork, replicas: int) -> SignalState:
+    """Nothing shown yet; movements that no signal controls keep the green that `standing_greens` gives them."""
+    shape = replicas, plan.n_signals
+
+    def none() -> IntArray:
+        return np.full(shape, NO_PHASE, np.int32)
+
+    aspects = np.where(standing_greens(network, plan) == 1, np.uint8(GREEN), np.uint8(RED))
+    return SignalState(
+        phase=none(),
+        target=none(),
+        left=np.zeros(shape, np.int32),
+        displayed=np.full(shape, NOT_SHOWN, np.int32),
+        green_s=np.zeros(shape, np.int32),
+        wish=none(),
+        time=np.zeros((replicas, 1), np.int32),
+        red_since=np.tile(np.where(aspects == GREEN, np.int32(-1), np.int32(0)), (replicas, 1)),
+        call_since=np.full((replicas, network.n_movements), -1, np.int32),
+        oldest_call=np.zeros(shape, np.int32),
+        aspects=np.tile(aspects, (replicas, 1)),
+        interventions=np.zeros((replicas, plan.n_signals * N_INTERVENTIONS), np.int32),
+    )
+
+
+def standing_greens(network: RoadNetwork, plan: SignalPlan) -> ByteArray:
+    """Movement row (M,) to begin with: no phases, all open; phases but no control, the first phase; controlled, red."""
+    green = np.zeros(network.n_movements, dtype=np.uint8)
+    n_phases = np.diff(network.phase_start)
+    open_movements = n_phases[network.movement_intersection] == 0
+    green[open_movements] = 1
+    uncontrolled = np.setdiff1d(np.flatnonzero(n_phases > 0), plan.intersection)
+    for first_phase in network.phase_start[uncontrolled]:
+        start, past = network.phase_movement_start[first_phase], network.phase_movement_start[first_phase + 1]
+        green[network.phase_movements[start:past]] = 1
+    return green
+
+
+def start(phase: IntArray, rules: Rules, state: SignalState) -> None:
+    """Begin with the local phases (B, I), -1: wait for the first wish. All red first where the rules say so."""
+    for i in range(phase.shape[1]):
+        for b in range(phase.shape[0]):
+            one = phase[b, i]
+            if not 0 <= one < rules.n_phases[i] or rules.may_show[rules.phase_offset[i] + one] == 0:
+                one = NO_PHASE
+            seconds = 0 if one < 0 else transition_s(i, NO_PHASE, one, rules)
+            if rules.overdue[i] > 0 and seconds > 0:
+                state.target[b, i], state.left[b, i] = one, seconds
+            else:
+                state.phase[b, i] = one
+
+
+def request(wanted: IntArray, rules: Rules, state: SignalState) -> None:
+    """Take the wanted local phases (I,) of one decision; -1 and whatever may not be shown mean: the present one.
+
+    While a signal with a clearance phase clears, a new wish changes what follows and never when.
+    """
+    for i in range(len(wanted)):
+        one = wanted[i]
+        state.wish[i] = NO_PHASE
+        if one == NO_PHASE:
+            continue
+        if not 0 <= one < rules.n_phases[i] or one != int(one) or rules.may_show[rules.phase_offset[i] + int(one)] == 0:
+            state.interventions[i * N_INTERVENTIONS + REFUSED] += 1
+            continue
+        wish, phase = int(one), state.phase[i]
+        state.wish[i] = wish
+        if state.target[i] >= 0:
+            if rules.clearance_phase[i] >= 0:
+                state.target[i] = wish
+        elif phase >= 0 and phase != wish and state.green_s[i] < rules.min_green[rules.phase_offset[i] + phase]:
+            state.interventions[i * N_INTERVENTIONS + DELAYED] += 1
+
+
+def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -> None:
+    """Show one second: `aspects` and `green` (M,), 1 for green, of every movement at a signal.
+
+    calls  (M,) 1 where somebody waits at the stop line; read only where `Rules` knows a longest green or wait
+    """
+    for i in range(len(state.phase)):
+        if state.left[i] == 0:
+            if state.target[i] >= 0:
+                state.phase[i] = state.target[i]
+                state.target[i] = NO_PHASE
+                state.green_s[i] = 0
+            elif state.wish[i] != state.phase[i] or minds_calls(i, rules, state):
+                following = next_phase(i, rules, state, calls)
+                if following >= 0:
+                    seconds = transition_s(i, state.phase[i], following, rules)
+                    if seconds > 0:
+                        state.target[i] = following
+                        state.left[i] = seconds
+                    else:
+                        state.phase[i] = following
+                    state.green_s[i] = 0
+        j = rules.intersection[i]
+        first, past = rules.movement_start[j], rules.movement_start[j + 1]
+        if state.left[i] > 0 or state.phase[i] < 0:
+            now = rules.clearance_phase[i]
+            paint_transition(i, rules, state)
+            if state.left[i] > 0:
+                state.left[i] -= 1
+            repainted = True
+        else:
+            now = state.phase[i]
+            state.green_s[i] += 1
+            repainted = state.displayed[i] != now
+            if repainted:
+                for m in range(first, past):
+                    state.aspects[m] = RED
+                shown = rules.phase_offset[i] + now
+                for k in range(rules.phase_movement_start[shown], rules.phase_movement_start[shown + 1]):
+                    state.aspects[rules.phase_movements[k]] = GREEN
+        state.displayed[i] = now
+        if repainted:
+            for m in range(first, past):
+                if state.aspects[m] == GREEN:
+                    green[m] = 1
+                    state.red_since[m] = -1
+                    state.call_since[m] = -1
+                else:
+                    green[m] = 0
+                    if state.red_since[m] < 0:
+                        state.red_since[m] = state.time[0]
+        if rules.overdue[i] > 0:
+            oldest = state.time[0]
+            for m in range(first, past):
+                if calls[m] != 0 and state.call_since[m] < 0 and state.red_since[m] >= 0:
+                    state.call_since[m] = state.time[0]
+                if 0 <= state.call_since[m] < oldest:
+                    oldest = state.call_since[m]
+            state.oldest_call[i] = oldest
+    state.time[0] += 1
+
+
+def red_seconds(state: SignalState, out: IntArray) -> None:
+    """Write to `out` (M,) the seconds for which each movement has been without green."""
+    for m in range(len(out)):
+        out[m] = 0 if state.red_since[m] < 0 else state.time[0] - state.red_since[m]
+
+
+def granted(rules: Rules, state: SignalState, calls: ByteArray, interval_s: int, out: ByteArray) -> None:
+    """Write to `out` (P,) 1 for every phase of a signal that a wish for it would make, or keep, its next green.
+
+    Its transition begins within `interval_s`, or it lasts so long, if nobody else comes to call meanwhile.
+    """
+    for i in range(len(state.phase)):
+        offset, phase, target = rules.phase_offset[i], state.phase[i], state.target[i]
+        rest_s = 0 if phase < 0 else max(0, rules.min_green[offset + phase] - state.green_s[i])
+        only = NO_PHASE
+        if target >= 0:
+            only = NO_PHASE if rules.clearance_phase[i] >= 0 else target
+        elif rest_s >= interval_s:
+            only = phase
+        else:
+            only = overdue_phase(i, rest_s, rules, state, calls)
+        for p in range(rules.n_phases[i]):
+            allowed = rules.may_show[offset + p] != 0 and (only < 0 or p == only)
+            out[offset + p] = 1 if allowed else 0
+        if target < 0 and phase >= 0 and rest_s < interval_s:
+            must_end = overdue_phase(i, interval_s - 1, rules, state, calls) >= 0
+            if is_at_longest_green(i, interval_s - 1, rules, state):
+                must_end = must_end or waiting_phase(i, 0, rules, state, calls) >= 0
+            out[offset + phase] = 1 if rules.may_show[offset + phase] != 0 and not must_end else 0
+
+
+def next_phase(i: int, rules: Rules, state: SignalState, calls: ByteArray) -> int:
+    """The local phase that signal `i` changes to now, -1 if it stays."""
+    phase, wish = state.phase[i], state.wish[i]
+    if phase >= 0 and state.green_s[i] < rules.min_green[rules.phase_offset[i] + phase]:
+        return NO_PHASE
+    forced = overdue_phase(i, 0, rules, state, calls)
+    if forced >= 0:
+        if forced != wish:
+            state.interventions[i * N_INTERVENTIONS + FORCED_WAIT] += 1
+        return forced
+    if phase >= 0 and (wish < 0 or wish == phase) and is_at_longest_green(i, 0, rules, state):
+        forced = waiting_phase(i, 0, rules, state, calls)
+        if forced >= 0:
+            state.interventions[i * N_INTERVENTIONS + FORCED_GREEN] += 1
+            return forced
+    return NO_PHASE if wish == phase else wish
+
+
+def minds_calls(i: int, rules: Rules, state: SignalState) -> bool:
+    """Can a call end the present green of signal `i`, or give it its first?"""
+    phase = state.phase[i]
+    return rules.overdue[i] > 0 or (phase >= 0 and rules.max_green[rules.phase_offset[i] + phase] > 0)
+
+
+def is_at_longest_green(i: int, ahead_s: int, rules: Rules, state: SignalState) -> bool:
+    """In so many seconds, will signal `i` have shown its present phase for as long as it may while others wait?"""
+    longest = rules.max_green[rules.phase_offset[i] + state.phase[i]]
+    return 0 < longest <= state.green_s[i] + ahead_s
+
+
+def overdue_phase(i: int, ahead_s: int, rules: Rules, state: SignalState, calls: ByteArray) -> int:
+    """The phase that the next call in turn must have in so many seconds; -1 if no call is overdue then."""
+    if rules.overdue[i] == 0 or state.time[0] + ahead_s - state.oldest_call[i] < rules.overdue[i]:
+        return NO_PHASE
+    return waiting_phase(i, rules.overdue[i] - ahead_s, rules, state, calls)
+
+
+def waiting_phase(i: int, call_s: int, rules: Rules, state: SignalState, calls: ByteArray) -> int:
+    """In turn after the present phase, the first that serves a call of `call_s` seconds or more; -1 if none waits."""
+    j = rules.intersection[i]
+    anybody = False
+    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        if waits(m, call_s, state, calls):
+            anybody = True
+    if not anybody:
+        return NO_PHASE
+    first, past = rules.turn_start[i], rules.turn_start[i + 1]
+    start = first
+    while start < past and rules.turns[start] <= state.phase[i]:
+        start += 1
+    for step in range(past - first):
+        phase = rules.turns[first + (start - first + step) % (past - first)]
+        shown = rules.phase_offset[i] + phase
+        for k in range(rules.phase_movement_start[shown], rules.phase_movement_start[shown + 1]):
+            if waits(rules.phase_movements[k], call_s, state, calls):
+                return phase
+    return NO_PHASE
+
+
+def waits(m: int, call_s: int, state: SignalState, calls: ByteArray) -> bool:
+    """Does somebody call for the movement, which has no green, and has for `call_s` seconds or more?"""
+    if calls[m] == 0 or state.aspects[m] == GREEN:
+        return False
+    return call_s <= 0 or (state.call_since[m] >= 0 and state.time[0] - state.call_since[m] >= call_s)
+
+
+def transition_s(i: int, old: int, new: int, rules: Rules) -> int:
+    """Seconds from the end of green of local phase `old`, -1 none, to the beginning of `new`."""
+    return rules.transition[rules.transition_start[i] + (old + 1) * rules.n_phases[i] + new]
+
+
+def paint_transition(i: int, rules: Rules, state: SignalState) -> None:
+    """Write the aspects of a second between two phases; before the first wish, red."""
+    j = rules.intersection[i]
+    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        state.aspects[m] = RED
+    old, new, between = state.phase[i], state.target[i], rules.clearance_phase[i]
+    offset, start, movements = rules.phase_offset[i], rules.phase_movement_start, rules.phase_movements
+    if old >= 0:
+        for k in range(start[offset + old], start[offset + old + 1]):
+            state.aspects[movements[k]] = YELLOW
+    if between >= 0:
+        for k in range(start[offset + between], start[offset + between + 1]):
+            state.aspects[movements[k]] = _STAYS
+    elif new >= 0:
+        for k in range(start[offset + new], start[offset + new + 1]):
+            if state.aspects[movements[k]] == YELLOW:
+                state.aspects[movements[k]] = _STAYS
+            elif state.left[i] <= rules.red_amber[i]:
+                state.aspects[movements[k]] = RED_AMBER
+    shown_s = transition_s(i, old, new, rules) - state.left[i] if new >= 0 else 0
+    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        if state.aspects[m] == YELLOW and shown_s >= rules.yellow[m]:
+            state.aspects[m] = RED
+        elif state.aspects[m] == _STAYS:
+            state.aspects[m] = GREEN
+
+
+HELPERS = (
+    waits,
+    minds_calls,
+    is_at_longest_green,
+    next_phase,
+    overdue_phase,
+    waiting_phase,
+    transition_s,
+    paint_transition,
+)
