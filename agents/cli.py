@@ -31,6 +31,7 @@ from intergreen.envs.errors import CapacityError, InputError, one_line
 from intergreen.envs.files import json_text, write_json
 
 CHECK_FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+_MOST_LINES = 20  # of faults on stderr
 
 # Whatever the parser of options raises: ClickException, which typer takes from click or from a copy of its own.
 _PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
@@ -131,6 +132,32 @@ def compare(
     if report is not None:
         _say_written(write_report(results, report))
     _finish(results)
+
+
+@app.command()
+def verify(
+    scenario: ScenarioArgument,
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", metavar="A,B", help="names; by default the scenario's own and the field's"),
+    ] = None,
+    json: JsonOption = None,
+    drop_invalid_routes: DropOption = False,
+) -> None:
+    """Prove the signal safety: every state that each signal can reach under any wish and any call."""
+    require_writable("--json", json)
+    names = parse_names(protocol) if protocol else ()
+    from intergreen.agents.evaluation.verify import counter_example, proof_table, verify_scenario
+    from intergreen.envs.scenario import load_scenario
+
+    loaded = load_scenario(scenario, drop_invalid_routes=drop_invalid_routes)
+    _make_engine_ready()
+    with progress_bar("proving") as progress:
+        found = verify_scenario(loaded, names, progress=progress)
+    violated = [one for one in found if not one["holds"]]
+    _deliver(found, json, lambda: _print_tables([proof_table(found), *map(counter_example, violated)]))
+    if violated:
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()
@@ -284,9 +311,9 @@ def transfer(
     require_writable("--json", json)
     names, seed_list = parse_names(controllers), parse_seeds(seeds)
     from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
-    from intergreen.envs.protocol import SHIPPED
+    from intergreen.envs.protocol import LITERATURE
 
-    timings = parse_names(protocols) if protocols else SHIPPED
+    timings = parse_names(protocols) if protocols else LITERATURE
     cells = transfer_cells(names, scenarios=scenario, protocols=timings)
     _make_engine_ready(lane_change=any(timing.lane_change for _, timing in cells))
     with progress_bar("simulating") as progress:
@@ -396,8 +423,15 @@ def _say_written(paths: Sequence[Path]) -> None:
 
 
 def _finish(results: Sequence[Mapping[str, Any]]) -> None:
-    """Leave with the status of a failed check if the monitor saw a fault in any run."""
-    if any(result["safety"]["monitor_faults"] for result in results):
+    """Leave with the status of a failed check if the monitor saw a fault in any run, and say where."""
+    from intergreen.agents.evaluation.safety import fault_lines
+
+    lines = [line for result in results for line in fault_lines(dict(result))]
+    for line in lines[:_MOST_LINES]:
+        print(line, file=sys.stderr)
+    if len(lines) > _MOST_LINES:
+        print(f"and {len(lines) - _MOST_LINES} more, see --json", file=sys.stderr)
+    if lines:
         raise typer.Exit(CHECK_FAILED)
 
 

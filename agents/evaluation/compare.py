@@ -12,7 +12,7 @@ from intergreen.agents.progress import Progress, part_of
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
-from intergreen.envs.signals import make_plan
+from intergreen.envs.verification import refuse_unsafe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def comparison_cells(
     Raises
     ------
     InputError
-        If a name or a file is wrong, two share a name, or a policy does not fit a network.
+        If a name or a file is wrong, two share a name, a policy does not fit a network, or a signal is not safe.
     """
     common = None if protocol_name is None else protocol_by_name(protocol_name)
     _refuse_equal_names("--controllers", controller_names, [controller_by_name(name).name for name in controller_names])
@@ -51,6 +51,8 @@ def comparison_cells(
         for scenario in scenarios
         for name in controller_names
     ]
+    for cell in {(one.scenario.name, one.protocol.name): one for one in cells}.values():
+        refuse_unsafe(cell.scenario.network, cell.protocol.plan(cell.scenario.network))
     for cell in cells:
         _check_fit(cell)
     return cells
@@ -66,7 +68,7 @@ def _refuse_equal_names(option: str, given: Sequence[str], names: Sequence[str])
 
 def _check_fit(cell: Cell) -> None:
     """Let the controller look at the network, so that a policy made for another one is refused before any run."""
-    plan = make_plan(cell.scenario.network, choices=cell.protocol.choices)
+    plan = cell.protocol.plan(cell.scenario.network)
     controller_by_name(cell.controller_name).start(Setup(cell.scenario.network, plan, cell.protocol, n_replicas=1))
 
 

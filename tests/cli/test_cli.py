@@ -7,12 +7,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from intergreen.agents import cli
 from intergreen.envs.errors import CapacityError
+from intergreen.envs.protocol import Protocol
 from intergreen.envs.scenario import load_scenario, scenario_names
 
 SHORT = ["--protocol", "literature-10-5", "--horizon", "60"]
@@ -63,6 +66,11 @@ def test_help_imports_no_simulator(tmp_path: Path):
         (["evaluate", "{scenario}", "--controller", "{empty}"], "run.json"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "literature-5-10"], "--protocol"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "nonsense"], "nonsense"),
+        (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "us-mutcd-0"], "decides every 0 s"),
+        (
+            ["compare", "{scenario}", "--controllers", "fixed-time", "--protocol", "us-mutcd11"],
+            "us-mutcd-5, de-rilsa-5",
+        ),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--seeds", "9-0"], "--seeds"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--simulator", "sumo"], "sumo is not there yet"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--threads", "0"], "--threads"),
@@ -141,9 +149,69 @@ def test_compare_json_is_a_list(smallest, capsys):
     assert [result["controller"] for result in results] == ["fixed-time", "max-pressure"]
 
 
-def test_monitor_fault_is_status_one(smallest, monkeypatch, capsys):
+def test_result_says_that_the_monitor_saw_nothing_and_which_timing_it_watched(smallest, capsys):
+    arguments = ["evaluate", smallest, "--controller", "max-pressure", "--horizon", "120", "--seeds", "0-1"]
+    assert cli.main([*arguments, "--protocol", "us-mutcd-5", "--json", "-"]) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    safety, timing = result["safety"], result["timing"]
+    assert printed.err == ""
+    assert (safety["monitor_faults"], safety["faults"], safety["open_junctions"]) == (0, [], [])
+    reasons = safety["interventions_per_hour"]
+    assert set(reasons) == {"overdue call", "maximum green", "minimum green", "no such phase"}
+    assert safety["shield_interventions_per_hour"] == pytest.approx(sum(reasons.values()))
+    assert reasons["minimum green"] > 0
+    assert (timing["profile"], timing["longest_wait_s"], timing["shortest_yellow_s"]) == ("us-mutcd", 120.0, 3.0)
+
+
+def spoilt(rules, name):
+    """The rules with one of them a second or more too short."""
+    values = getattr(rules, name)
+    return rules._replace(**{name: np.where(values > 2, values - 2, values).astype(np.int32)})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rule", "fault"),
+    [
+        ("us-mutcd-5", "yellow", "short yellow"),
+        ("us-mutcd-5", "min_green", "short green"),
+        ("us-mutcd-5", "transition", "yellow plus red clearance"),
+        ("literature-10-5", "yellow", "short yellow"),
+        ("literature-10-5", "transition", "short yellow"),  # there yellow lasts as long as the clearance
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_fault_is_status_one_and_a_line_with_signal_second_and_movements(
+    command, protocol, rule, fault, smallest, monkeypatch, capsys
+):
+    network, make = load_scenario(smallest).network, Protocol.plan
+
+    def plan(self, *arguments, **options):
+        made = make(self, *arguments, **options)
+        return replace(made, rules=spoilt(made.rules, rule))
+
+    monkeypatch.setattr(Protocol, "plan", plan)
+    given = ["--controller" if command == "evaluate" else "--controllers", "max-pressure", "--protocol", protocol]
+    assert cli.main([command, smallest, *given, "--horizon", "200", "--seeds", "3", "--json", "-"]) == 1
+    printed = capsys.readouterr()
+    results = json.loads(printed.out)
+    (result,) = results if command == "compare" else [results]
+    (found,) = result["safety"]["faults"]
+    assert result["safety"]["monitor_faults"] == 1
+    signal = network.intersection_ids[network.signalled[0]]
+    assert (found["seed"], found["signal"], found["fault"]) == (3, signal, fault)
+    assert 5 <= found["second"] < 200
+    assert 1 <= len(found["movements"]) <= 2
+    roads = {road for movement in found["movements"] for road in movement.split(" -> ")}
+    assert roads <= set(network.road_ids)
+    where = f"{smallest}, max-pressure, seed 3: {fault} at signal {signal} in second {found['second']:g}: "
+    assert printed.err == where + " and ".join(found["movements"]) + "\n"
+
+
+def test_many_faults_are_some_lines_and_a_number(smallest, monkeypatch, capsys):
     from intergreen.agents.evaluation import compare
 
+    fault = {"seed": 0, "signal": "s", "second": 7.0, "fault": "conflict", "movements": ["a -> b", "c -> d"]}
     faulty = {
         "scenario": smallest,
         "controller": "fixed-time",
@@ -152,11 +220,16 @@ def test_monitor_fault_is_status_one(smallest, monkeypatch, capsys):
         "horizon_s": 60,
         "seeds": [0],
         "metrics": {},
-        "safety": {"monitor_faults": 1},
+        "safety": {"monitor_faults": 300, "faults": [fault] * 300},
     }
     monkeypatch.setattr(compare, "run_cells", lambda *_, **__: [faulty])
     assert cli.main(["evaluate", smallest, "--controller", "fixed-time", "--json", "-"]) == 1
-    assert json.loads(capsys.readouterr().out)["safety"]["monitor_faults"] == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["safety"]["monitor_faults"] == 300
+    lines = printed.err.splitlines()
+    assert lines[0] == f"{smallest}, fixed-time, seed 0: conflict at signal s in second 7: a -> b and c -> d"
+    assert len(lines) < 50
+    assert lines[-1] == f"and {300 - len(lines) + 1} more, see --json"
 
 
 def test_interrupt_is_clean(smallest, monkeypatch, capsys):

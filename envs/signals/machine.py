@@ -1,0 +1,243 @@
+"""The shield of one signal as a function: from a state and what comes from outside to the state a second later.
+
+Many copies of the signal are advanced in one call, as if each stood at an intersection of its own; so the compiled
+shield goes through a million steps in a second, and the plain one gives the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from intergreen.envs.signals import shield
+from intergreen.envs.signals.aspects import GREEN, RED
+from intergreen.envs.signals.rules import Rules
+from intergreen.envs.signals.shield import N_INTERVENTIONS, NO_PHASE, NOT_SHOWN, SignalState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from intergreen.envs.arrays import ByteArray, IntArray
+
+NONSENSE = (-7, 1 << 20)  # beside the first number that is no phase
+BATCH = 4096  # copies of the signal that one call of the shield advances
+PHASE, TARGET, LEFT, GREEN_S, DISPLAYED, FIRST_ASPECT = range(6)  # columns of a state
+
+
+_CLOCKS = ("time", "red_since", "call_since")
+
+
+class ClockError(Exception):
+    """The shield counts seconds wrongly."""
+
+
+class Input(NamedTuple):
+    """What comes from outside in one second."""
+
+    wish: int
+    caller: int = -1  # movement of the signal that calls, -1 nobody
+    is_overdue: bool = False
+    other: int = -1  # a second one, overdue too
+
+
+class Machine:
+    """The shield of one signal as a function from states and inputs to states, many at a time.
+
+    request, tick : the functions of `shield`, plain or compiled
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        request: Callable[..., None] = shield.request,
+        tick: Callable[..., None] = shield.tick,
+        batch: int = BATCH,
+    ) -> None:
+        self.rules = rules
+        self.n_movements = int(rules.movement_start[1])
+        self.highest_green_s = int(max(rules.min_green.max(), rules.max_green.max())) + 1
+        self._request, self._tick = request, tick
+        self._batch = batch
+        self._many: Rules | None = None
+
+    def states(self) -> IntArray:
+        """(s, w): before the first second, with nobody's wish known, and with every phase that may come first."""
+        dark = np.full(FIRST_ASPECT + self.n_movements, RED, np.int32)
+        dark[:FIRST_ASPECT] = NO_PHASE, NO_PHASE, 0, 0, NOT_SHOWN
+        rows = [dark]
+        for phase in np.flatnonzero(self.rules.may_show).tolist():
+            state = _empty_state(1, 1, n_movements=self.n_movements)
+            shield.start(np.array([[phase]], np.int32), self.rules, state)
+            row = dark.copy()
+            row[:DISPLAYED] = state.phase[0, 0], state.target[0, 0], state.left[0, 0], state.green_s[0, 0]
+            rows.append(row)
+        return np.array(rows)
+
+    def step(self, states: IntArray, inputs: Sequence[Input]) -> IntArray:
+        """(s, k, w): every state one second later under every input.
+
+        Raises
+        ------
+        ClockError
+            If the shield does not count the second as it should.
+        """
+        n_states, n_inputs, width = len(states), len(inputs), states.shape[1]
+        before = np.repeat(states, n_inputs, axis=0)
+        wishes = np.tile(np.array([one.wish for one in inputs], np.int32), n_states)
+        calls = np.zeros((n_inputs, self.n_movements), np.uint8)
+        call_since = np.full((n_inputs, self.n_movements), -1, np.int32)
+        for k, one in enumerate(inputs):
+            for caller, is_overdue in ((one.caller, one.is_overdue), (one.other, True)):
+                if caller >= 0:
+                    calls[k, caller] = 1
+                    call_since[k, caller] = 0 if is_overdue else -1
+        after = np.empty_like(before)
+        copies = min(self._batch, len(before))
+        if self._many is None or len(self._many.n_phases) != copies:
+            self._many = repeated(self.rules, copies)
+        for first in range(0, len(before), copies):
+            rows = np.arange(first, first + copies) % len(before)  # the last batch is filled up from the beginning
+            which = rows % n_inputs
+            aspects = before[rows, FIRST_ASPECT:]
+            is_green = aspects == GREEN
+            state = _empty_state(copies, n_movements=self.n_movements)._replace(
+                phase=before[rows, PHASE],
+                target=before[rows, TARGET],
+                left=before[rows, LEFT],
+                displayed=before[rows, DISPLAYED],
+                green_s=before[rows, GREEN_S],
+                time=self.rules.overdue.copy(),
+                red_since=np.where(is_green, -1, 0).astype(np.int32).reshape(-1),
+                call_since=np.where(is_green, -1, call_since[which]).astype(np.int32).reshape(-1),
+                aspects=aspects.astype(np.uint8).reshape(-1),
+            )
+            called, counted = calls[which].reshape(-1), state._replace(**{n: getattr(state, n).copy() for n in _CLOCKS})
+            self._request(wishes[rows], self._many, state)
+            self._tick(self._many, state, called, np.zeros(copies * self.n_movements, np.uint8))
+            _check_clocks(counted, state, called, hears_calls=bool(self.rules.overdue[0]))
+            after[rows, PHASE], after[rows, TARGET], after[rows, LEFT] = state.phase, state.target, state.left
+            after[rows, GREEN_S] = np.minimum(state.green_s, self.highest_green_s)
+            after[rows, DISPLAYED] = state.displayed
+            after[rows, FIRST_ASPECT:] = state.aspects.reshape(copies, -1)
+        return after.reshape(n_states, n_inputs, width)
+
+
+def _check_clocks(before: SignalState, after: SignalState, called: ByteArray, *, hears_calls: bool) -> None:
+    """Which second it is, and since when each movement has had red and been called for: these are inputs of a step, so
+    what the shield makes of them is checked here, for every step."""
+    now = int(before.time[0])
+    is_green = after.aspects == GREEN
+    red_since = np.where(is_green, -1, np.where(before.red_since < 0, now, before.red_since))
+    called_first = (called != 0) & (before.call_since < 0)
+    call_since = np.where(is_green, -1, np.where(called_first, now, before.call_since))
+    oldest = np.where(call_since < 0, now, call_since).reshape(len(after.phase), -1).min(axis=1)
+    if after.time[0] != now + 1:
+        raise ClockError(f"second {now + 1} counts as {after.time[0]}")
+    if not np.array_equal(after.red_since, red_since):
+        raise ClockError("the beginning of a red is not kept")
+    if hears_calls and not np.array_equal(after.call_since, call_since):
+        raise ClockError("the beginning of a call is not kept")
+    if hears_calls and not (after.oldest_call <= oldest).all():
+        raise ClockError("a call is older than the oldest")
+
+
+def _empty_state(*shape: int, n_movements: int) -> SignalState:
+    """Signals of which nothing has been shown, (signals,) or (replicas, signals), as one network."""
+
+    def filled(value: int, each: int = 1) -> IntArray:
+        return np.full((*shape[:-1], shape[-1] * each), value, np.int32)
+
+    return SignalState(
+        phase=filled(NO_PHASE),
+        target=filled(NO_PHASE),
+        left=filled(0),
+        displayed=filled(NOT_SHOWN),
+        green_s=filled(0),
+        wish=filled(NO_PHASE),
+        time=np.zeros((*shape[:-1], 1), np.int32),
+        red_since=filled(0, n_movements),
+        call_since=filled(-1, n_movements),
+        oldest_call=filled(0),
+        aspects=filled(RED, n_movements).astype(np.uint8),
+        interventions=filled(0, N_INTERVENTIONS),
+    )
+
+
+def every_input(machine: Machine) -> list[Input]:
+    """Every wish, sense or nonsense, with nobody calling, anybody calling, anybody's call overdue."""
+    n = len(machine.rules.min_green)
+    wishes = (NO_PHASE, *range(n), n, *NONSENSE)
+    callers = [(-1, False), *((m, late) for m in range(machine.n_movements) for late in (False, True))]
+    return [Input(wish, caller, late) for caller, late in callers for wish in wishes]
+
+
+def single(rules: Rules, i: int) -> Rules:
+    """The rules of signal `i` alone, as if it were a network of its own."""
+    j, n = rules.intersection[i], int(rules.n_phases[i])
+    first, past = rules.movement_start[j : j + 2]
+    phases = slice(rules.phase_offset[i], rules.phase_offset[i] + n)
+    starts = rules.phase_movement_start[phases.start : phases.stop + 1]
+    table = slice(rules.transition_start[i], rules.transition_start[i] + n * (n + 1))
+    turns = slice(rules.turn_start[i], rules.turn_start[i + 1])
+    zero = np.zeros(1, np.int32)
+    return Rules(
+        intersection=zero,
+        n_phases=np.array([n], np.int32),
+        phase_offset=zero,
+        clearance_phase=rules.clearance_phase[i : i + 1],
+        may_show=rules.may_show[phases],
+        transition_start=zero,
+        transition=rules.transition[table],
+        min_green=rules.min_green[phases],
+        max_green=rules.max_green[phases],
+        yellow=rules.yellow[first:past],
+        red_amber=rules.red_amber[i : i + 1],
+        overdue=rules.overdue[i : i + 1],
+        turn_start=np.array([0, turns.stop - turns.start], np.int32),
+        turns=rules.turns[turns],
+        movement_start=np.array([0, past - first], np.int32),
+        phase_movement_start=(starts - starts[0]).astype(np.int32),
+        phase_movements=(rules.phase_movements[starts[0] : starts[-1]] - first).astype(np.int32),
+    )
+
+
+def repeated(one: Rules, copies: int) -> Rules:
+    """So many signals like the single one, at so many intersections.
+
+    Behind the phases of each stands one that nobody may see, all green: who counts one too far shows it.
+    """
+    k = np.arange(copies, dtype=np.int32)
+    n_phases, n_movements = len(one.min_green) + 1, int(one.movement_start[1])
+    everything = np.arange(n_movements, dtype=np.int32)
+    phase_movements = np.append(one.phase_movements, everything)
+    phase_starts = np.append(one.phase_movement_start, len(phase_movements))
+    transition = np.append(one.transition, np.zeros(n_phases, np.int32))
+
+    def spread(values: IntArray, step: int) -> IntArray:
+        """`values` once for every copy, `step` more each time."""
+        return (np.tile(values, copies) + np.repeat(k * step, len(values))).astype(np.int32)
+
+    def starts(values: IntArray, step: int) -> IntArray:
+        return np.append(spread(values[:-1], step), np.int32(copies * step)).astype(np.int32)
+
+    return Rules(
+        intersection=k,
+        n_phases=np.tile(one.n_phases, copies),
+        phase_offset=(k * n_phases).astype(np.int32),
+        clearance_phase=np.tile(one.clearance_phase, copies),
+        may_show=np.tile(np.append(one.may_show, np.uint8(1)), copies),
+        transition_start=(k * len(transition)).astype(np.int32),
+        transition=np.tile(transition, copies),
+        min_green=np.tile(np.append(one.min_green, np.int32(0)), copies),
+        max_green=np.tile(np.append(one.max_green, np.int32(0)), copies),
+        yellow=np.tile(one.yellow, copies),
+        red_amber=np.tile(one.red_amber, copies),
+        overdue=np.tile(one.overdue, copies),
+        turn_start=starts(one.turn_start, len(one.turns)),
+        turns=np.tile(one.turns, copies),
+        movement_start=starts(one.movement_start, n_movements),
+        phase_movement_start=starts(phase_starts, len(phase_movements)),
+        phase_movements=spread(phase_movements, n_movements),
+    )

@@ -1,0 +1,76 @@
+"""Proofs for whole networks: every distinct signal once, with the shield as the core has compiled it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from intergreen.envs.core import compiled_shield
+from intergreen.envs.errors import InputError
+from intergreen.envs.signals.card import longest_green_s, program_card, startup_red_s
+from intergreen.envs.signals.model import signal_model
+from intergreen.envs.signals.proof import prove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalPlan
+    from intergreen.envs.signals.model import SignalModel
+    from intergreen.envs.signals.proof import Proof
+
+SMALL = 5  # phases of a signal that is proved whenever it is loaded: a fraction of a second
+MOST_AT_LOAD = 12  # distinct signals
+
+
+@dataclass(frozen=True, slots=True)
+class PlanProof:
+    """One proof, and the signals of the network that it holds for."""
+
+    signals: tuple[int, ...]  # indices in the plan
+    model: SignalModel
+    proof: Proof
+
+
+def distinct_models(
+    network: RoadNetwork, plan: SignalPlan, *, most_phases: int | None = None
+) -> list[tuple[SignalModel, tuple[int, ...]]]:
+    """Every signal, of at most so many phases, that differs from those before it, with the indices of all alike."""
+    if most_phases is not None and not (plan.n_phases <= most_phases).any():
+        return []
+    card, startup_s = program_card(network, plan.timing), startup_red_s(plan.timing)
+    alike: dict[str, tuple[SignalModel, list[int]]] = {}
+    for i, j in enumerate(plan.intersection.tolist()):
+        if most_phases is not None and plan.n_phases[i] > most_phases:
+            continue
+        longest = longest_green_s(network, j, plan.timing)
+        model = signal_model(plan.rules, i, card, max_green=longest, startup_s=startup_s)
+        alike.setdefault(model.hash, (model, []))[1].append(i)
+    return [(model, tuple(signals)) for model, signals in alike.values()]
+
+
+def verify(
+    network: RoadNetwork, plan: SignalPlan, *, progress: Callable[[float, str], None] | None = None
+) -> Iterator[PlanProof]:
+    """Prove every distinct signal, one after the other."""
+    models = distinct_models(network, plan)
+    for number, (model, signals) in enumerate(models):
+        if progress is not None:
+            progress(number / len(models), f"{number} of {len(models)} distinct signals")
+        yield PlanProof(signals, model, prove(model, **compiled_shield()))
+
+
+def refuse_unsafe(network: RoadNetwork, plan: SignalPlan) -> None:
+    """Prove the small signals of a plan that is about to be used, the first few that differ.
+
+    Raises
+    ------
+    InputError
+        With the intersection and the invariant that does not hold.
+    """
+    for model, signals in distinct_models(network, plan, most_phases=SMALL)[:MOST_AT_LOAD]:
+        violation = prove(model, **compiled_shield()).violation
+        if violation is not None:
+            where = f"intersection '{network.intersection_ids[plan.intersection[signals[0]]]}'"
+            problem = f"its signal is not safe: {violation.invariant}, {violation.what}"
+            raise InputError(network.name, where, problem, "see it second by second with `intergreen verify`")
