@@ -32,7 +32,6 @@ from intergreen.envs.network import (
     generate_grid,
     generate_town,
 )
-from intergreen.envs.network.phases import MOST_COVERING
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import make_reward
 from intergreen.envs.scenario import Scenario
@@ -186,22 +185,13 @@ def _network(random: np.random.Generator) -> RoadNetwork:
 
 
 def _other_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
-    """Mostly as generated; or without a phase that serves as clearance, or with one after every phase, or with left
-    turns permitted in two phases."""
+    """Mostly as generated; or without a phase that serves as clearance, or with left turns permitted in two phases."""
     kind = random.random()
-    if kind < 0.6:
+    if kind < 0.65:
         return network
-    if kind < 0.75:
-        return _with_phases(network, lambda phases: phases[1:])
     if kind < 0.85:
-        return _with_phases(network, _own_clearances)
+        return _with_phases(network, lambda phases: phases[1:])
     return _with_phases(network, _permitted_left)
-
-
-def _own_clearances(phases: list[set[int]]) -> list[set[int]]:
-    """A programme as many files have it: every phase, then its clearance, which is a choice like any other."""
-    few = phases[1 : MOST_COVERING + 1]
-    return [phase for one in few for phase in (one, phases[0])]
 
 
 def _permitted_left(phases: list[set[int]]) -> list[set[int]]:
