@@ -98,6 +98,12 @@ class TrafficCore:
 
         Where the timing has an all-red at the start, that comes first.
         """
+        start_phase = np.asarray(start_phase)
+        expected = (self.n_replicas, self.plan.n_signals)
+        if start_phase.shape != expected or start_phase.dtype.kind not in "iu":
+            raise ValueError(
+                f"need a phase for {expected} replicas and signals, got {start_phase.shape} of {start_phase.dtype}"
+            )
         self.engine.reset(trips, seeds)
         self._shown = signal_state(self.plan, self.network, self.n_replicas)
         self.engine.green[:] = self._shown.aspects == GREEN

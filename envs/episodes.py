@@ -17,6 +17,7 @@ from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.verification import refuse_unsafe
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
@@ -71,6 +72,8 @@ class Episodes:
             raise ValueError(f"need horizon_s > 0, got {horizon_s}")
         network = self.scenario.network
         self.plan = self.protocol.plan(network)
+        if isinstance(scenario, str):
+            refuse_unsafe(network, self.plan)
         self.layout = make_layout(network, self.plan, features=features, movements=movements, choices=choices)
         self.n_replicas = replicas
         self._mixing = neighbour_mixing(network, self.plan, neighbour_share)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.model import SignalModel
-    from intergreen.envs.signals.proof import Proof
+    from intergreen.envs.signals.proof import Proof, Violation
 
 SMALL = 5  # phases of a signal that is proved whenever it is loaded: a fraction of a second
 MOST_AT_LOAD = 12  # distinct signals
+_proved: dict[str, Violation | None] = {}  # by the hash of what was proved, so that nothing is proved twice at load
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def refuse_unsafe(network: RoadNetwork, plan: SignalPlan) -> None:
         With the intersection and the invariant that does not hold.
     """
     for model, signals in distinct_models(network, plan, most_phases=SMALL)[:MOST_AT_LOAD]:
-        violation = prove(model, **compiled_shield()).violation
+        if model.hash not in _proved:
+            _proved[model.hash] = prove(model, **compiled_shield()).violation
+        violation = _proved[model.hash]
         if violation is not None:
             where = f"intersection '{network.intersection_ids[plan.intersection[signals[0]]]}'"
             problem = f"its signal is not safe: {violation.invariant}, {violation.what}"

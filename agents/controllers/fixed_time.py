@@ -1,7 +1,8 @@
 """Fixed time: the network's own program, each phase for its own duration, phase 0 first.
 
 The clock is CityFlow's: once a second the remaining time falls by one, and while none remains the next phase adds
-its duration. The program brings its own clearance phases, so none is inserted.
+its duration. The literature shows the program as it stands, with the clearance phases that it has or has not; field
+timing puts its own clearance between its greens.
 """
 
 from __future__ import annotations

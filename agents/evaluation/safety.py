@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.envs.signals import FieldTiming, FixedClearance
-from intergreen.envs.signals.conflicts import is_open_junction
+from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance
+from intergreen.envs.signals.conflicts import is_open_junction, permissive_matrix
 from intergreen.envs.signals.profiles import numbers
 from intergreen.envs.signals.shield import INTERVENTIONS
 
@@ -41,9 +41,8 @@ def safety_of(
         "faults": [_fault_stated(plan, network, int(seeds[one.replica]), one) for one in faults],
         "shield_interventions_per_hour": float(per_hour.sum()),
         "interventions_per_hour": dict(zip(INTERVENTIONS, per_hour.tolist(), strict=True)),
-        "open_junctions": [
-            network.intersection_ids[j] for j in plan.intersection.tolist() if is_open_junction(network, j)
-        ],
+        "changes_without_clearance": _bare_changes(plan, network),
+        "open_junctions": _open_junctions(plan, network),
     }
 
 
@@ -69,6 +68,33 @@ def movement_name(network: RoadNetwork, movement: int) -> str:
     """From which road to which."""
     start, end = network.movement_from_road[movement], network.movement_to_road[movement]
     return f"{network.road_ids[start]} -> {network.road_ids[end]}"
+
+
+def _open_junctions(plan: SignalPlan, network: RoadNetwork) -> list[str]:
+    """Where a signal's only real phase is green for everybody; and where conflicting movements stand green for ever,
+    because the file gives the junction a single phase: there is nothing to decide, and nothing is proved."""
+    controlled = plan.intersection.tolist()
+    single = np.flatnonzero((np.diff(network.phase_start) == 1) & ~network.is_virtual).tolist()
+    found = [j for j in controlled if is_open_junction(network, j)]
+    for j in single:
+        green = network.phase_matrix(j)[0]
+        if (network.conflict_matrix(j) & green[:, None] & green).any():
+            found.append(j)
+    return [network.intersection_ids[j] for j in sorted(found)]
+
+
+def _bare_changes(plan: SignalPlan, network: RoadNetwork) -> list[str]:
+    """Signals whose own programme, shown as it stands, ends a green as a conflicting one begins."""
+    if not isinstance(plan.timing, OwnClearance):
+        return []
+    bare = []
+    for j in plan.intersection.tolist():
+        now, foes = network.phase_matrix(j), ~permissive_matrix(network, j)
+        following = np.roll(now, -1, axis=0)
+        ends, begins = now & ~following, following & ~now
+        if (ends[:, :, None] & begins[:, None, :] & foes).any():
+            bare.append(network.intersection_ids[j])
+    return bare
 
 
 def _fault_stated(plan: SignalPlan, network: RoadNetwork, seed: int, one: FaultReport) -> dict[str, Any]:

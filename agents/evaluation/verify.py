@@ -8,6 +8,7 @@ from intergreen.agents.evaluation.safety import movement_name, timing_stated
 from intergreen.agents.tables import TextTable, table_of
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.signals.conflicts import is_open_junction
+from intergreen.envs.signals.machine import EVERYBODY
 from intergreen.envs.verification import verify
 
 if TYPE_CHECKING:
@@ -106,13 +107,17 @@ def _violation_stated(network: RoadNetwork, one: PlanProof) -> dict[str, Any] | 
             {
                 "second": step.second,
                 "wish": step.wish,
-                "calls": "-" if step.caller < 0 else movement_name(network, step.caller),
+                "calls": _caller_named(network, step.caller),
                 "overdue": "yes" if step.is_overdue else "",
                 "display": step.aspects,
             }
             for step in violation.steps
         ],
     }
+
+
+def _caller_named(network: RoadNetwork, caller: int) -> str:
+    return {-1: "-", EVERYBODY: "everybody"}.get(caller) or movement_name(network, caller)
 
 
 def _signals_named(ids: Sequence[str]) -> str:

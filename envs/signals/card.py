@@ -1,4 +1,5 @@
-"""What the monitor and the proof go by, made from the roads' geometry and the profile: no phase and no plan is read.
+"""What the monitor and the proof go by, made from the roads' geometry and the profile: no plan is read, and of phases
+only whether a junction is an open one.
 
 The shield's rules come from the same formulas but by another way, so a mistake in phases, transitions or the shield
 itself shows as a fault against the card.
@@ -34,7 +35,7 @@ def channels(network: RoadNetwork, j: int, timing: Timing) -> Channels:
     permissive = permissive_matrix(network, j)
     if not isinstance(timing, FieldTiming):
         seconds = timing.seconds if isinstance(timing, FixedClearance) else 0
-        return Channels(columns, permissive, np.where(permissive, 0, seconds), seconds)
+        return Channels(columns, permissive, np.where(permissive, 0, seconds), seconds, longest_yellow_s=seconds)
     profile = timing.profile
     return Channels(
         columns,
@@ -42,7 +43,7 @@ def channels(network: RoadNetwork, j: int, timing: Timing) -> Channels:
         _whole(profiles.intergreen_s(profile, network, j)),
         _whole(profiles.yellow_s(profile, network, j)),
         min_green_s=_whole(profiles.min_green_s(profile, network, j)),
-        red_revert_s=profile.red_revert_s,
+        red_revert_s=ceil(profile.red_revert_s),
         longest_wait_s=np.where(_has_path(network, j), timing.longest_wait_s, 0),
         longest_yellow_s=ceil(profile.longest_yellow_s),
         red_amber_s=ceil(profile.red_amber_s),

@@ -6,7 +6,7 @@ shield goes through a million steps in a second, and the plain one gives the sam
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from intergreen.envs.arrays import ByteArray, IntArray
 
+EVERYBODY = -2
 NONSENSE = (-7, 1 << 20)  # beside the first number that is no phase
 BATCH = 4096  # copies of the signal that one call of the shield advances
 PHASE, TARGET, LEFT, GREEN_S, DISPLAYED, FIRST_ASPECT = range(6)  # columns of a state
@@ -36,7 +37,7 @@ class Input(NamedTuple):
     """What comes from outside in one second."""
 
     wish: int
-    caller: int = -1  # movement of the signal that calls, -1 nobody
+    caller: int = -1  # movement of the signal that calls, -1 nobody, EVERYBODY
     is_overdue: bool = False
     other: int = -1  # a second one, overdue too
 
@@ -90,38 +91,45 @@ class Machine:
         call_since = np.full((n_inputs, self.n_movements), -1, np.int32)
         for k, one in enumerate(inputs):
             for caller, is_overdue in ((one.caller, one.is_overdue), (one.other, True)):
-                if caller >= 0:
-                    calls[k, caller] = 1
-                    call_since[k, caller] = 0 if is_overdue else -1
+                if caller != -1:
+                    which_m = slice(None) if caller == EVERYBODY else caller
+                    calls[k, which_m] = 1
+                    call_since[k, which_m] = 0 if is_overdue else -1
         after = np.empty_like(before)
         copies = min(self._batch, len(before))
-        if self._many is None or len(self._many.n_phases) != copies:
+        if self._many is None or len(self._many.n_phases) != copies + 1:
             self._many = repeated(self.rules, copies)
         for first in range(0, len(before), copies):
             rows = np.arange(first, first + copies) % len(before)  # the last batch is filled up from the beginning
             which = rows % n_inputs
-            aspects = before[rows, FIRST_ASPECT:]
-            is_green = aspects == GREEN
-            state = _empty_state(copies, n_movements=self.n_movements)._replace(
-                phase=before[rows, PHASE],
-                target=before[rows, TARGET],
-                left=before[rows, LEFT],
-                displayed=before[rows, DISPLAYED],
-                green_s=before[rows, GREEN_S],
-                time=self.rules.overdue.copy(),
-                red_since=np.where(is_green, -1, 0).astype(np.int32).reshape(-1),
-                call_since=np.where(is_green, -1, call_since[which]).astype(np.int32).reshape(-1),
-                aspects=aspects.astype(np.uint8).reshape(-1),
-            )
-            called, counted = calls[which].reshape(-1), state._replace(**{n: getattr(state, n).copy() for n in _CLOCKS})
-            self._request(wishes[rows], self._many, state)
-            self._tick(self._many, state, called, np.zeros(copies * self.n_movements, np.uint8))
+            state = self._loaded(before[rows], call_since[which])
+            called = np.append(np.zeros(self.n_movements, np.uint8), calls[which])
+            counted = state._replace(**{name: getattr(state, name).copy() for name in _CLOCKS})
+            self._request(np.append(np.int32(NO_PHASE), wishes[rows]), self._many, state)
+            self._tick(self._many, state, called, np.zeros(len(called), np.uint8))
             _check_clocks(counted, state, called, hears_calls=bool(self.rules.overdue[0]))
-            after[rows, PHASE], after[rows, TARGET], after[rows, LEFT] = state.phase, state.target, state.left
-            after[rows, GREEN_S] = np.minimum(state.green_s, self.highest_green_s)
-            after[rows, DISPLAYED] = state.displayed
-            after[rows, FIRST_ASPECT:] = state.aspects.reshape(copies, -1)
+            after[rows, PHASE], after[rows, TARGET], after[rows, LEFT] = (
+                state.phase[1:],
+                state.target[1:],
+                state.left[1:],
+            )
+            after[rows, GREEN_S] = np.minimum(state.green_s[1:], self.highest_green_s)
+            after[rows, DISPLAYED] = state.displayed[1:]
+            after[rows, FIRST_ASPECT:] = state.aspects.reshape(copies + 1, -1)[1:]
         return after.reshape(n_states, n_inputs, width)
+
+    def _loaded(self, before: IntArray, call_since: IntArray) -> SignalState:
+        """The copies in these states (c, w), called since (c, m), behind the decoy."""
+        state = _empty_state(len(before) + 1, n_movements=self.n_movements)
+        state.phase[1:], state.target[1:], state.left[1:] = before[:, PHASE], before[:, TARGET], before[:, LEFT]
+        state.displayed[1:], state.green_s[1:] = before[:, DISPLAYED], before[:, GREEN_S]
+        state.time[:] = self.rules.overdue
+        aspects = before[:, FIRST_ASPECT:]
+        is_green = aspects == GREEN
+        state.aspects.reshape(len(before) + 1, -1)[1:] = aspects
+        state.red_since.reshape(len(before) + 1, -1)[1:] = np.where(is_green, -1, 0)
+        state.call_since.reshape(len(before) + 1, -1)[1:] = np.where(is_green, -1, call_since)
+        return state
 
 
 def _check_clocks(before: SignalState, after: SignalState, called: ByteArray, *, hears_calls: bool) -> None:
@@ -166,10 +174,13 @@ def _empty_state(*shape: int, n_movements: int) -> SignalState:
 
 
 def every_input(machine: Machine) -> list[Input]:
-    """Every wish, sense or nonsense, with nobody calling, anybody calling, anybody's call overdue."""
-    n = len(machine.rules.min_green)
+    """Every wish, sense or nonsense, with nobody calling, anybody whom a phase may serve, everybody; overdue or not."""
+    rules = machine.rules
+    n, starts = len(rules.min_green), rules.phase_movement_start
+    shown = np.flatnonzero(rules.may_show).tolist()
+    served = sorted({m for p in shown for m in rules.phase_movements[starts[p] : starts[p + 1]].tolist()})
     wishes = (NO_PHASE, *range(n), n, *NONSENSE)
-    callers = [(-1, False), *((m, late) for m in range(machine.n_movements) for late in (False, True))]
+    callers = [(-1, False), *((m, late) for m in (*served, EVERYBODY) for late in (False, True))]
     return [Input(wish, caller, late) for caller, late in callers for wish in wishes]
 
 
@@ -204,9 +215,10 @@ def single(rules: Rules, i: int) -> Rules:
 
 
 def repeated(one: Rules, copies: int) -> Rules:
-    """So many signals like the single one, at so many intersections.
+    """So many signals like the single one, at so many intersections, behind a decoy.
 
-    Behind the phases of each stands one that nobody may see, all green: who counts one too far shows it.
+    The decoy has other phases and other times: who reads the first signal's numbers for another's shows them. And
+    behind the phases of each copy stands one that nobody may see, all green: who counts one too far shows that.
     """
     k = np.arange(copies, dtype=np.int32)
     n_phases, n_movements = len(one.min_green) + 1, int(one.movement_start[1])
@@ -214,30 +226,36 @@ def repeated(one: Rules, copies: int) -> Rules:
     phase_movements = np.append(one.phase_movements, everything)
     phase_starts = np.append(one.phase_movement_start, len(phase_movements))
     transition = np.append(one.transition, np.zeros(n_phases, np.int32))
+    short = [1] * max(6, len(transition))  # the decoy's, more than it needs
 
-    def spread(values: IntArray, step: int) -> IntArray:
-        """`values` once for every copy, `step` more each time."""
-        return (np.tile(values, copies) + np.repeat(k * step, len(values))).astype(np.int32)
+    def after(decoy: Sequence[int], values: Any) -> Any:
+        return np.append(np.array(decoy, values.dtype), np.tile(values, copies))
 
-    def starts(values: IntArray, step: int) -> IntArray:
-        return np.append(spread(values[:-1], step), np.int32(copies * step)).astype(np.int32)
+    def spread(decoy: Sequence[int], values: IntArray, step: int, base: int) -> IntArray:
+        """`values` once for every copy, from `base` on, `step` more each time."""
+        every = np.tile(values, copies) + np.repeat(k * step, len(values)) + base
+        return np.append(np.array(decoy), every).astype(np.int32)
 
+    def starts(decoy: Sequence[int], values: IntArray, step: int, base: int) -> IntArray:
+        return np.append(spread(decoy, values[:-1], step, base), base + copies * step).astype(np.int32)
+
+    zero = np.zeros(1, np.int32)
     return Rules(
-        intersection=k,
-        n_phases=np.tile(one.n_phases, copies),
-        phase_offset=(k * n_phases).astype(np.int32),
-        clearance_phase=np.tile(one.clearance_phase, copies),
-        may_show=np.tile(np.append(one.may_show, np.uint8(1)), copies),
-        transition_start=(k * len(transition)).astype(np.int32),
-        transition=np.tile(transition, copies),
-        min_green=np.tile(np.append(one.min_green, np.int32(0)), copies),
-        max_green=np.tile(np.append(one.max_green, np.int32(0)), copies),
-        yellow=np.tile(one.yellow, copies),
-        red_amber=np.tile(one.red_amber, copies),
-        overdue=np.tile(one.overdue, copies),
-        turn_start=starts(one.turn_start, len(one.turns)),
-        turns=np.tile(one.turns, copies),
-        movement_start=starts(one.movement_start, n_movements),
-        phase_movement_start=starts(phase_starts, len(phase_movements)),
-        phase_movements=spread(phase_movements, n_movements),
+        intersection=np.arange(copies + 1, dtype=np.int32),
+        n_phases=after([2], one.n_phases),
+        phase_offset=spread([0], zero, n_phases, 2),
+        clearance_phase=after([-1], one.clearance_phase),
+        may_show=after([1, 1], np.append(one.may_show, np.uint8(1))),
+        transition_start=spread([0], zero, len(transition), len(short)),
+        transition=after(short, transition),
+        min_green=after([1, 1], np.append(one.min_green, np.int32(0))),
+        max_green=after([0, 0], np.append(one.max_green, np.int32(0))),
+        yellow=after([1] * n_movements, one.yellow),
+        red_amber=after([0], one.red_amber),
+        overdue=after([1], one.overdue),
+        turn_start=starts([0], one.turn_start, len(one.turns), 2),
+        turns=after([0, 1], one.turns),
+        movement_start=starts([0], one.movement_start, n_movements, n_movements),
+        phase_movement_start=starts([0, 1], phase_starts, len(phase_movements), n_movements),
+        phase_movements=spread(everything.tolist(), phase_movements, n_movements, n_movements),
     )

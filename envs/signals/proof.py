@@ -19,9 +19,9 @@ have nothing to apply to yet; I13 is the caller's: a decision each second is amo
 
 Why finitely many states are enough. The shield compares the seconds of green with its least and its longest only, so
 they are counted to one beyond. It asks of a call only whether it has waited for `Rules.overdue`, so "overdue" is an
-input, arbitrary in every second, for one movement at a time: the shield takes the first phase in turn that serves any
-overdue call, so what several calls lead to is what one of them leads to. A wish that stands is one that is repeated.
-I9 follows the call of one movement while any other may be overdue too.
+input, arbitrary in every second, for one movement at a time and for all together: the shield takes the first phase in
+turn that serves any overdue call, so what several calls lead to is what one of them leads to. A wish that stands is one
+that is repeated. I9 follows the call of one movement while any other may be overdue too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,16 @@ import numpy as np
 
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN
-from intergreen.envs.signals.machine import DISPLAYED, FIRST_ASPECT, TARGET, ClockError, Input, Machine, every_input
+from intergreen.envs.signals.machine import (
+    DISPLAYED,
+    EVERYBODY,
+    FIRST_ASPECT,
+    TARGET,
+    ClockError,
+    Input,
+    Machine,
+    every_input,
+)
 from intergreen.envs.signals.observer import LETTERS, Observer
 from intergreen.envs.signals.reachable import UnforeseenError, explore
 from intergreen.envs.signals.shield import NO_PHASE
@@ -55,7 +64,7 @@ class Step(NamedTuple):
 
     second: int
     wish: int
-    caller: int
+    caller: int  # movement of the network, -1 nobody, EVERYBODY
     is_overdue: bool
     aspects: str  # one letter a movement: r, y, G, u (red and amber), - (dark), ? (anything else)
 
@@ -162,7 +171,7 @@ class _Search:
                 for k in dict.fromkeys((simple, calling)):
                     if k < 0:
                         continue
-                    caller = inputs[k].caller if graph.rows[to, TARGET] < 0 else -1  # he is being served
+                    caller = _in_want(inputs[k].caller, aspects[to]) if graph.rows[to, TARGET] < 0 else -1
                     after, wrong = observer.see(memory, aspects[to], caller)
                     if wrong is not None:
                         taken = [(inputs[one], at) for one, at in (*_way(came, node), (k, to))]
@@ -228,13 +237,20 @@ class _Search:
             Step(
                 second,
                 one.wish,
-                one.caller + first if one.caller >= 0 else -1,
+                one.caller + first if one.caller >= 0 else one.caller,
                 one.is_overdue,
                 "".join(LETTERS.get(aspect, "-" if aspect == 0 else "?") for aspect in aspects[at]),
             )
             for second, (one, at) in enumerate(taken)
         )
         raise _Found(Violation(invariant, what, tuple(m + first for m in movements), steps))
+
+
+def _in_want(caller: int, aspects: Sequence[int]) -> int:
+    """Who calls; of everybody the first who has no green."""
+    if caller != EVERYBODY:
+        return caller
+    return next((m for m, aspect in enumerate(aspects) if aspect != GREEN), -1)
 
 
 def _way(came: dict[Any, Any], node: Any) -> list[tuple[int, int]]:

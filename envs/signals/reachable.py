@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.signals.aspects import GREEN
-from intergreen.envs.signals.machine import FIRST_ASPECT
+from intergreen.envs.signals.machine import EVERYBODY, FIRST_ASPECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,8 @@ def explore(machine: Machine, inputs: Sequence[Input]) -> Graph:
             unique, first, which = _unique_rows(after)
             for u, row in enumerate(unique):
                 # Of a call it matters only whether the caller has green now.
-                waits = (callers >= 0) & (row[FIRST_ASPECT + callers] != GREEN)
+                red = row[FIRST_ASPECT:] != GREEN
+                waits = np.where(callers == EVERYBODY, red.any(), (callers >= 0) & red[callers])
                 calling = np.flatnonzero((which == u) & waits)
                 reached.append((numbered(row), first[u], int(calling[0]) if len(calling) else -1))
             follows.append(reached)

@@ -62,8 +62,8 @@ class FixedClearance:
     seconds: int = 5
 
     def __post_init__(self) -> None:
-        if self.seconds < 0:
-            raise ValueError(f"need a clearance of 0 s or more, got {self.seconds}")
+        if self.seconds != int(self.seconds) or self.seconds < 0:
+            raise ValueError(f"need a clearance of whole seconds, 0 or more, got {self.seconds}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,10 @@ class FieldTiming:
 
     profile: TimingProfile
     longest_wait_s: int = 120
+
+    def __post_init__(self) -> None:
+        if self.longest_wait_s != int(self.longest_wait_s) or self.longest_wait_s < 1:
+            raise ValueError(f"need a longest wait of whole seconds, 1 or more, got {self.longest_wait_s}")
 
 
 Timing = FixedClearance | OwnClearance | FieldTiming
@@ -93,6 +97,8 @@ def make_rules(
         If a signal cannot be made safe: a phase gives green to movements that conflict, no phase serves a movement, or
         not everybody can be served within the longest wait.
     """
+    for j in network.signalled.tolist():
+        check_phases(network, j)
     signals = [
         _signal_rules(network, int(j), local, between, timing)
         for j, local, between in zip(network.signalled, choices, clearance, strict=True)
@@ -144,7 +150,6 @@ class _SignalRules:
 def _signal_rules(network: RoadNetwork, j: int, choices: Sequence[int], between: int, timing: Timing) -> _SignalRules:
     n = int(network.phase_start[j + 1] - network.phase_start[j])
     n_movements = int(network.movement_start[j + 1] - network.movement_start[j])
-    check_phases(network, j)
     if isinstance(timing, FieldTiming):
         return _field_rules(network, j, choices, timing)
     seconds = timing.seconds if isinstance(timing, FixedClearance) else 0
@@ -170,7 +175,7 @@ def _field_rules(network: RoadNetwork, j: int, choices: Sequence[int], timing: F
     overdue = timing.longest_wait_s - _slowest_service(transition, min_green, choices, turns)
     if overdue < 1:
         problem = f"serving {len(turns)} phases in turn takes {timing.longest_wait_s - overdue} s"
-        mend = f"allow a wait of more than {timing.longest_wait_s} s, or give it fewer phases"
+        mend = "give it fewer phases, or, in Python, FieldTiming a longer longest_wait_s"
         raise InputError(network.name, f"intersection '{network.intersection_ids[j]}'", problem, mend)
     may_show = [int(phase in choices) for phase in range(n)]
     red_amber = ceil(profile.red_amber_s)
@@ -225,7 +230,7 @@ def _slowest_service(
     n = len(min_green)
     change = max((transition[(old + 1) * n + new] for old in choices for new in choices if old != new), default=0)
     green = max((min_green[phase] for phase in choices), default=0)
-    return (change + green) * len(turns) + change + 1
+    return (change + green) * len(turns) + max(change, transition[0]) + 1
 
 
 def _up(seconds: Any) -> IntArray:

@@ -142,6 +142,7 @@ def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -
                 state.phase[i] = state.target[i]
                 state.target[i] = NO_PHASE
                 state.green_s[i] = 0
+                state.displayed[i] = NOT_SHOWN  # the phase may be the one that was shown as clearance
             elif state.wish[i] != state.phase[i] or minds_calls(i, rules, state):
                 following = next_phase(i, rules, state, calls)
                 if following >= 0:

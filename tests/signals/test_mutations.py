@@ -763,6 +763,38 @@ WISHES = (anything, the_worst, as_soon_as_possible, two_in_turn, one_for_ever)
 CALLS = (now_and_then, everybody, nobody)
 
 
+FOREIGN = "unseen: the street here has one signal, which is the first"
+in_shield(
+    "transition of the first signal",
+    "us",
+    "I12",
+    FOREIGN,
+    ("rules.transition[rules.transition_start[i] + (old", "rules.transition[rules.transition_start[0] + (old"),
+)
+in_shield("yellow of the first signal", "us", "I2", FOREIGN, (
+    "if state.aspects[m] == YELLOW and shown_s >= rules.yellow[m]:",
+    "if state.aspects[m] == YELLOW and shown_s >= rules.yellow[m - rules.movement_start[j]]:",
+))  # fmt: skip
+in_shield(
+    "longest green only while one calls",
+    "us",
+    "I5",
+    f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
+    (
+        "    if not anybody:\n",
+        "    callers = [m for m in range(rules.movement_start[j], rules.movement_start[j + 1]) if calls[m]]\n"
+        "    if not anybody or (call_s == 0 and len(callers) > 1):\n",
+    ),
+)
+in_shield(
+    "clearance phase is not painted anew when it was wished",
+    "fixed",
+    "I2",
+    "long yellow",
+    ("                state.displayed[i] = NOT_SHOWN", "                pass"),
+)
+
+
 @pytest.mark.parametrize("name", ["us", "de", "fixed", "slow"])
 def test_sound_subjects_are_proved_and_silent_on_the_street(name):
     it = subject(name)

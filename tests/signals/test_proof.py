@@ -225,13 +225,13 @@ def by_hand(
 def test_states_of_two_phases_with_a_second_of_yellow_are_those_counted_by_hand():
     # The shield: nothing shown with no phase, the first or the second to begin with (3); red before any wish (1);
     # green, and the second of yellow after it, of either (4). Inputs: no wish, 2 phases, 3 numbers that are none;
-    # nobody, or one of two whose call is overdue or not.
+    # nobody, or one of two, or both, whose call is overdue or not.
     # With the observer, who counts to 2: the 3; red for 1 second and for more (2); each green as the first display,
     # after red before any wish, just after the other's yellow, and for more than a second (4 + 4); each yellow after
     # a green, and as the first display (2 + 2).
     # The other phase just before it comes, and it is the first that is wanted: a second of its green and of yellow.
     proof = prove(by_hand())
-    assert proof.transitions == (3 + 1 + 4) * 6 * 5
+    assert proof.transitions == (3 + 1 + 4) * 6 * 7
     assert proof.states == 3 + 2 + 4 + 4 + 2 + 2
     assert (proof.holds, proof.longest_wait_s, proof.slowest_phase_s) == (True, None, 2)
 

@@ -302,6 +302,22 @@ def test_unsignalled_movements_stay_open_and_a_single_phase_stays_shown(crossing
 
 
 @both
+def test_wish_for_the_clearance_phase_ends_in_it_and_its_yellow_ends_in_time(crossings, compile):
+    network = crossings(LITERATURE)
+    signals = Signals(network, make_plan(network, timing=FixedClearance(3)), 1, compile=compile)
+    for wanted in [1, 0, *[None] * 8]:
+        signals.second(wanted)
+    yellow = [int((aspects == YELLOW).sum()) for aspects in signals.aspects]
+    assert [count > 0 for count in yellow] == [False, True, True, True, *[False] * 6]
+
+
+@pytest.mark.parametrize("longest_wait_s", [0, -5, 120.5, float("nan")])
+def test_longest_wait_that_is_no_wait_is_refused(longest_wait_s):
+    with pytest.raises(ValueError, match=r"longest wait|integer"):
+        FieldTiming(profile_by_name("us-mutcd"), longest_wait_s)
+
+
+@both
 def test_red_seconds_of_a_movement_that_no_signal_controls_are_those_without_green(crossings, compile):
     network = crossings([], ["rights+we"], LITERATURE)
     signals = Signals(network, make_plan(network, timing=FixedClearance(2)), 1, compile=compile)

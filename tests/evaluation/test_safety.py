@@ -1,0 +1,88 @@
+"""What a result says about safety beyond the monitor's faults, and what is proved before anything runs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from intergreen.agents.evaluation.safety import safety_of
+from intergreen.agents.evaluation.verify import counter_example, proof_table, verify_scenario
+from intergreen.envs import verification
+from intergreen.envs.core import TrafficCore
+from intergreen.envs.episodes import Episodes
+from intergreen.envs.errors import InputError
+from intergreen.envs.network import GridSpec, generate_grid
+from intergreen.envs.network.road_network import STRAIGHT
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+from intergreen.envs.signals.proof import Proof, Violation
+
+
+def stated(network, protocol, **plan):
+    none = np.zeros(4, np.int32)
+    return safety_of(protocol_by_name(protocol).plan(network, **plan), network, [0], [], none, hours=1.0)
+
+
+def test_programme_that_changes_without_clearance_is_named_where_it_is_shown_as_it_stands():
+    network = load_scenario("single").network
+    assert stated(network, "literature-10-5", own_clearance=True)["changes_without_clearance"] == ["intersection_1_1"]
+    assert stated(network, "literature-10-5")["changes_without_clearance"] == []
+    assert stated(network, "us-mutcd-5", own_clearance=True)["changes_without_clearance"] == []
+
+
+def test_junction_with_conflicting_movements_in_its_only_phase_is_named():
+    network = generate_grid(GridSpec(rows=1, columns=1))
+    everybody = np.flatnonzero(network.movement_turn == STRAIGHT).astype(np.int32)
+    start = np.minimum(network.phase_start, 1).astype(np.int32)
+    single = replace(
+        network,
+        phase_start=start,
+        phase_duration_s=np.array([30.0]),
+        phase_movement_start=np.array([0, len(everybody)], np.int32),
+        phase_movements=everybody,
+    )
+    assert stated(network, "literature-10-5")["open_junctions"] == []
+    assert stated(single, "literature-10-5")["open_junctions"] == ["intersection_1_1"]
+
+
+def test_small_signals_of_a_scenario_are_proved_when_it_is_loaded_and_only_once(monkeypatch):
+    proved = []
+    right = verification.prove
+    monkeypatch.setattr(
+        verification, "prove", lambda model, **shield: proved.append(model.hash) or right(model, **shield)
+    )
+    monkeypatch.setattr(verification, "_proved", {})
+    Episodes("town", protocol="us-mutcd-5")
+    first = len(proved)
+    assert 0 < first <= verification.MOST_AT_LOAD
+    Episodes("town", protocol="us-mutcd-5")
+    assert len(proved) == first == len(set(proved))
+
+
+def test_scenario_with_an_unsafe_signal_is_refused_by_name(monkeypatch):
+    wrong = Violation("I3", "green 1 s after the end of a conflicting one, 5 s needed", (0, 1), ())
+    monkeypatch.setattr(verification, "_proved", {})
+    monkeypatch.setattr(verification, "prove", lambda model, **shield: Proof(1, 1, 0.0, "", None, 0, wrong))
+    with pytest.raises(InputError, match=r"intersection_1_1.*not safe: I3, green 1 s after") as caught:
+        Episodes("town")
+    assert "\n" not in str(caught.value)
+
+
+def test_table_of_proofs_names_states_and_a_counter_example_its_seconds(monkeypatch):
+    (one,) = verify_scenario(load_scenario("single"), ["literature-10-5"])
+    assert (one["holds"], one["violation"], one["signals"]) == (True, None, ["intersection_1_1"])
+    row = dict(zip(proof_table([one]).headings, proof_table([one]).rows[0], strict=True))
+    assert (row["states"], row["proof"]) == (str(one["states"]), "holds")
+    steps = [{"second": 0, "wish": 1, "calls": "-", "overdue": "", "display": "Gr"}]
+    broken = one | {"violation": {"invariant": "I1", "what": "both", "movements": ["a -> b"], "steps": steps}}
+    table = counter_example(broken)
+    assert "I1: both: a -> b" in table.title
+    assert table.rows == (("0", "1", "-", "", "Gr"),)
+
+
+@pytest.mark.parametrize("start", [np.zeros((1, 2), np.int32), np.zeros((2, 1)), np.zeros(1, np.int32)])
+def test_start_of_another_shape_or_kind_is_refused(start):
+    scenario = load_scenario("single")
+    core = TrafficCore(scenario.network, protocol_by_name("field").plan(scenario.network), scenario.demand, replicas=2)
+    with pytest.raises(ValueError, match="need a phase for"):
+        core.reset([scenario.trips(seed, horizon_s=1) for seed in (0, 1)], [0, 1], start)
