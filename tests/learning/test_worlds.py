@@ -158,7 +158,8 @@ def mean_reward_of_advanced_max_pressure(episodes, seed):
     controller.start(Setup(network, plan, episodes.protocol, 1))
     rewards = []
     while not episodes.is_over:
-        wanted = controller.decide(episodes.core.counts(), episodes.core.phase, episodes.time_s)
+        signals = episodes.core.signals(episodes.protocol.interval_s)
+        wanted = controller.decide(episodes.core.counts(), signals, episodes.time_s)
         choice = (plan.choices == wanted[:, :, None]).argmax(axis=2).astype(np.int32)
         rewards.append(episodes.step(choice)[1].mean())
     return float(np.mean(rewards)) / REWARD_SHARE

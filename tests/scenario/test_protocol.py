@@ -93,7 +93,7 @@ def test_other_names_are_refused_with_the_shipped_ones(name):
 
 
 def test_impossible_timing_is_refused():
-    with pytest.raises(ValueError, match="need a clearance of 0 s or more, got -1"):
+    with pytest.raises(ValueError, match="need a clearance of whole seconds, 0 or more, got -1"):
         FixedClearance(-1)
 
 
