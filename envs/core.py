@@ -247,13 +247,8 @@ def compiled_shield() -> dict[str, Callable[..., None]]:
 
 
 def _detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
-    at_signal = np.isin(network.movement_intersection, plan.intersection)
-    lanes = [
-        sorted(set(network.link_from_lane[first:past].tolist())) if here else []
-        for here, first, past in zip(
-            at_signal, network.movement_link_start[:-1], network.movement_link_start[1:], strict=True
-        )
-    ]
+    at_signal = np.isin(network.movement_intersection, plan.intersection).tolist()
+    lanes = [network.start_lanes(m).tolist() if here else [] for m, here in enumerate(at_signal)]
     start = np.concatenate(([0], np.cumsum([len(some) for some in lanes]))).astype(np.int32)
     return Detectors(start, np.array([lane for some in lanes for lane in some], np.int32))
 

@@ -81,7 +81,7 @@ def make_layout(
         raise ValueError(f"need room for {max(counts)} movements and {plan.choices.shape[1]} choices")
     movement_column, row = _columns(MOVEMENT_COLUMNS, features, first=1)
     signal_column, signal_columns = _columns(SIGNAL_COLUMNS, features, first=0)
-    lanes = [_movement_lanes(network, m) for of_signal in owned for m in of_signal]
+    lanes = [network.start_lanes(m) for of_signal in owned for m in of_signal]
     sharing = np.bincount(np.concatenate(lanes), minlength=network.n_lanes)
     out_road = network.movement_to_road[np.concatenate(owned)]
     up_movement, up_signal = _upstream(network, owned)
@@ -144,12 +144,6 @@ def _columns(known: dict[str, tuple[str, ...]], features: Sequence[str], *, firs
 def _asked_for(known: dict[str, tuple[str, ...]], features: Sequence[str]) -> list[str]:
     """The columns of the features, in the order of `known`: the order of the names does not matter."""
     return [column for name, columns in known.items() if name in features for column in columns]
-
-
-def _movement_lanes(network: RoadNetwork, movement: int) -> IntArray:
-    """Lanes that the movement starts from."""
-    links = slice(network.movement_link_start[movement], network.movement_link_start[movement + 1])
-    return np.unique(network.link_from_lane[links])
 
 
 def _turn_column(network: RoadNetwork, movement: int) -> int:

@@ -21,7 +21,6 @@ import numpy as np
 from intergreen.agents.controllers.pressure import (
     LaneWeights,
     choice_sums,
-    incoming_lanes,
     outgoing_lanes,
     served_movements,
 )
@@ -73,7 +72,7 @@ def efficient_pressure_weights(network: RoadNetwork, phase: int, *, scale: int =
     """Weight of each lane's queue in a phase's efficient pressure, times `scale`."""
     weights: LaneWeights = {}
     for m in served_movements(network, phase):
-        incoming, outgoing = incoming_lanes(network, m), outgoing_lanes(network, m)
+        incoming, outgoing = network.start_lanes(m).tolist(), outgoing_lanes(network, m)
         for lane in incoming:
             weights[lane] = weights.get(lane, 0.0) + scale
         for lane in outgoing:
@@ -83,4 +82,4 @@ def efficient_pressure_weights(network: RoadNetwork, phase: int, *, scale: int =
 
 def demand_weights(network: RoadNetwork, phase: int, *, scale: int = 1) -> LaneWeights:
     """Weight `scale` for every lane that has green in the phase."""
-    return {lane: float(scale) for m in served_movements(network, phase) for lane in incoming_lanes(network, m)}
+    return {lane: float(scale) for m in served_movements(network, phase) for lane in network.start_lanes(m).tolist()}

@@ -14,7 +14,6 @@ import numpy as np
 from intergreen.agents.controllers.pressure import (
     LaneWeights,
     choice_sums,
-    incoming_lanes,
     outgoing_lanes,
     served_movements,
 )
@@ -51,7 +50,7 @@ def pressure_weights(network: RoadNetwork, phase: int) -> LaneWeights:
     """
     weights: LaneWeights = {}
     for m in served_movements(network, phase):
-        for lane in incoming_lanes(network, m):
+        for lane in network.start_lanes(m).tolist():
             weights[lane] = weights.get(lane, 0.0) + 1.0
         for lane in outgoing_lanes(network, m):
             weights[lane] = weights.get(lane, 0.0) - 1.0

@@ -74,12 +74,6 @@ def served_movements(network: RoadNetwork, phase: int) -> IntArray:
     return served
 
 
-def incoming_lanes(network: RoadNetwork, movement: int) -> list[int]:
-    """Lanes that a movement starts from, each once although several links may leave it."""
-    links = slice(network.movement_link_start[movement], network.movement_link_start[movement + 1])
-    return sorted(set(network.link_from_lane[links].tolist()))
-
-
 def outgoing_lanes(network: RoadNetwork, movement: int) -> range:
     """All lanes of the road that a movement leads to."""
     road = network.movement_to_road[movement]

@@ -129,15 +129,10 @@ def _junctions(network: RoadNetwork) -> list[_Junction]:
                 exit=tuple(network.movement_to_road[first:last].tolist()),
                 heading_deg=tuple(float(headings[road]) for road in approach),
                 conflicts=network.conflict_matrix(place),
-                lanes=tuple(_start_lanes(network, movement) for movement in range(first, last)),
+                lanes=tuple(frozenset(network.start_lanes(movement).tolist()) for movement in range(first, last)),
             )
         )
     return junctions
-
-
-def _start_lanes(network: RoadNetwork, movement: int) -> frozenset[int]:
-    first, last = network.movement_link_start[movement : movement + 2]
-    return frozenset(network.link_from_lane[first:last].tolist())
 
 
 def _arrival_headings_deg(network: RoadNetwork) -> FloatArray:

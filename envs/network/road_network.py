@@ -105,6 +105,15 @@ class RoadNetwork(ReadOnlyRecord):
         """The road's id, an underscore, and the lane's index from the left."""
         return f"{self.road_ids[self.lane_road[lane]]}_{self.lane_index[lane]}"
 
+    def movements_of(self, intersection: int) -> slice:
+        """The intersection's part of every array over the movements."""
+        return slice(int(self.movement_start[intersection]), int(self.movement_start[intersection + 1]))
+
+    def start_lanes(self, movement: int) -> IntArray:
+        """Lanes that the movement starts from, ascending, each once although several links may leave it. int32."""
+        first, past = self.movement_link_start[movement : movement + 2]
+        return np.unique(self.link_from_lane[first:past]).astype(np.int32)
+
     def conflict_matrix(self, intersection: int) -> BoolArray:
         """(m, m): do the intersection's movements conflict, numbered from its first one."""
         first, last = self.movement_start[intersection], self.movement_start[intersection + 1]

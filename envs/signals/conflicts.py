@@ -47,12 +47,12 @@ def permissive_matrix(network: RoadNetwork, j: int) -> BoolArray:
 def permitted_conflicts(network: RoadNetwork, j: int) -> BoolArray:
     """(m, m): do the two conflict, and may be green together because one yields? Symmetric; rules in the module."""
     conflicts = network.conflict_matrix(j)
-    turn = _of_movements(network.movement_turn, network, j)
+    turn = network.movement_turn[network.movements_of(j)]
     both_straight = _both(turn == STRAIGHT, turn == STRAIGHT)
     if is_open_junction(network, j):
         return conflicts & ~(both_straight & ~_one_stream(network, j))
     opposite = _opposite(network, j)
-    exit_road = _of_movements(network.movement_to_road, network, j)
+    exit_road = network.movement_to_road[network.movements_of(j)]
     merge = exit_road[:, None] == exit_road
     right_yields = _either(turn == TURN_RIGHT, np.ones_like(turn, dtype=bool))
     left_yields = _either(turn == TURN_LEFT, turn == STRAIGHT) & opposite
@@ -68,7 +68,7 @@ def is_open_junction(network: RoadNetwork, j: int) -> bool:
     a phase of all greens slipped in among others is not taken for one.
     """
     greens = network.phase_matrix(j)
-    turn = _of_movements(network.movement_turn, network, j)
+    turn = network.movement_turn[network.movements_of(j)]
     open_phases = greens.all(axis=1)
     crossing = network.conflict_matrix(j) & _both(turn == STRAIGHT, turn == STRAIGHT) & ~_one_stream(network, j)
     return bool(open_phases.any() and not greens[~open_phases][:, turn != TURN_RIGHT].any() and not crossing.any())
@@ -139,7 +139,7 @@ def _opposite(network: RoadNetwork, j: int) -> BoolArray:
 
 def _headings_deg(network: RoadNetwork, j: int) -> FloatArray:
     """(m,) where each movement's approach heads at the stop line, from the last stretch of its road's first lane."""
-    lane = network.road_lane_start[_of_movements(network.movement_from_road, network, j)]
+    lane = network.road_lane_start[network.movement_from_road[network.movements_of(j)]]
     last_point = network.lane_point_start[lane + 1] - 1
     step = network.lane_points[last_point] - network.lane_points[last_point - 1]
     return np.asarray(np.degrees(np.arctan2(step[:, 1], step[:, 0])), np.float64)
@@ -147,7 +147,7 @@ def _headings_deg(network: RoadNetwork, j: int) -> FloatArray:
 
 def _one_stream(network: RoadNetwork, j: int) -> BoolArray:
     """(m, m): do the two go from one road to one other road?"""
-    start, end = (_of_movements(a, network, j) for a in (network.movement_from_road, network.movement_to_road))
+    start, end = (a[network.movements_of(j)] for a in (network.movement_from_road, network.movement_to_road))
     same: BoolArray = (start[:, None] == start) & (end[:, None] == end)
     return same
 
@@ -160,10 +160,6 @@ def _both(one: BoolArray, other: BoolArray) -> BoolArray:
 def _either(one: BoolArray, other: BoolArray) -> BoolArray:
     """(m, m): is one of the pair the one thing and its partner the other?"""
     return _both(one, other) | _both(other, one)
-
-
-def _of_movements(values: np.ndarray, network: RoadNetwork, j: int) -> np.ndarray:
-    return values[network.movement_start[j] : network.movement_start[j + 1]]
 
 
 def _n_movements(network: RoadNetwork, j: int) -> int:

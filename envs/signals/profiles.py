@@ -31,6 +31,7 @@ GRAVITY_MPS2 = 9.81
 STEEPEST_GRADE = 0.2  # beyond any street; keeps the kinematic formula's denominator well above 0
 # Speed limits are taken to lie between these: at 1 m/s a vehicle of 6 m needs the longest red clearance anyway.
 _SLOWEST_MPS, _FASTEST_MPS = 1.0, 100.0
+_SLACK = 1e-9
 _SAME_LIMIT_KMPH = 0.5  # 13.889 m/s is meant as 50 km/h
 
 
@@ -116,6 +117,11 @@ class TimingProfile:
         return length_m / self.walking_speed_mps
 
 
+def whole_seconds(seconds: FloatArray) -> IntArray:
+    """The fewest whole seconds that are no less, int32; 3.0000000001 s of formula are 3 s."""
+    return np.ceil(seconds - _SLACK).astype(np.int32)
+
+
 def numbers(profile: TimingProfile) -> dict[str, float | str]:
     """Every active number by its name, and the profile's name; for results and exports."""
     parts = [profile.change, profile]
@@ -179,7 +185,7 @@ def conflict_intergreen_s(profile: TimingProfile, network: RoadNetwork, j: int, 
     if isinstance(profile.change, Kinematic):
         path_s = red_clearance_s(profile.change, paths.clear_m, slow_mps[paths.first]) + yellow[paths.first]
     else:
-        straight = _of_movements(network.movement_turn, network, j) == STRAIGHT
+        straight = network.movement_turn[network.movements_of(j)] == STRAIGHT
         path_s = _rilsa_path_s(profile.change, paths, slow_mps, straight)
     seconds = np.repeat(yellow[:, None], len(yellow), axis=1)
     np.maximum.at(seconds, (paths.first, paths.second), path_s)
@@ -197,7 +203,7 @@ def red_clearance_s(change: Kinematic, width_m: FloatArray, speed_mps: FloatArra
 
 def min_green_s(profile: TimingProfile, network: RoadNetwork, j: int) -> FloatArray:
     """(m,) shortest green of each movement, in seconds."""
-    straight = _of_movements(network.movement_turn, network, j) == STRAIGHT
+    straight = network.movement_turn[network.movements_of(j)] == STRAIGHT
     return np.where(straight, profile.min_green_through_s, profile.min_green_turn_s)
 
 
@@ -208,7 +214,7 @@ def max_green_s(profile: TimingProfile, network: RoadNetwork, j: int) -> FloatAr
     """
     fast = _speeds_mps(network, j)[0] > profile.fast_above_mps
     through = np.where(fast, profile.max_green_fast_s, profile.max_green_through_s)
-    left = _of_movements(network.movement_turn, network, j) == TURN_LEFT
+    left = network.movement_turn[network.movements_of(j)] == TURN_LEFT
     return np.where(left, profile.max_green_left_s, through)
 
 
@@ -262,9 +268,10 @@ def _speeds_mps(network: RoadNetwork, j: int) -> FloatArray:
 
 
 def _start_lanes(network: RoadNetwork, movement: int) -> IntArray:
-    first, last = network.movement_link_start[movement : movement + 2]
-    if first < last:
-        return network.link_from_lane[first:last]
+    """Of a movement without a path: all lanes of its road."""
+    lanes = network.start_lanes(movement)
+    if len(lanes):
+        return lanes
     road = network.movement_from_road[movement]
     return np.arange(network.road_lane_start[road], network.road_lane_start[road + 1], dtype=np.int32)
 
@@ -272,11 +279,7 @@ def _start_lanes(network: RoadNetwork, movement: int) -> IntArray:
 def _turns_from_lanes_of_their_own(network: RoadNetwork, j: int) -> BoolArray:
     """(m,): is it a turn, none of whose lanes serves a straight movement?"""
     first = int(network.movement_start[j])
-    straight = _of_movements(network.movement_turn, network, j) == STRAIGHT
+    straight = network.movement_turn[network.movements_of(j)] == STRAIGHT
     lanes = [set(_start_lanes(network, first + m).tolist()) for m in range(len(straight))]
     through = set().union(*(own for own, goes in zip(lanes, straight, strict=True) if goes))
     return np.array([not goes and not own & through for own, goes in zip(lanes, straight, strict=True)], bool)
-
-
-def _of_movements(values: np.ndarray, network: RoadNetwork, j: int) -> np.ndarray:
-    return values[network.movement_start[j] : network.movement_start[j + 1]]

@@ -20,6 +20,8 @@ class Topology(SimpleNamespace):
     """Nobody's path meets another's, so any movements may be green together."""
 
     phase_matrix = RoadNetwork.phase_matrix
+    movements_of = RoadNetwork.movements_of
+    start_lanes = RoadNetwork.start_lanes
 
     @property
     def n_phases(self) -> int:
