@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 LONGEST_HORIZON_S = 1_000_000  # more than eleven days
 LITERATURE = ("literature-30-5", "literature-15-5", "literature-10-5", "literature-10-2", "literature-5-2")
-SHIPPED = (*LITERATURE, "us-mutcd-5", "de-rilsa-5", "cn-gb-5")
-FIELD = "us-mutcd"  # what `field` stands for
+FIELD = ("us-mutcd-5", "de-rilsa-5", "cn-gb-5")
+SHIPPED = (*LITERATURE, *FIELD)
+_PLAIN_FIELD = "us-mutcd"  # what `field` stands for
 _LITERATURE = re.compile(r"literature-(\d{1,4})-(\d{1,4})(-lane-change)?", re.ASCII)
 _FIELD = re.compile(rf"(field|{'|'.join(PROFILES)})(?:-(\d{{1,4}}))?(-lane-change)?", re.ASCII)
 _EIGHT_PHASES = (5, 2)  # the one timing for which the literature chooses among eight phases
@@ -87,5 +88,5 @@ def _field(name: str, match: re.Match[str]) -> Protocol:
     interval_s = int(match[2] or _FIELD_INTERVAL_S)
     if interval_s == 0:
         raise InputError("--protocol", name, "decides every 0 s", "give it 1 s or more")
-    timing = FieldTiming(profile_by_name(FIELD if match[1] == "field" else match[1]))
+    timing = FieldTiming(profile_by_name(_PLAIN_FIELD if match[1] == "field" else match[1]))
     return Protocol(name, interval_s, timing, "literature-8", lane_change=match[3] is not None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.evaluation.safety import movement_name, timing_stated
 from intergreen.agents.tables import TextTable, table_of
-from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.protocol import FIELD, protocol_by_name
 from intergreen.envs.signals.conflicts import is_open_junction
 from intergreen.envs.signals.machine import EVERYBODY
 from intergreen.envs.verification import verify
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from intergreen.envs.scenario import Scenario
     from intergreen.envs.verification import PlanProof
 
-FIELD = ("us-mutcd-5", "de-rilsa-5", "cn-gb-5")  # verified besides a scenario's own protocol
 _SHOWN_IDS = 3
 
 

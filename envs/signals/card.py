@@ -15,10 +15,11 @@ import numpy as np
 from intergreen.envs.signals import profiles
 from intergreen.envs.signals.conflicts import permissive_matrix
 from intergreen.envs.signals.monitor_card import Channels, make_card
+from intergreen.envs.signals.profiles import whole_seconds
 from intergreen.envs.signals.rules import FieldTiming, FixedClearance
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals.monitor_card import MonitorCard
     from intergreen.envs.signals.rules import Timing
@@ -40,9 +41,9 @@ def channels(network: RoadNetwork, j: int, timing: Timing) -> Channels:
     return Channels(
         columns,
         permissive,
-        _whole(profiles.intergreen_s(profile, network, j)),
-        _whole(profiles.yellow_s(profile, network, j)),
-        min_green_s=_whole(profiles.min_green_s(profile, network, j)),
+        whole_seconds(profiles.intergreen_s(profile, network, j)),
+        whole_seconds(profiles.yellow_s(profile, network, j)),
+        min_green_s=whole_seconds(profiles.min_green_s(profile, network, j)),
         red_revert_s=ceil(profile.red_revert_s),
         longest_wait_s=np.where(_has_path(network, j), timing.longest_wait_s, 0),
         longest_yellow_s=ceil(profile.longest_yellow_s),
@@ -60,7 +61,7 @@ def longest_green_s(network: RoadNetwork, j: int, timing: Timing) -> IntArray:
     if not isinstance(timing, FieldTiming):
         return np.zeros(network.movement_start[j + 1] - network.movement_start[j], np.int32)
     longest = profiles.max_green_s(timing.profile, network, j)
-    return _whole(np.maximum(longest, profiles.min_green_s(timing.profile, network, j)))
+    return whole_seconds(np.maximum(longest, profiles.min_green_s(timing.profile, network, j)))
 
 
 def _has_path(network: RoadNetwork, j: int) -> BoolArray:
@@ -68,8 +69,3 @@ def _has_path(network: RoadNetwork, j: int) -> BoolArray:
     first, past = network.movement_start[j : j + 2]
     links: BoolArray = np.diff(network.movement_link_start[first : past + 1]) > 0
     return links
-
-
-def _whole(seconds: FloatArray) -> IntArray:
-    """Seconds that displays of whole seconds must reach."""
-    return np.ceil(seconds - 1e-9).astype(np.int32)

@@ -13,19 +13,17 @@ import numpy as np
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN, RED
 from intergreen.envs.signals.rules import Rules
-from intergreen.envs.signals.shield import N_INTERVENTIONS, NO_PHASE, NOT_SHOWN, SignalState
+from intergreen.envs.signals.shield import NO_PHASE, NOT_SHOWN, SignalState, blank_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from intergreen.envs.arrays import ByteArray, IntArray
+    from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
 
-EVERYBODY = -2
+EVERYBODY = -2  # as a caller
 NONSENSE = (-7, 1 << 20)  # beside the first number that is no phase
 BATCH = 4096  # copies of the signal that one call of the shield advances
 PHASE, TARGET, LEFT, GREEN_S, DISPLAYED, FIRST_ASPECT = range(6)  # columns of a state
-
-
 _CLOCKS = ("time", "red_since", "call_since")
 
 
@@ -69,7 +67,7 @@ class Machine:
         dark[:FIRST_ASPECT] = NO_PHASE, NO_PHASE, 0, 0, NOT_SHOWN
         rows = [dark]
         for phase in np.flatnonzero(self.rules.may_show).tolist():
-            state = _empty_state(1, 1, n_movements=self.n_movements)
+            state = blank_state((1, 1), self.n_movements)
             shield.start(np.array([[phase]], np.int32), self.rules, state)
             row = dark.copy()
             row[:DISPLAYED] = state.phase[0, 0], state.target[0, 0], state.left[0, 0], state.green_s[0, 0]
@@ -108,11 +106,8 @@ class Machine:
             self._request(np.append(np.int32(NO_PHASE), wishes[rows]), self._many, state)
             self._tick(self._many, state, called, np.zeros(len(called), np.uint8))
             _check_clocks(counted, state, called, hears_calls=bool(self.rules.overdue[0]))
-            after[rows, PHASE], after[rows, TARGET], after[rows, LEFT] = (
-                state.phase[1:],
-                state.target[1:],
-                state.left[1:],
-            )
+            after[rows, PHASE], after[rows, TARGET] = state.phase[1:], state.target[1:]
+            after[rows, LEFT] = state.left[1:]
             after[rows, GREEN_S] = np.minimum(state.green_s[1:], self.highest_green_s)
             after[rows, DISPLAYED] = state.displayed[1:]
             after[rows, FIRST_ASPECT:] = state.aspects.reshape(copies + 1, -1)[1:]
@@ -120,15 +115,16 @@ class Machine:
 
     def _loaded(self, before: IntArray, call_since: IntArray) -> SignalState:
         """The copies in these states (c, w), called since (c, m), behind the decoy."""
-        state = _empty_state(len(before) + 1, n_movements=self.n_movements)
+        copies = len(before) + 1
+        state = blank_state((copies,), copies * self.n_movements)
         state.phase[1:], state.target[1:], state.left[1:] = before[:, PHASE], before[:, TARGET], before[:, LEFT]
         state.displayed[1:], state.green_s[1:] = before[:, DISPLAYED], before[:, GREEN_S]
         state.time[:] = self.rules.overdue
         aspects = before[:, FIRST_ASPECT:]
         is_green = aspects == GREEN
-        state.aspects.reshape(len(before) + 1, -1)[1:] = aspects
-        state.red_since.reshape(len(before) + 1, -1)[1:] = np.where(is_green, -1, 0)
-        state.call_since.reshape(len(before) + 1, -1)[1:] = np.where(is_green, -1, call_since)
+        state.aspects.reshape(copies, -1)[1:] = aspects
+        state.red_since.reshape(copies, -1)[1:] = np.where(is_green, -1, 0)
+        state.call_since.reshape(copies, -1)[1:] = np.where(is_green, -1, call_since)
         return state
 
 
@@ -151,37 +147,23 @@ def _check_clocks(before: SignalState, after: SignalState, called: ByteArray, *,
         raise ClockError("a call is older than the oldest")
 
 
-def _empty_state(*shape: int, n_movements: int) -> SignalState:
-    """Signals of which nothing has been shown, (signals,) or (replicas, signals), as one network."""
-
-    def filled(value: int, each: int = 1) -> IntArray:
-        return np.full((*shape[:-1], shape[-1] * each), value, np.int32)
-
-    return SignalState(
-        phase=filled(NO_PHASE),
-        target=filled(NO_PHASE),
-        left=filled(0),
-        displayed=filled(NOT_SHOWN),
-        green_s=filled(0),
-        wish=filled(NO_PHASE),
-        time=np.zeros((*shape[:-1], 1), np.int32),
-        red_since=filled(0, n_movements),
-        call_since=filled(-1, n_movements),
-        oldest_call=filled(0),
-        aspects=filled(RED, n_movements).astype(np.uint8),
-        interventions=filled(0, N_INTERVENTIONS),
-    )
-
-
 def every_input(machine: Machine) -> list[Input]:
     """Every wish, sense or nonsense, with nobody calling, anybody whom a phase may serve, everybody; overdue or not."""
     rules = machine.rules
-    n, starts = len(rules.min_green), rules.phase_movement_start
-    shown = np.flatnonzero(rules.may_show).tolist()
-    served = sorted({m for p in shown for m in rules.phase_movements[starts[p] : starts[p + 1]].tolist()})
+    n = len(rules.min_green)
+    served = np.flatnonzero(served_by(rules).any(axis=0)).tolist()
     wishes = (NO_PHASE, *range(n), n, *NONSENSE)
     callers = [(-1, False), *((m, late) for m in (*served, EVERYBODY) for late in (False, True))]
     return [Input(wish, caller, late) for caller, late in callers for wish in wishes]
+
+
+def served_by(rules: Rules) -> BoolArray:
+    """(p, m): which phases of the single signal that may be shown give green to which movement."""
+    served = np.zeros((len(rules.min_green), rules.movement_start[1]), np.bool_)
+    for phase in np.flatnonzero(rules.may_show):
+        first, past = rules.phase_movement_start[phase : phase + 2]
+        served[phase, rules.phase_movements[first:past]] = True
+    return served
 
 
 def single(rules: Rules, i: int) -> Rules:

@@ -44,6 +44,7 @@ from intergreen.envs.signals.machine import (
     Input,
     Machine,
     every_input,
+    served_by,
 )
 from intergreen.envs.signals.observer import LETTERS, Observer
 from intergreen.envs.signals.reachable import UnforeseenError, explore
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from intergreen.envs.signals.model import SignalModel
     from intergreen.envs.signals.observer import Memory
     from intergreen.envs.signals.reachable import Graph
-    from intergreen.envs.signals.rules import Rules
 
 
 class Step(NamedTuple):
@@ -197,10 +197,10 @@ class _Search:
         """I9: the longest that a call can last, from the seconds after which it is overdue and what comes then at
         worst."""
         model = self._model
-        served_by = _served_by(model.rules, model.n_movements)
+        served = served_by(model.rules)
         alike: dict[tuple[bool, ...], int] = {}
         for m in np.flatnonzero(model.longest_wait).tolist():
-            alike.setdefault(tuple(served_by[:, m].tolist()), m)
+            alike.setdefault(tuple(served[:, m].tolist()), m)
         wishes = (NO_PHASE, *range(len(model.rules.min_green)))
         overdue = int(model.rules.overdue[0])
         self.wait_s = 0
@@ -276,12 +276,3 @@ def _longest(after: IntArray, there: BoolArray, *, limit: int) -> tuple[IntArray
             break
         seconds = np.minimum(longer, limit + 1)
     return seconds, -1
-
-
-def _served_by(rules: Rules, n_movements: int) -> BoolArray:
-    """(p, m): which phases that may be shown give green to which movement."""
-    served = np.zeros((len(rules.min_green), n_movements), np.bool_)
-    for phase in np.flatnonzero(rules.may_show):
-        first, past = rules.phase_movement_start[phase : phase + 2]
-        served[phase, rules.phase_movements[first:past]] = True
-    return served

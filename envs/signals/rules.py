@@ -17,6 +17,7 @@ import numpy as np
 from intergreen.envs.errors import InputError
 from intergreen.envs.signals import profiles
 from intergreen.envs.signals.conflicts import check_phases
+from intergreen.envs.signals.profiles import whole_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from intergreen.envs.signals.profiles import TimingProfile
 
 _LONG_AGO_S = 10_000
-_SLACK = 1e-9  # so that 3.0000000001 s of formula are 3 s
 
 
 class Rules(NamedTuple):
@@ -161,9 +161,12 @@ def _signal_rules(network: RoadNetwork, j: int, choices: Sequence[int], between:
 def _field_rules(network: RoadNetwork, j: int, choices: Sequence[int], timing: FieldTiming) -> _SignalRules:
     profile = timing.profile
     serves = network.phase_matrix(j)
-    yellow = _up(profiles.yellow_s(profile, network, j))
-    intergreen = _up(profiles.conflict_intergreen_s(profile, network, j))
-    least, longest = _up(profiles.min_green_s(profile, network, j)), _up(profiles.max_green_s(profile, network, j))
+    yellow = whole_seconds(profiles.yellow_s(profile, network, j))
+    intergreen = whole_seconds(profiles.conflict_intergreen_s(profile, network, j))
+    least, longest = (
+        whole_seconds(profiles.min_green_s(profile, network, j)),
+        whole_seconds(profiles.max_green_s(profile, network, j)),
+    )
     n = len(serves)
     min_green = [int(max(least[phase], default=0)) for phase in serves]
     between = _transitions(serves, choices, yellow + ceil(profile.red_revert_s), intergreen, np.array(min_green))
@@ -231,10 +234,6 @@ def _slowest_service(
     change = max((transition[(old + 1) * n + new] for old in choices for new in choices if old != new), default=0)
     green = max((min_green[phase] for phase in choices), default=0)
     return (change + green) * len(turns) + max(change, transition[0]) + 1
-
-
-def _up(seconds: Any) -> IntArray:
-    return np.ceil(np.asarray(seconds) - _SLACK).astype(np.int32)
 
 
 def _ints(values: Any) -> IntArray:

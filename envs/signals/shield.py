@@ -60,25 +60,33 @@ class SignalStatus(NamedTuple):
 
 def signal_state(plan: SignalPlan, network: RoadNetwork, replicas: int) -> SignalState:
     """Nothing shown yet; movements that no signal controls keep the green that `standing_greens` gives them."""
-    shape = replicas, plan.n_signals
+    state = blank_state((replicas, plan.n_signals), network.n_movements)
+    open_now = standing_greens(network, plan) == 1
+    state.aspects[:, open_now] = GREEN
+    state.red_since[:, open_now] = -1
+    return state
 
-    def none() -> IntArray:
-        return np.full(shape, NO_PHASE, np.int32)
 
-    aspects = np.where(standing_greens(network, plan) == 1, np.uint8(GREEN), np.uint8(RED))
+def blank_state(signals: tuple[int, ...], n_movements: int) -> SignalState:
+    """Nothing shown yet, by (I,) or (B, I) signals with so many movements in all: all red, nobody calls."""
+
+    def filled(value: int, width: int) -> IntArray:
+        return np.full((*signals[:-1], width), value, np.int32)
+
+    n = signals[-1]
     return SignalState(
-        phase=none(),
-        target=none(),
-        left=np.zeros(shape, np.int32),
-        displayed=np.full(shape, NOT_SHOWN, np.int32),
-        green_s=np.zeros(shape, np.int32),
-        wish=none(),
-        time=np.zeros((replicas, 1), np.int32),
-        red_since=np.tile(np.where(aspects == GREEN, np.int32(-1), np.int32(0)), (replicas, 1)),
-        call_since=np.full((replicas, network.n_movements), -1, np.int32),
-        oldest_call=np.zeros(shape, np.int32),
-        aspects=np.tile(aspects, (replicas, 1)),
-        interventions=np.zeros((replicas, plan.n_signals * N_INTERVENTIONS), np.int32),
+        phase=filled(NO_PHASE, n),
+        target=filled(NO_PHASE, n),
+        left=filled(0, n),
+        displayed=filled(NOT_SHOWN, n),
+        green_s=filled(0, n),
+        wish=filled(NO_PHASE, n),
+        time=filled(0, 1),
+        red_since=filled(0, n_movements),
+        call_since=filled(-1, n_movements),
+        oldest_call=filled(0, n),
+        aspects=filled(RED, n_movements).astype(np.uint8),
+        interventions=filled(0, n * N_INTERVENTIONS),
     )
 
 

@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intergreen.envs.errors import InputError
-from intergreen.envs.protocol import LITERATURE, SHIPPED, protocol_by_name
+from intergreen.envs.protocol import FIELD, LITERATURE, SHIPPED, protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance
 from intergreen.envs.signals.presets import PROFILES, profile_by_name
-
-FIELD = tuple(name for name in SHIPPED if name not in LITERATURE)
 
 
 @pytest.mark.parametrize("name", LITERATURE)
