@@ -1,4 +1,4 @@
-"""Actions as the environments are given them, checked: one index of a choice for each signal."""
+"""Actions, one index of a choice for each signal: checked as the environments are given them, and as phases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import IntArray
+    from intergreen.envs.signals import SignalPlan
 
 
 def checked_choices(action: Any, n_choices: IntArray, replicas: int = 1) -> IntArray:
@@ -32,6 +33,18 @@ def checked_choices(action: Any, n_choices: IntArray, replicas: int = 1) -> IntA
         b, i = np.argwhere(~is_there)[0]
         raise ValueError(f"signal {i} has the choices 0 to {n_choices[i] - 1}, got {choice[b, i]}")
     return choice.astype(np.int32)
+
+
+def start_phase(plan: SignalPlan, replicas: int) -> IntArray:
+    """(B, I) local phase that every signal shows at t = 0: its first choice."""
+    return np.tile(plan.choices[:, 0], (replicas, 1))
+
+
+def chosen_phases(plan: SignalPlan, choice: IntArray) -> IntArray:
+    """Local phases (B, I) of the choices (B, I) >= 0; -1, which keeps the present phase, where there is none."""
+    there = choice < plan.choices.shape[1]
+    phases: IntArray = np.where(there, plan.choices[np.arange(plan.n_signals), np.where(there, choice, 0)], -1)
+    return phases
 
 
 def _without_ones(shape: tuple[int, ...]) -> list[int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.demand import randomise
 from intergreen.envs.layout import make_layout
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.reward import RewardSpec
     from intergreen.envs.scenario import Scenario
-    from intergreen.envs.signals import SignalPlan
 
 FIRST_TRAINING_SEED = 1_000_000  # below it are the seeds that people evaluate with
 _LAST_TRAINING_SEED = 2**31 - 1
@@ -159,18 +159,6 @@ class Episodes:
         lowest, highest = self._demand_scale
         scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
         return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
-
-
-def start_phase(plan: SignalPlan, replicas: int) -> IntArray:
-    """(B, I) local phase that every signal shows at t = 0: its first choice."""
-    return np.tile(plan.choices[:, 0], (replicas, 1))
-
-
-def chosen_phases(plan: SignalPlan, choice: IntArray) -> IntArray:
-    """Local phases (B, I) of the choices (B, I) >= 0; -1, which keeps the present phase, where there is none."""
-    there = choice < plan.choices.shape[1]
-    phases: IntArray = np.where(there, plan.choices[np.arange(plan.n_signals), np.where(there, choice, 0)], -1)
-    return phases
 
 
 def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool = False, scale: float = 1.0) -> Trips:

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from intergreen.envs.errors import InputError, shown
 
 
@@ -56,6 +54,8 @@ def read_yaml(path: Path) -> Any:
     InputError
         If the file cannot be read or is not YAML.
     """
+    import yaml  # here, because whoever runs an exported policy writes files and reads no YAML
+
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.MarkedYAMLError as error:

@@ -6,8 +6,6 @@ num_envs=8)` makes eight copies that are simulated together.
 
 from __future__ import annotations
 
-from gymnasium.envs.registration import register, registry
-
 SCENARIO_OF_ID = {
     "Single-v0": "single",
     "Arterial6-v0": "arterial6",
@@ -20,7 +18,14 @@ _VECTOR_ENTRY_POINT = "intergreen.envs.gym_vector_env:TrafficSignalVectorEnv"
 
 
 def register_environments() -> None:
-    """Register one id for each shipped scenario; ids that are there already stay."""
+    """Register one id for each shipped scenario; ids that are there already stay.
+
+    A street computer that runs an exported policy has no Gymnasium, and needs none.
+    """
+    try:
+        from gymnasium.envs.registration import register, registry
+    except ImportError:
+        return
     for name, scenario in SCENARIO_OF_ID.items():
         if name not in registry:
             register(

@@ -10,8 +10,8 @@ import numpy as np
 
 from intergreen.agents.controllers.policy_network import PolicyNetwork, read_network
 from intergreen.agents.controllers.run_folder import BEST, POLICY, features_in, observation_columns, read_run
+from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.core import observe_all
-from intergreen.envs.episodes import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
 

@@ -23,7 +23,7 @@ import numpy as np
 from intergreen.agents.learning.budget import Budget
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.train import training_env
-from intergreen.envs.episodes import chosen_phases
+from intergreen.envs.choices import chosen_phases
 from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import scenario_names
 

@@ -4,9 +4,9 @@ import math
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 
 from intergreen.envs.arrays import FloatArray, IntArray
+from intergreen.envs.network.compiling import njit
 
 TOLERANCE = 1e-8
 

@@ -7,7 +7,8 @@ Arrays are flat: item ``i`` owns rows ``start[i]`` to ``start[i + 1]`` of the po
 import math
 
 import numpy as np
-from numba import njit
+
+from intergreen.envs.network.compiling import njit
 
 CURVE_POINTS = 11  # of a link whose points the source leaves out
 HANDLE_M = 5.0

@@ -22,6 +22,7 @@ from intergreen.envs.observation import (
     N_BINS,
     observe,
 )
+from intergreen.envs.observation_arrays import make_gathers, observe_arrays
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import FieldTiming, FixedClearance, SignalStatus, make_plan
 from intergreen.envs.signals.presets import profile_by_name
@@ -75,6 +76,18 @@ def make_world(name, timing="literature"):
 @pytest.fixture(params=WORLDS, ids="-".join)
 def world(request):
     return make_world(*request.param)
+
+
+@pytest.mark.parametrize("features", [ALL_FEATURES, DEFAULT_FEATURES, ("queue",), ("upstream", "timing")], ids=len)
+@pytest.mark.parametrize("spare", [0, 3])
+def test_whole_arrays_give_the_same_bits(world, features, spare):
+    widest = world.layout().blocks
+    layout = world.layout(features, movements=widest.movements + spare, choices=widest.choices + spare)
+    counts = world.counts
+    arrays = observe_arrays(
+        counts.waiting, counts.vehicles, counts.arriving, world.signals, INTERVAL_S, make_gathers(layout)
+    )
+    np.testing.assert_array_equal(arrays, world.observed(layout))
 
 
 def twin(world, b, i):

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from intergreen.envs.choices import start_phase
 from intergreen.envs.core import TrafficCore
-from intergreen.envs.episodes import Episodes, start_phase
+from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
 from intergreen.envs.reward import BACKLOG_PERIODS, REWARDS, make_reward, neighbour_mixing

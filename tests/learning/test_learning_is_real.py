@@ -21,8 +21,9 @@ from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.recipe import read_recipe
 from intergreen.agents.learning.train import train
+from intergreen.envs.choices import chosen_phases
 from intergreen.envs.core import observe_all
-from intergreen.envs.episodes import Episodes, chosen_phases
+from intergreen.envs.episodes import Episodes
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network import streets
 from intergreen.envs.network.builder import build_network
