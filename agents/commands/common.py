@@ -1,0 +1,103 @@
+"""What the commands share: their common options, checks before any work, delivering results, exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from intergreen.agents.options import STDOUT, require_horizon, require_native, require_threads, require_writable
+from intergreen.agents.tables import TextTable, print_table
+from intergreen.envs.errors import InputError
+from intergreen.envs.files import json_text, write_json
+
+CHECK_FAILED = 1
+_MOST_LINES = 20  # of faults on stderr
+
+ScenarioArgument = Annotated[
+    str,
+    typer.Argument(metavar="SCENARIO", help="a shipped name, a YAML file, or a folder with roadnet.json + flow.json"),
+]
+ProtocolOption = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="timing rules, e.g. literature-10-5 or literature-10-5-lane-change; the scenario's own by default",
+    ),
+]
+SeedsOption = Annotated[str, typer.Option("--seeds", help="0-9, 0,1,5 or 3")]
+SimulatorOption = Annotated[str, typer.Option("--simulator", help="native (sumo is not there yet)")]
+JsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="also write JSON; - is stdout")]
+DropOption = Annotated[
+    bool, typer.Option("--drop-invalid-routes", help="drop flows whose route does not exist, as CityFlow does")
+]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", help="threads to spread the seeds over; numbers stay the same")
+]
+HorizonOption = Annotated[int | None, typer.Option("--horizon", metavar="SECONDS", help="seconds to simulate")]
+SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="seed of the training; the recipe's by default")]
+
+
+def check_run_options(simulator: str, threads: int, horizon_s: int | None, json: str | None) -> None:
+    require_native(simulator)
+    require_threads(threads)
+    require_horizon(horizon_s)
+    require_writable("--json", json)
+
+
+def make_engine_ready(*, lane_change: bool = False) -> None:
+    """Compile or load the engine before the progress bar starts, and say so where it takes long."""
+    from intergreen.agents.evaluation.warmup import compile_engine, compile_notice
+
+    with compile_notice():
+        compile_engine(lane_change=lane_change)
+
+
+def deliver(value: object, json: str | None, show: Callable[[], None]) -> None:
+    """JSON to stdout alone, or the table, with JSON to a file where one is named."""
+    try:
+        if json == STDOUT:
+            print(json_text(value))
+        else:
+            show()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Our reader has left (`| head`), which is its right; later writes go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if json is not None and json != STDOUT:
+        write_json(Path(json), value)
+        say_written([Path(json)])
+
+
+def print_tables(tables: Sequence[TextTable]) -> None:
+    for table in tables:
+        print_table(table)
+
+
+def refuse_beside(what: str, options: Mapping[str, object]) -> None:
+    """Refuse options that would have no effect; None, False and no names are options that were not given."""
+    for option, value in options.items():
+        if value is not None and value is not False and value != []:
+            raise InputError("command line", option, f"does not go with {what}", "leave it out")
+
+
+def say_written(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print(f"wrote {path}", file=sys.stderr)
+
+
+def finish(results: Sequence[Mapping[str, Any]]) -> None:
+    """Leave with the status of a failed check if the monitor saw a fault in any run, and say where."""
+    from intergreen.agents.evaluation.safety import fault_lines
+
+    lines = [line for result in results for line in fault_lines(dict(result))]
+    for line in lines[:_MOST_LINES]:
+        print(line, file=sys.stderr)
+    if len(lines) > _MOST_LINES:
+        print(f"and {len(lines) - _MOST_LINES} more, see --json", file=sys.stderr)
+    if lines:
+        raise typer.Exit(CHECK_FAILED)

@@ -1,0 +1,133 @@
+"""Commands that train, and that show what training gives."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from intergreen.agents.commands.common import (
+    DropOption,
+    JsonOption,
+    ProtocolOption,
+    SeedOption,
+    SeedsOption,
+    ThreadsOption,
+    check_run_options,
+    deliver,
+    finish,
+    make_engine_ready,
+    print_tables,
+    say_written,
+)
+from intergreen.agents.options import parse_names, parse_seeds, require_positive, require_writable
+from intergreen.agents.progress import progress_bar
+from intergreen.agents.tables import print_table, table_of
+
+
+def train(
+    config: Annotated[
+        str | None, typer.Argument(metavar="CONFIG", help="a recipe (YAML or shipped name), or a scenario")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
+    resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with this run")] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="stop after this time of training")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="stop after so many signal decisions")] = None,
+    seed: SeedOption = None,
+    protocol: ProtocolOption = None,
+    drop_invalid_routes: DropOption = False,
+) -> None:
+    """Train a policy; its folder is then a controller for evaluate and compare."""
+    require_positive("--minutes", minutes)
+    require_positive("--steps", steps)
+    from intergreen.agents.learning.prepare import prepare
+    from intergreen.agents.learning.train import train as run_training
+
+    training = prepare(
+        config,
+        out=out,
+        resume=resume,
+        minutes=minutes,
+        steps=steps,
+        seed=seed,
+        protocol=protocol,
+        drop_invalid_routes=drop_invalid_routes,
+    )
+    print(training.summary(), file=sys.stderr)
+    make_engine_ready()
+    with progress_bar("training") as progress:
+        folder = run_training(training, progress=progress)
+    print(folder)
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where the run and the report go")] = Path(
+        "runs/demo"
+    ),
+    minutes: Annotated[float, typer.Option("--minutes", help="wall time for the training")] = 1.0,
+    seed: SeedOption = None,
+    threads: ThreadsOption = 1,
+    json: JsonOption = None,
+) -> None:
+    """The main job on the embedded grid, in minutes: train, compare with baselines, table and picture."""
+    check_run_options("native", threads, None, json)
+    require_positive("--minutes", minutes)
+    from intergreen.agents.evaluation.demo import prepare_demo, run_demo
+    from intergreen.agents.evaluation.report import print_comparisons, write_report
+
+    training = prepare_demo(out, minutes=minutes, seed=seed)
+    print(training.summary(), file=sys.stderr)
+    make_engine_ready()
+    with progress_bar("demo") as progress:
+        results = run_demo(training, threads=threads, progress=progress)
+    deliver(results, json, lambda: print_comparisons(results))
+    say_written([training.folder, *write_report(results, out / "report")])
+    finish(results)
+
+
+def published(
+    controllers: Annotated[
+        str, typer.Argument(metavar="A,B,C", help="names or run folders; several runs are training seeds of one recipe")
+    ],
+    json: JsonOption = None,
+) -> None:
+    """Published results on the literature's networks, and ours beside them under the same rules."""
+    require_writable("--json", json)
+    names = parse_names(controllers)
+    from intergreen.agents.evaluation.published import beside_published, prepare_published, published_tables
+
+    prepared = prepare_published(names)
+    make_engine_ready(lane_change=True)
+    with progress_bar("simulating") as progress:
+        results = beside_published(prepared, progress=progress)
+    deliver(results, json, lambda: print_tables(published_tables(results)))
+
+
+def transfer(
+    controllers: Annotated[
+        str, typer.Argument(metavar="A,B,C", help="names or run folders: training seeds of one recipe")
+    ],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCENARIO]...", help="default: the benchmark networks, town and single"),
+    ] = None,
+    protocols: Annotated[
+        str | None, typer.Option("--protocols", metavar="P,Q", help="default: the five of the literature")
+    ] = None,
+    seeds: SeedsOption = "0",
+    json: JsonOption = None,
+) -> None:
+    """A policy on networks it was not trained on, under every protocol, beside the baselines."""
+    require_writable("--json", json)
+    names, seed_list = parse_names(controllers), parse_seeds(seeds)
+    from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
+    from intergreen.envs.protocol import LITERATURE
+
+    timings = parse_names(protocols) if protocols else LITERATURE
+    cells = transfer_cells(names, scenarios=scenario, protocols=timings)
+    make_engine_ready(lane_change=any(timing.lane_change for _, timing in cells))
+    with progress_bar("simulating") as progress:
+        rows = transfer_rows(cells, names, seeds=seed_list, progress=progress)
+    deliver(rows, json, lambda: print_table(table_of(f"travel time [s]: {summary_of(rows)}", rows)))
