@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from intergreen.envs.arrays import FloatArray
 from intergreen.envs.demand import Demand, Profile, Trips, read_cityflow_demand, release_trips
 from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
+from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network
 from intergreen.envs.scenario_file import read_scenario_file
@@ -65,6 +67,13 @@ class Scenario:
             return _released_before(horizon_s, self._drawn_trips(seed, max(horizon_s, self.horizon_s)))
         except ValueError as error:
             raise InputError(self.name, "demand", str(error), "shorten the horizon or thin the demand") from None
+
+    def flows_vph(self) -> FloatArray:
+        """(M,) vehicles per hour that are expected on every movement, as a survey of volumes would give them."""
+        expected = np.ones(self.demand.n_flows)
+        if self.fixed_demand:
+            expected = released_vehicles(self.demand, self.horizon_s)
+        return movement_volumes(self.network, self.demand, expected) * 3600.0 / self.horizon_s
 
     def _drawn_trips(self, seed: int, horizon_s: int) -> Trips:
         """Poisson copies of the demand's flows. Routes stay the demand's, so that replicas of all seeds share them."""

@@ -21,13 +21,17 @@ CLEARANCE = -1  # as the phase shown at t = 0: begin in clearance towards the fi
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a controller knows before the first decision: B replicas of one network, I signals, one protocol."""
+    """What a controller knows before the first decision: B replicas of one network, I signals, one protocol.
+
+    flows_vph  (M,) volumes that are expected on every movement, as a traffic survey gives them; None: not known
+    """
 
     network: RoadNetwork
     plan: SignalPlan
     protocol: timing.Protocol
     n_replicas: int
     seed: int = 0
+    flows_vph: FloatArray | None = None
 
 
 class LaneCounts(Protocol):

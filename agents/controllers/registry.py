@@ -11,9 +11,9 @@ from intergreen.agents.controllers.advanced_max_pressure import AdvancedMaxPress
 from intergreen.agents.controllers.base import Controller
 from intergreen.agents.controllers.fixed_cycle import FixedCycle
 from intergreen.agents.controllers.fixed_time import FixedTime
-from intergreen.agents.controllers.learned import load_policy_controller
 from intergreen.agents.controllers.max_pressure import MaxPressure
 from intergreen.agents.controllers.run_folder import RUN
+from intergreen.agents.controllers.webster import Webster
 from intergreen.envs.errors import InputError, shown
 
 _WEIGHTED = f"{AdvancedMaxPressure.name}:"  # the weight of arriving vehicles behind it
@@ -23,6 +23,7 @@ _BASELINES: dict[str, Callable[[], Controller]] = {
     FixedCycle.name: FixedCycle,
     MaxPressure.name: MaxPressure,
     AdvancedMaxPressure.name: AdvancedMaxPressure,
+    Webster.name: Webster,
 }
 
 
@@ -64,6 +65,8 @@ def controller_by_name(name: str) -> Controller:
 
 
 def _of_run(run: str, *, best: bool) -> Controller:
+    from intergreen.agents.controllers.learned import load_policy_controller  # it needs the compiler
+
     if Path(run).is_dir():
         return load_policy_controller(Path(run), best=best)
     with as_file(files("intergreen.checkpoints") / run) as folder:

@@ -147,7 +147,9 @@ class _Run:
         """Run one batch of replicas, `first` the first of them all, to the horizon."""
         core = _core(self.scenario, self.plan, self.protocol, len(seeds), self.threads)
         core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
-        setup = Setup(self.scenario.network, self.plan, self.protocol, len(seeds), int(seeds[0]))
+        setup = Setup(
+            self.scenario.network, self.plan, self.protocol, len(seeds), int(seeds[0]), self.scenario.flows_vph()
+        )
         _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
         marks = Marks()

@@ -174,7 +174,7 @@ def _field_rules(network: RoadNetwork, j: int, choices: Sequence[int], timing: F
     between = np.maximum(between, np.where(begins, ceil(profile.red_amber_s), 0))
     transition = [ceil(profile.startup_red_s)] * n + between.reshape(-1).tolist()
     max_green = [max(int(max(longest[phase], default=0)), low) for phase, low in zip(serves, min_green, strict=True)]
-    turns = _turns(serves, choices)
+    turns = phases_in_turn(serves, choices)
     overdue = timing.longest_wait_s - _slowest_service(transition, min_green, choices, turns)
     if overdue < 1:
         problem = f"serving {len(turns)} phases in turn takes {timing.longest_wait_s - overdue} s"
@@ -214,7 +214,7 @@ def _transitions(
         ended_s, seconds = arrived, longer
 
 
-def _turns(serves: BoolArray, choices: Sequence[int]) -> list[int]:
+def phases_in_turn(serves: BoolArray, choices: Sequence[int]) -> list[int]:
     """Few of the choices that together serve every movement that any choice serves; ascending."""
     unserved = serves[list(choices)].any(axis=0)
     turns: list[int] = []

@@ -1,0 +1,141 @@
+"""Fixed-time programmes: phases in turn, each for its seconds, for ever. Made from volumes, or the network's own.
+
+`webster_programme` is Webster (1958), Road Research Technical Paper 39: the cycle of least delay and splits in
+proportion to the critical flow ratios. Needs no detector once it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from intergreen.envs.signals.rules import phases_in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalPlan
+
+SATURATION_VPHPL = 1800.0  # headway of 2 s, the literature's driver; HCM 6th ed. has 1900 as its base
+START_UP_S = 2.0  # of green lost at its start; HCM 6th ed., ch. 19
+LEAST_GREEN_S = 5
+CYCLE_S = (30.0, 120.0)  # shortest and longest; beyond, pedestrians and side streets wait too long
+_HIGHEST_RATIO = 0.95  # of flow to saturation, all phases together: Webster's cycle has no end at 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Programme:
+    """A plan for I signals, each of at most K phases a cycle.
+
+    phase    (I, K) local phase to ask for
+    end_s    (I, K) whole seconds into the cycle until which it is asked for; the last is the cycle, repeated to K
+    """
+
+    phase: IntArray
+    end_s: IntArray
+
+    @property
+    def cycle_s(self) -> IntArray:
+        """(I,) seconds of one cycle."""
+        return self.end_s[:, -1]
+
+    def wanted(self, time_s: int) -> IntArray:
+        """(I,) the phase to ask for now."""
+        turn = (self._into_s(time_s)[:, None] >= self.end_s).sum(axis=1)
+        wanted: IntArray = self.phase[np.arange(len(self.phase)), turn]
+        return wanted
+
+    def seconds_until_change(self, time_s: int) -> IntArray:
+        """(I,) whole seconds, at least 1, for which `wanted` stays what it is."""
+        into_s = self._into_s(time_s)[:, None]
+        left: IntArray = np.where(self.end_s > into_s, self.end_s - into_s, np.iinfo(np.int32).max).min(axis=1)
+        return left
+
+    def _into_s(self, time_s: int) -> IntArray:
+        into: IntArray = np.int32(time_s) % self.cycle_s
+        return into
+
+
+def webster_programme(network: RoadNetwork, plan: SignalPlan, flows_vph: FloatArray) -> Programme:
+    """Cycle and splits for flows (M,) in veh/h of every movement."""
+    ratio = flow_ratios(network, flows_vph)
+    rows = []
+    for i, j in enumerate(plan.intersection.tolist()):
+        choices = plan.choices[i, : plan.n_choices[i]].tolist()
+        serves = network.phase_matrix(j)
+        turns = phases_in_turn(serves, choices) or choices[:1]
+        lost_s = _lost_s(plan, i, turns)
+        critical = critical_ratios(serves[turns], ratio[network.movements_of(j)])
+        least_s = [max(LEAST_GREEN_S, int(plan.rules.min_green[plan.phase_offset[i] + p])) for p in turns]
+        rows.append((turns, _slots_s(critical, lost_s, np.array(least_s))))
+    return _programme(rows)
+
+
+def own_programme(network: RoadNetwork, plan: SignalPlan) -> Programme:
+    """The network's own programme, each of its phases that may be chosen longer by the clearance before it."""
+    rows = []
+    for i in range(plan.n_signals):
+        duration_s = network.phase_duration_s[plan.phase_offset[i] + plan.choices[i, : plan.n_choices[i]]]
+        timed = np.flatnonzero(duration_s > 0.0)
+        timed = timed if len(timed) else np.arange(plan.n_choices[i])
+        turns = plan.choices[i, timed].tolist()
+        green_s = np.maximum(np.round(duration_s[timed]), LEAST_GREEN_S)
+        rows.append((turns, green_s + _lost_s(plan, i, turns) - START_UP_S))
+    return _programme(rows)
+
+
+def flow_ratios(network: RoadNetwork, flows_vph: FloatArray) -> FloatArray:
+    """(M,) each movement's flow as a share of what its lanes can discharge; a shared lane counts in parts."""
+    lanes = [network.start_lanes(m) for m in range(network.n_movements)]
+    sharing = np.bincount(np.concatenate([*lanes, []]).astype(np.int64), minlength=network.n_lanes)
+    width = np.array([(1.0 / sharing[some]).sum() if len(some) else 1.0 for some in lanes])
+    ratios: FloatArray = flows_vph / (SATURATION_VPHPL * width)
+    return ratios
+
+
+def critical_ratios(serves: BoolArray, ratio: FloatArray) -> FloatArray:
+    """(p,) the highest flow ratio of each phase; a movement with several phases has its flow shared among them."""
+    share = ratio / np.maximum(serves.sum(axis=0), 1)
+    critical: FloatArray = (serves * share).max(axis=1)
+    return critical
+
+
+def webster_cycle_s(lost_s: float, critical: FloatArray) -> float:
+    """The cycle of least delay, (1.5 L + 5) / (1 - Y), within `CYCLE_S`.
+
+    >>> webster_cycle_s(10.0, np.array([0.3, 0.2]))
+    40.0
+    """
+    total = min(float(critical.sum()), _HIGHEST_RATIO)
+    return float(np.clip((1.5 * lost_s + 5.0) / (1.0 - total), *CYCLE_S))
+
+
+def _slots_s(critical: FloatArray, lost_s: FloatArray, least_s: IntArray) -> FloatArray:
+    """(p,) seconds of each phase, its clearance included."""
+    green_s = max(webster_cycle_s(float(lost_s.sum()), critical) - float(lost_s.sum()), float(least_s.sum()))
+    total = float(critical.sum())
+    split = critical / total if total > 0.0 else np.full(len(critical), 1.0 / len(critical))
+    slots: FloatArray = np.round(lost_s + np.maximum(split * green_s, least_s))
+    return slots
+
+
+def _lost_s(plan: SignalPlan, i: int, turns: Sequence[int]) -> FloatArray:
+    """(p,) seconds before each phase of the turn in which nobody goes."""
+    n, first = int(plan.n_phases[i]), int(plan.rules.transition_start[i])
+    before = np.roll(turns, 1)
+    transition = plan.rules.transition[first + (before + 1) * n + np.array(turns)]
+    return transition * (before != turns) + START_UP_S
+
+
+def _programme(rows: Sequence[tuple[Sequence[int], FloatArray]]) -> Programme:
+    widest = max((len(turns) for turns, _ in rows), default=1)
+    phase = np.zeros((len(rows), widest), np.int32)
+    end_s = np.zeros((len(rows), widest), np.int32)
+    for i, (turns, slots_s) in enumerate(rows):
+        phase[i], end_s[i] = turns[-1], int(slots_s.sum())
+        phase[i, : len(turns)], end_s[i, : len(turns)] = turns, np.cumsum(slots_s)
+    return Programme(phase, end_s)

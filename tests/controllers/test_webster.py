@@ -1,0 +1,87 @@
+"""Fixed-time programmes: Webster's figures, shares of a cycle, and that nobody is left out."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intergreen.agents.controllers import Setup, controller_by_name
+from intergreen.agents.controllers.programme import (
+    CYCLE_S,
+    Programme,
+    critical_ratios,
+    own_programme,
+    webster_cycle_s,
+    webster_programme,
+)
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+
+PROTOCOLS = ("literature-10-5", "literature-5-2", "us-mutcd-5")
+
+
+def test_cycle_is_webster_1958():
+    assert webster_cycle_s(10.0, np.array([0.25, 0.25])) == pytest.approx((1.5 * 10 + 5) / 0.5)
+    assert webster_cycle_s(10.0, np.array([0.6, 0.7])) == CYCLE_S[1]  # oversaturated: the formula has no answer
+    assert webster_cycle_s(2.0, np.array([0.01])) == CYCLE_S[0]
+
+
+def test_critical_ratio_is_the_highest_of_a_phase_and_shared_between_phases():
+    serves = np.array([[True, True, False], [False, True, True]])
+    np.testing.assert_allclose(critical_ratios(serves, np.array([0.1, 0.4, 0.3])), [0.2, 0.3])
+
+
+def test_programme_asks_for_each_phase_until_its_end():
+    programme = Programme(np.array([[1, 3, 3]], np.int32), np.array([[20, 50, 50]], np.int32))
+    asked = [int(programme.wanted(t)[0]) for t in (0, 19, 20, 49, 50, 70, 101)]
+    assert asked == [1, 1, 3, 3, 1, 3, 1]
+    assert [int(programme.seconds_until_change(t)[0]) for t in (0, 19, 20, 49)] == [20, 1, 30, 1]
+
+
+@given(st.integers(0, 2**31), st.sampled_from(PROTOCOLS), st.sampled_from(["single", "town"]))
+def test_every_movement_has_green_in_every_cycle_whatever_the_volumes(seed, protocol, name):
+    network = load_scenario(name).network
+    plan = protocol_by_name(protocol).plan(network)
+    flows = np.random.default_rng(seed).exponential(300.0, network.n_movements)
+    for programme in (webster_programme(network, plan, flows), own_programme(network, plan)):
+        for i, j in enumerate(plan.intersection.tolist()):
+            served = network.phase_matrix(j)[np.unique(programme.phase[i])].any(axis=0)
+            could_be = network.phase_matrix(j)[plan.choices[i, : plan.n_choices[i]]].any(axis=0)
+            assert (served == could_be).all()
+            slots_s = np.diff(programme.end_s[i], prepend=0)
+            assert (slots_s[: len(np.unique(programme.phase[i]))] > 0).all()
+
+
+def test_heavier_approach_gets_the_longer_green():
+    network = load_scenario("single").network
+    plan = protocol_by_name("literature-10-5").plan(network)
+    flows = np.full(network.n_movements, 100.0)
+    heavy = int(np.flatnonzero(network.movement_turn == 3)[0])
+    flows[heavy] = 1200.0
+    programme = webster_programme(network, plan, flows)
+    slots_s = dict(zip(programme.phase[0].tolist(), np.diff(programme.end_s[0], prepend=0).tolist(), strict=True))
+    serving = [p for p in slots_s if network.phase_matrix(int(plan.intersection[0]))[p, heavy]]
+    assert max(slots_s, key=slots_s.__getitem__) in serving
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_webster_beats_the_networks_own_plan_where_the_volumes_are_known(protocol):
+    scenario, timing = load_scenario("single"), protocol_by_name(protocol)
+    times = {
+        name: evaluate(scenario, controller_by_name(name), timing, seeds=[0, 1])["metrics"]["average_travel_time_s"]
+        for name in ("webster", "fixed-time")
+    }
+    for ours, theirs in zip(times["webster"]["per_seed"], times["fixed-time"]["per_seed"], strict=True):
+        assert ours < theirs
+
+
+def test_without_volumes_the_networks_own_plan_is_shown():
+    network = load_scenario("single").network
+    protocol = protocol_by_name("us-mutcd-5")
+    plan = protocol.plan(network)
+    controller = controller_by_name("webster")
+    controller.start(Setup(network, plan, protocol, 1))
+    own = own_programme(network, plan)
+    for t in range(0, 400, 7):
+        assert (controller.decide(None, None, t)[0] == own.wanted(t)).all()
