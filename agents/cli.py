@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from intergreen.agents.commands import learning, runs, speed
+from intergreen.agents.commands import deploy, learning, runs, speed
 from intergreen.envs.errors import CapacityError, InputError, one_line
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -35,6 +35,7 @@ for command in (
     learning.transfer,
     learning.published,
     learning.demo,
+    deploy.export,
     speed.benchmark,
 ):
     app.command()(command)

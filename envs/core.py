@@ -180,7 +180,8 @@ class TrafficCore:
         """What the signals show and would grant within `interval_s`, views of the core's own arrays."""
         rules, shown = self.plan.rules, self._shown
         self.engine.share_out(_tell, rules, shown, self._calls, interval_s, self._granted, self._red_s)
-        return SignalStatus(shown.phase, shown.green_s, self._red_s, self._granted)
+        overruled = self.interventions.sum(axis=2, dtype=np.int32)
+        return SignalStatus(shown.phase, shown.green_s, self._red_s, self._granted, overruled)
 
     @property
     def time_s(self) -> int:
@@ -409,6 +410,7 @@ def _observe_all(waiting, vehicles, arriving, phase, green_s, red_s, granted, in
 def observe_all(counts: Counts, signals: SignalStatus, interval_s: int, layout: ObservationLayout) -> Float32Array:
     """Observations (B, I, size) from lane counts: `observation.observe`, compiled, for all replicas."""
     out = np.empty((*signals.phase.shape, layout.blocks.size), np.float32)
-    shown = (np.ascontiguousarray(values) for values in signals)
+    told = (signals.phase, signals.green_s, signals.red_s, signals.granted)
+    shown = (np.ascontiguousarray(values) for values in told)
     _observe_all(counts.waiting, counts.vehicles, counts.arriving, *shown, interval_s, layout.table, out)
     return out

@@ -122,13 +122,13 @@ def _write_queues(
     table, column = g.table, g.table.movement_column
     lanes, starts = table.lanes, table.lane_start
     if column[QUEUE] >= 0:
-        movements[:, g.signal, g.local, column[QUEUE]] = _tens(_sums(waiting[:, lanes], starts))
+        movements[:, g.signal, g.local, column[QUEUE]] = _tens(group_sums(waiting[:, lanes], starts))
     if column[ARRIVING] >= 0:
         for step in range(N_BINS):
-            total = _sums(arriving[:, lanes, step], starts)
+            total = group_sums(arriving[:, lanes, step], starts)
             movements[:, g.signal, g.local, column[ARRIVING] + step] = _tens(total)
     if column[OCCUPIED] >= 0:
-        share = np.minimum(_sums(vehicles[:, lanes], starts) / table.lane_room, HIGHEST)
+        share = np.minimum(group_sums(vehicles[:, lanes], starts) / table.lane_room, HIGHEST)
         movements[:, g.signal, g.local, column[OCCUPIED]] = share
 
 
@@ -143,10 +143,10 @@ def _write_neighbours(
         movements[:, g.signal, g.local, column[OUT_QUEUE]] = _tens(per_lane)
         movements[:, g.signal, g.local, column[OUT_FREE]] = np.maximum(0.0, free)
     if column[UP_QUEUE] >= 0:
-        queue = _sums(waiting[:, table.lanes], table.lane_start)
+        queue = group_sums(waiting[:, table.lanes], table.lane_start)
         above = table.up_movement
-        movements[:, g.signal, g.local, column[UP_QUEUE]] = _tens(_sums(queue[:, above], table.up_start))
-        moving = _sums((queue * served)[:, above], table.up_start)
+        movements[:, g.signal, g.local, column[UP_QUEUE]] = _tens(group_sums(queue[:, above], table.up_start))
+        moving = group_sums((queue * served)[:, above], table.up_start)
         movements[:, g.signal, g.local, column[UP_GREEN]] = _tens(moving)
 
 
@@ -165,7 +165,7 @@ def _allowed(
     overdue = (phase >= 0) & (green_s >= LONGEST_GREEN_S)
     for b, i in np.argwhere(overdue & is_current.any(axis=2)).tolist():
         mine = slice(table.movement_start[i], table.movement_start[i + 1])
-        waits = _sums(waiting[b : b + 1, table.lanes], table.lane_start)[0, mine] > 0
+        waits = group_sums(waiting[b : b + 1, table.lanes], table.lane_start)[0, mine] > 0
         wanted = g.serves[i, :, : mine.stop - mine.start].any(axis=0)
         if (waits & wanted & ~served[b, mine]).any():
             allowed[b, i] &= ~is_current[b, i]
@@ -180,7 +180,7 @@ def _write_signal(signal: Float32Array, green_s: IntArray, interval_s: int, tabl
         signal[:, :, table.signal_column[CLEARANCE]] = np.minimum(table.clearance_s / CLEARANCE_S, HIGHEST)
 
 
-def _sums(values: NDArray[np.integer], starts: IntArray) -> NDArray[np.int64]:
+def group_sums(values: NDArray[np.integer], starts: IntArray) -> NDArray[np.int64]:
     """(B, n) sums of values (B, e) over the entries of each of n groups; a group may be empty."""
     running = np.zeros((len(values), values.shape[1] + 1), np.int64)
     np.cumsum(values, axis=1, out=running[:, 1:])

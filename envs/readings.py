@@ -28,6 +28,11 @@ class Readings(NamedTuple):
 
 def readings_of(counts: Counts) -> Readings:
     """The counts of this second, as detectors without fault read them."""
-    values = (counts.vehicles, counts.waiting, counts.near, counts.arriving, counts.mean_speed)
-    age_s = np.zeros(counts.vehicles.shape, np.int32)
-    return Readings(*(np.asarray(one, np.float64).copy() for one in values), age_s)
+    return Readings(
+        vehicles=counts.vehicles.astype(np.float64),
+        waiting=counts.waiting.astype(np.float64),
+        near=counts.near.astype(np.float64),
+        arriving=counts.arriving.astype(np.float64),
+        mean_speed=counts.mean_speed.astype(np.float64),
+        age_s=np.zeros(counts.vehicles.shape, np.int32),
+    )

@@ -3,5 +3,6 @@
 common     what they share
 runs       scenarios, evaluate, compare, verify
 learning   train, demo, published, transfer
+deploy     export
 speed      benchmark
 """

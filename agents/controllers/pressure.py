@@ -37,7 +37,7 @@ class ChoiceSums:
     n_choices: IntArray
     shape: tuple[int, int]
 
-    def of(self, counts: IntArray, *, absent: float = -np.inf) -> FloatArray:
+    def of(self, counts: IntArray | FloatArray, *, absent: float = -np.inf) -> FloatArray:
         """Sums (B, I, C) of the counts (B, L); `absent` where a signal has no such choice."""
         n_replicas = len(counts)
         if not self.start.size:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intergreen.agents.controllers import Setup, controller_by_name
+from intergreen.agents.controllers import Setup
+from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.progress import Progress, part_of
 from intergreen.envs.errors import InputError
@@ -43,7 +44,7 @@ def comparison_cells(
         If a name or a file is wrong, two share a name, a policy does not fit a network, or a signal is not safe.
     """
     common = None if protocol_name is None else protocol_by_name(protocol_name)
-    _refuse_equal_names("--controllers", controller_names, [controller_by_name(name).name for name in controller_names])
+    _refuse_equal_names("--controllers", controller_names, [decider_by_name(name).name for name in controller_names])
     scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
     _refuse_equal_names("SCENARIO", scenario_names, [scenario.name for scenario in scenarios])
     cells = [
@@ -69,7 +70,7 @@ def _refuse_equal_names(option: str, given: Sequence[str], names: Sequence[str])
 def _check_fit(cell: Cell) -> None:
     """Let the controller look at the network, so that a policy made for another one is refused before any run."""
     plan = cell.protocol.plan(cell.scenario.network)
-    controller_by_name(cell.controller_name).start(Setup(cell.scenario.network, plan, cell.protocol, n_replicas=1))
+    decider_by_name(cell.controller_name).start(Setup(cell.scenario.network, plan, cell.protocol, n_replicas=1))
 
 
 def run_cells(
@@ -84,7 +85,7 @@ def run_cells(
     return [
         evaluate(
             cell.scenario,
-            controller_by_name(cell.controller_name),
+            decider_by_name(cell.controller_name),
             cell.protocol,
             seeds=seeds,
             threads=threads,

@@ -17,11 +17,12 @@ import numpy as np
 
 from intergreen.agents.controllers.base import CLEARANCE, Controller, Setup, Timetable, near_distance_m
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
-from intergreen.agents.evaluation.safety import safety_of, timing_stated
+from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.versions import versions_of
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.signals import SignalPlan
+from intergreen.envs.signals.stated import timing_stated
 
 if TYPE_CHECKING:
     from intergreen.agents.progress import Progress

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance
+from intergreen.envs.signals import OwnClearance
 from intergreen.envs.signals.conflicts import is_open_junction, permissive_matrix
-from intergreen.envs.signals.profiles import numbers
 from intergreen.envs.signals.shield import INTERVENTIONS
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from intergreen.envs.arrays import IntArray
     from intergreen.envs.network import RoadNetwork
-    from intergreen.envs.signals import SignalPlan, Timing
+    from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.monitor import FaultReport
 
 
@@ -44,15 +43,6 @@ def safety_of(
         "changes_without_clearance": _bare_changes(plan, network),
         "open_junctions": _open_junctions(plan, network),
     }
-
-
-def timing_stated(timing: Timing) -> dict[str, Any]:
-    """The active numbers of a timing."""
-    if isinstance(timing, FieldTiming):
-        return numbers(timing.profile) | {"longest_wait_s": float(timing.longest_wait_s)}
-    if isinstance(timing, FixedClearance):
-        return {"profile": "literature", "clearance_s": float(timing.seconds)}
-    return {"profile": "own programme"}
 
 
 def fault_lines(result: dict[str, Any]) -> list[str]:

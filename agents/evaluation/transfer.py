@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.statistics import summarise
 from intergreen.envs.errors import InputError
@@ -49,7 +49,7 @@ def transfer_cells(
     if not policies:
         raise InputError("command line", "CONTROLLERS", "nobody is named", "name one policy or several")
     for name in policies:
-        controller_by_name(name)
+        decider_by_name(name)
     timings = [protocol_by_name(name) for name in protocols]
     names = scenarios or [*(n for n in scenario_names() if n.startswith("cityflow/")), *EMBEDDED]
     return list(product([load_scenario(name, drop_invalid_routes=True) for name in names], timings))
@@ -80,7 +80,7 @@ def summary_of(rows: Sequence[Row]) -> str:
 
 def _row(scenario: Scenario, protocol: Protocol, policies: Sequence[str], seeds: Sequence[int]) -> Row:
     times = {
-        name: evaluate(scenario, controller_by_name(name), protocol, seeds=seeds)["metrics"][METRIC]["mean"]
+        name: evaluate(scenario, decider_by_name(name), protocol, seeds=seeds)["metrics"][METRIC]["mean"]
         for name in (*BASELINES, *policies)
     }
     policy = summarise([times[name] for name in policies])

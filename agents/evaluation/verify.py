@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from intergreen.agents.evaluation.safety import movement_name, timing_stated
+from intergreen.agents.evaluation.safety import movement_name
 from intergreen.agents.tables import TextTable, table_of
 from intergreen.envs.protocol import FIELD, protocol_by_name
 from intergreen.envs.signals.conflicts import is_open_junction
 from intergreen.envs.signals.machine import EVERYBODY
+from intergreen.envs.signals.stated import timing_stated
 from intergreen.envs.verification import verify
 
 if TYPE_CHECKING:

@@ -56,6 +56,7 @@ class SignalStatus(NamedTuple):
     green_s: IntArray  # (B, I) seconds for which it has been shown; 0 during a transition
     red_s: IntArray  # (B, M) seconds since each movement had green
     granted: ByteArray  # (B, P) 1 for every phase of the network that a wish would lead to now
+    overruled: IntArray  # (B, I) wishes overruled so far
 
 
 def signal_state(plan: SignalPlan, network: RoadNetwork, replicas: int) -> SignalState:
@@ -87,6 +88,24 @@ def blank_state(signals: tuple[int, ...], n_movements: int) -> SignalState:
         oldest_call=filled(0, n),
         aspects=filled(RED, n_movements).astype(np.uint8),
         interventions=filled(0, n * N_INTERVENTIONS),
+    )
+
+
+def replica_state(state: SignalState, b: int) -> SignalState:
+    """The rows of replica `b`: what `request`, `tick` and `granted` take."""
+    return SignalState(
+        state.phase[b],
+        state.target[b],
+        state.left[b],
+        state.displayed[b],
+        state.green_s[b],
+        state.wish[b],
+        state.time[b],
+        state.red_since[b],
+        state.call_since[b],
+        state.oldest_call[b],
+        state.aspects[b],
+        state.interventions[b],
     )
 
 

@@ -112,6 +112,7 @@ def signals_of() -> Callable[..., SignalStatus]:
             green_s=np.ones_like(phase),
             red_s=np.zeros((n_replicas, setup.network.n_movements), np.int32),
             granted=np.ones((n_replicas, setup.network.n_phases), np.uint8),
+            overruled=np.zeros_like(phase),
         )
 
     return build

@@ -70,7 +70,7 @@ def make_world(name, timing="literature"):
     green_s = random.integers(0, 400, signals).astype(np.int32)
     red_s = random.integers(0, 700, (REPLICAS, network.n_movements)).astype(np.int32)
     granted = random.integers(0, 2, (REPLICAS, network.n_phases)).astype(np.uint8)
-    return World(network, plan, counts, SignalStatus(phase, green_s, red_s, granted))
+    return World(network, plan, counts, SignalStatus(phase, green_s, red_s, granted, np.zeros_like(phase)))
 
 
 @pytest.fixture(params=WORLDS, ids="-".join)

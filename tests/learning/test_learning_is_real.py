@@ -312,6 +312,7 @@ def test_policy_asks_for_the_same_greens_however_movements_and_phases_are_listed
             told.green_s,
             told.red_s[:, old_movement],
             told.granted[:, old_in_network],
+            told.overruled,
         )
         seen_so = observe_all(core.counts(), told_so, timing.interval_s, layout)
         scores, scores_so = network.scores(seen, episodes.layout.blocks), network.scores(seen_so, layout.blocks)

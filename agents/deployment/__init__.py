@@ -1,0 +1,10 @@
+"""From a trained policy to a street: the bundle, its runtime, and what happens when something fails.
+
+bundle, onnx_file   reading a bundle, all of it checked, nothing executed
+inference           the policy at work, in time or not at all
+health, ladder      which detectors can be believed; who decides when something is wrong
+controller          a bundle as a controller, the same in evaluation and on the street
+runtime             SignalController: a bundle in charge of a network's signals, NumPy and onnxruntime only
+names               whoever decides, by name
+draft, graph, recorded, proofs, columns, card   making a bundle; these need the learning stack
+"""

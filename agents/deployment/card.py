@@ -1,0 +1,127 @@
+"""The model card: for people, what a policy is for, what it was trained on, what it reaches, where it fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from intergreen.agents.controllers.run_folder import RECIPE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from intergreen.agents.deployment.draft import Draft
+
+_NUMBERS_OF_A_RUN = ("steps", "minutes")
+
+
+class Result(NamedTuple):
+    """One row of the card's table, all in seconds of average travel time."""
+
+    scenario: str
+    protocol: str
+    seeds: int
+    means: dict[str, float]  # by controller, the policy under the name `policy`
+    interval: tuple[float, float]  # 95 % bootstrap of the policy
+
+
+def card_text(name: str, draft: Draft, results: Sequence[Result]) -> str:
+    """The card as Markdown; the same for the same training and results."""
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            "A policy for traffic signals: which phase to serve next, from counts per lane. Exported by Intergreen.",
+            "",
+            "## Intended use",
+            "",
+            "Simulation, and shadow runs beside a controller that stays in charge. Not for a street without an",
+            "engineer of record who has checked the timing, and an unmodified hardware monitor (MMU, CMU): software",
+            "cannot see a lamp that has burnt out or a relay that sticks.",
+            "",
+            "## What it is",
+            "",
+            *_table(("", ""), _facts(draft)),
+            "",
+            "## What it reaches",
+            "",
+            *(_results(results) if results else ["Not measured when this was exported: `intergreen export --help`."]),
+            "",
+            "## Known failures and limits",
+            "",
+            *_limits(draft, results),
+            "",
+            "## Signals",
+            "",
+            f"{len(draft.proofs)} plans are proved safe for every wish and every call in every second: `proof.json`",
+            "has their hashes, `signals.json` their matrices and times. A plan of another network is proved before it",
+            "is used where it is small, and by `intergreen verify`.",
+            "",
+        ]
+    )
+
+
+def _facts(draft: Draft) -> list[tuple[str, str]]:
+    recipe, run = draft.recipe, draft.run
+    trained_on = (
+        f"{recipe.worlds.count} generated networks with generated demand; no network or trip of a benchmark"
+        if recipe.worlds is not None
+        else f"the network and demand of `{recipe.scenario}`, trips drawn anew for every episode"
+    )
+    budget = ", ".join(f"{getattr(recipe, key):,} {key}" for key in _NUMBERS_OF_A_RUN if getattr(recipe, key))
+    versions = run.get("versions", {})
+    return [
+        ("runs on", "any network" if recipe.worlds is not None else "that network alone; its fingerprint is checked"),
+        ("trained on", trained_on),
+        ("timings", ", ".join(draft.protocols)),
+        ("sees", ", ".join(recipe.features) + "; counts per lane, never a vehicle's identity"),
+        ("learner", f"{recipe.algorithm}, reward {recipe.reward}, {budget}, seed {recipe.seed}"),
+        ("trained again by", f"`intergreen train {RECIPE}` with the recipe below"),
+        ("code", f"{run.get('git_commit') or 'not known'}; intergreen {versions.get('intergreen', '?')}"),
+        (
+            "export",
+            f"PyTorch and ONNX Runtime chose the same phase on {draft.compared:,} recorded observations; scores differ"
+            f" by at most {draft.apart:.1e}",
+        ),
+    ]
+
+
+def _results(results: Sequence[Result]) -> list[str]:
+    others = [name for name in results[0].means if name != "policy"]
+    head = ("scenario", "protocol", "seeds", *others, "this policy", "95 % interval")
+    rows = [
+        (
+            one.scenario,
+            one.protocol,
+            str(one.seeds),
+            *(f"{one.means[name]:.1f}" for name in others),
+            f"{one.means['policy']:.1f}",
+            f"{one.interval[0]:.1f}–{one.interval[1]:.1f}" if one.seeds > 1 else "one demand",
+        )
+        for one in results
+    ]
+    return ["`average_travel_time_s` of all vehicles, waiting outside included; the ladder below the policy.", "",
+            *_table(head, rows)]  # fmt: skip
+
+
+def _limits(draft: Draft, results: Sequence[Result]) -> list[str]:
+    lines = [
+        "- What lies beyond the ranges in `observation.json` is not decided by the policy but by max-pressure.",
+        "- Detectors that fail, a policy that fails, a call that is not served: see the ladder in the README.",
+        "- Trained in a simulator without pedestrians, cyclists and trams.",
+    ]
+    for one in results:
+        better = [name for name, mean in one.means.items() if name != "policy" and mean <= one.means["policy"]]
+        if better:
+            lines.append(f"- On {one.scenario} under {one.protocol} it is not better than {' and '.join(better)}.")
+    return [*lines, "", "The recipe, as `intergreen train` takes it:", "", "```yaml", _recipe_yaml(draft), "```"]
+
+
+def _recipe_yaml(draft: Draft) -> str:
+    import yaml
+
+    settings: dict[str, Any] = draft.recipe.settings()
+    return yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=110).rstrip()
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

@@ -1,0 +1,278 @@
+"""A bundle as a controller: judges what detectors tell, decides by the highest rung that can be trusted, logs the rest.
+
+The same class decides in evaluation and in the runtime on the street (`runtime.py`), so that what was evaluated is what
+runs. NumPy and onnxruntime only; where traffic is simulated, the compiled observation gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from intergreen.agents.controllers.max_pressure import pressure_weights
+from intergreen.agents.controllers.pressure import choice_sums
+from intergreen.agents.controllers.webster import fixed_programme
+from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
+from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, SupervisedPolicy
+from intergreen.agents.deployment.ladder import Ladder, Needs, Rung
+from intergreen.envs.choices import chosen_phases, start_phase
+from intergreen.envs.errors import InputError
+from intergreen.envs.layout import make_layout
+from intergreen.envs.observation_arrays import group_sums, make_gathers, observe_arrays
+from intergreen.envs.readings import Readings, readings_of
+from intergreen.envs.signals import FieldTiming
+
+if TYPE_CHECKING:
+    from intergreen.agents.controllers.base import LaneCounts, Setup
+    from intergreen.agents.deployment.bundle import Bundle
+    from intergreen.agents.deployment.inference import Policy
+    from intergreen.agents.deployment.ladder import RungChange
+    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalStatus
+
+
+_NEVER = 2**62  # a second that does not come
+
+
+@dataclass(frozen=True, slots=True)
+class LadderSettings:
+    """When a signal steps down, and when it climbs back."""
+
+    budget_s: float = 1.0  # for one decision of all signals; a decision is due every few seconds
+    hold_s: int = 60  # without trouble before a signal climbs back
+    least_detectors: float = 0.5  # share of a signal's detectors that max-pressure needs
+    margin: float = 0.25  # beyond the range seen in training, as a share of it, that a policy is trusted with
+    unserved_cycles: float = 2.0  # NTCIP 1202's Cycle Fail; not under the literature's timing, which has no such rule
+    shortest_cycle_s: int = 120  # what counts as a cycle at least
+    overruled_share: float = 0.5  # of the decisions in `overruled_s` that the shield overruled
+    overruled_s: int = 600
+
+    def __post_init__(self) -> None:
+        if not (self.budget_s > 0 and self.hold_s >= 0 and 0 < self.least_detectors <= 1 and self.margin >= 0):
+            raise ValueError(f"need budget_s > 0, hold_s >= 0, 0 < least_detectors <= 1 and margin >= 0, got {self}")
+
+
+class BundleController:
+    """The policy of a bundle, with the ladder below it.
+
+    policy  asked in place of the bundle's own; for tests of what happens when a policy fails
+    """
+
+    interval_s: int | None = None
+    own_clearance = False
+
+    def __init__(self, bundle: Bundle, settings: LadderSettings | None = None, *, policy: Policy | None = None) -> None:
+        self.name = bundle.name
+        self.bundle = bundle
+        self.settings = settings or LadderSettings()
+        self._policy = SupervisedPolicy(policy or OnnxPolicy(bundle.model), self.settings.budget_s)
+
+    def start(self, setup: Setup) -> IntArray:
+        """Bind to a network; everything is on the first rung."""
+        self._setup = setup
+        plan, n_replicas = setup.plan, setup.n_replicas
+        self._interval_s = setup.protocol.interval_s
+        self._due_s = 0
+        self._ladder = Ladder(n_replicas, plan.n_signals, self.settings.hold_s)
+        self._wanted = start_phase(plan, n_replicas) if plan.n_signals else np.empty((n_replicas, 0), np.int32)
+        if plan.n_signals == 0:
+            return self._wanted
+        self._layout = make_layout(setup.network, plan, features=self.bundle.features)
+        self._gathers = make_gathers(self._layout)
+        self._health = DetectorHealth(setup.network, n_replicas, self._interval_s)
+        self._pressure = choice_sums(plan, lambda phase: pressure_weights(setup.network, phase))
+        self._programme = fixed_programme(setup)
+        self._signal_of_lane = _signal_of_lane(setup.network, plan.intersection)
+        self._unserved_s = self.settings.unserved_cycles * np.maximum(
+            self._programme.cycle_s, self.settings.shortest_cycle_s
+        )
+        self._call_since = np.full((n_replicas, len(self._gathers.signal)), _NEVER, np.int64)
+        self._overruled: list[IntArray] = []
+        return self._wanted
+
+    def decide(self, counts: LaneCounts | Readings, signals: SignalStatus, time_s: int) -> IntArray:
+        """Wanted phases (B, I); between decisions only programmes go on."""
+        if signals.phase.shape[1] == 0:
+            return signals.phase
+        if time_s >= self._due_s:
+            self._due_s = time_s + self._interval_s
+            readings = counts if isinstance(counts, Readings) else readings_of(counts)  # type: ignore[arg-type]
+            self._wanted = self._decided(readings, signals, time_s)
+        on_programme = self._ladder.rung == Rung.PROGRAMME
+        wanted: IntArray = np.where(on_programme, self._programme.wanted(time_s), self._wanted)
+        return wanted
+
+    def is_due(self, time_s: int) -> bool:
+        """Has `decide` anything new to say? Between decisions it has where a programme is in charge."""
+        return time_s >= self._due_s or bool((self._ladder.rung == Rung.PROGRAMME).any())
+
+    def seconds_until_change(self, time_s: int) -> int:
+        """Until the next decision, or the next change of a programme that is in charge."""
+        seconds = max(1, self._due_s - time_s)
+        if not self._wanted.size:
+            return seconds
+        in_charge = (self._ladder.rung == Rung.PROGRAMME).any(axis=0)
+        return int(min(seconds, self._programme.seconds_until_change(time_s)[in_charge].min(initial=seconds)))
+
+    @property
+    def rung(self) -> IntArray:
+        """(B, I) who decides for each signal, a `Rung`."""
+        return self._ladder.rung
+
+    @property
+    def log(self) -> list[RungChange]:
+        """All changes since the start, in their order."""
+        return self._ladder.log
+
+    def close(self) -> None:
+        """End the thread that asks the policy."""
+        self._policy.close()
+
+    def _decided(self, readings: Readings, signals: SignalStatus, time_s: int) -> IntArray:
+        found = self._health.judge(readings, signals.red_s)
+        waiting, vehicles, arriving = _believed(readings, found)
+        observation = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers)
+        needs = Needs(*signals.phase.shape)
+        self._judge_detectors(needs, found)
+        if isinstance(self._setup.plan.timing, FieldTiming):
+            self._judge_service(needs, waiting, signals, time_s)
+        self._judge_interventions(needs, signals)
+        needs.ask(self._is_beyond_training(observation), Rung.PRESSURE, "an observation beyond what training had")
+        wished = self._asked(needs, observation, signals.phase)
+        rung = self._ladder.step(needs, signals.phase, time_s)
+        if (rung == Rung.PRESSURE).any():
+            wished = np.where(rung == Rung.PRESSURE, self._pressed(waiting, found), wished)
+        return wished.astype(np.int32)
+
+    def _asked(self, needs: Needs, observation: Float32Array, phase: IntArray) -> IntArray:
+        """What the policy wants; where it fails, the present phases, and every signal has to go down."""
+        blocks = self._layout.blocks
+        try:
+            choice = self._policy.choose(observation.reshape(-1, blocks.size), blocks)
+        except PolicyFailedError as error:
+            needs.ask(np.ones(phase.shape, np.bool_), Rung.PRESSURE, f"the policy failed: {error}")
+            return phase
+        return chosen_phases(self._setup.plan, choice.reshape(phase.shape))
+
+    def _pressed(self, waiting: IntArray, found: ByteArray) -> IntArray:
+        """Max-pressure; a lane that tells nothing counts as its signal's other lanes do, and never as empty."""
+        believed = found == Finding.FINE
+        estimate = waiting.astype(np.float64)
+        mean = _mean_by_signal(waiting, believed, self._signal_of_lane, self._setup.plan.n_signals)
+        approach = self._signal_of_lane >= 0
+        estimate[:, approach] = np.where(
+            believed[:, approach],
+            waiting[:, approach],
+            np.maximum(1.0, mean[:, self._signal_of_lane[approach]]),
+        )
+        best = self._pressure.of(estimate).argmax(axis=2)
+        return chosen_phases(self._setup.plan, best.astype(np.int32))
+
+    def _judge_detectors(self, needs: Needs, found: ByteArray) -> None:
+        own = self._signal_of_lane
+        wrong = _count_by_signal(found != Finding.FINE, own, self._setup.plan.n_signals)
+        if not wrong.any():
+            return
+        every = np.bincount(own[own >= 0], minlength=self._setup.plan.n_signals)
+
+        def reason(b: int, i: int) -> str:
+            worst = int(found[b, own == i].max())
+            return f"{FINDING_WORDS[Finding(worst)]}: {int(wrong[b, i])} of {int(every[i])}"
+
+        needs.ask(wrong > 0, Rung.PRESSURE, reason)
+        needs.ask((every - wrong) < self.settings.least_detectors * every, Rung.PROGRAMME, reason)
+
+    def _judge_service(self, needs: Needs, waiting: IntArray, signals: SignalStatus, time_s: int) -> None:
+        """A call that has lasted for two cycles: the rung in charge does not serve it, the next one down shall."""
+        table, signal = self._layout.table, self._gathers.signal
+        queue = group_sums(waiting[:, table.lanes], table.lane_start)
+        calls = (queue > 0) & (signals.red_s[:, table.movement] > 0) & self._can_be_served()
+        self._call_since = np.where(calls, np.minimum(self._call_since, time_s), _NEVER)
+        unserved = np.zeros(signals.phase.shape, np.bool_)
+        for b, n in np.argwhere(time_s - self._call_since > self._unserved_s[signal]).tolist():
+            unserved[b, signal[n]] = True
+        needs.ask(unserved, Rung.PRESSURE, "a call unserved for two cycles")
+        again = unserved & (self._ladder.rung >= Rung.PRESSURE)
+        needs.ask(again, Rung.PROGRAMME, "a call unserved for two cycles by max-pressure too")
+
+    def _can_be_served(self) -> BoolArray:
+        """(N,) has the movement green in any of its signal's choices?"""
+        served = self._gathers.serves.max(axis=1) > 0.0
+        return np.asarray(served[self._gathers.signal, self._gathers.local])
+
+    def _judge_interventions(self, needs: Needs, signals: SignalStatus) -> None:
+        window = max(1, self.settings.overruled_s // self._interval_s)
+        self._overruled = [*self._overruled[-window:], signals.overruled.copy()]
+        if len(self._overruled) <= window:
+            return
+        lately = self._overruled[-1] - self._overruled[0]
+        too_many = lately > self.settings.overruled_share * window
+        needs.ask(too_many, Rung.PRESSURE, f"the shield overruled more than {self.settings.overruled_share:.0%}")
+
+    def _is_beyond_training(self, observation: Float32Array) -> BoolArray:
+        """(B, I) does any column lie outside the range seen in training, by more than the margin?"""
+        b, seen = self._layout.blocks, self.bundle.envelope
+        movements = observation[..., : b.choices_at].reshape(*observation.shape[:2], b.movements, b.movement_columns)
+        signal = observation[..., b.signal_at : b.serves_at]
+        return _outside(movements, seen.movement, self.settings.margin).any(axis=2) | _outside(
+            signal, seen.signal, self.settings.margin
+        )
+
+
+def check_fit(bundle: Bundle, network: RoadNetwork, fingerprint: str) -> None:
+    """Raise InputError if the bundle was made for another network."""
+    if bundle.network is not None and bundle.network != fingerprint:
+        raise InputError(bundle.folder, "network", f"was made for another network than {network.name}", "export for it")
+
+
+def _believed(readings: Readings, found: ByteArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Whole numbers (B, L), (B, L), (B, L, bins); 0 where a reading cannot be believed."""
+    fine = found == Finding.FINE
+
+    def whole(values: Any, where: BoolArray) -> IntArray:
+        return np.rint(np.where(where, values, 0.0)).astype(np.int32)
+
+    return (
+        whole(readings.waiting, fine),
+        whole(readings.vehicles, fine),
+        whole(readings.arriving, fine[:, :, None]),
+    )
+
+
+def _outside(values: Float32Array, seen: Any, margin: float) -> BoolArray:
+    """(...) does any of the last axis lie outside seen (2, columns), by more than a share of the range?"""
+    slack = margin * (seen[1] - seen[0]) + 1e-6
+    outside = (values < seen[0] - slack) | (values > seen[1] + slack)
+    return np.asarray(outside.any(axis=-1))
+
+
+def _signal_of_lane(network: RoadNetwork, intersection: IntArray) -> IntArray:
+    """(L,) the signal that a lane leads to, -1 none."""
+    signal = np.full(network.n_intersections, -1, np.int32)
+    signal[intersection] = np.arange(len(intersection), dtype=np.int32)
+    of_lane: IntArray = signal[network.road_to[network.lane_road]]
+    return of_lane
+
+
+def _count_by_signal(which: BoolArray, signal_of_lane: IntArray, n_signals: int) -> IntArray:
+    """(B, I) how many of the lanes (B, L) of each signal."""
+    own = signal_of_lane >= 0
+    counts = np.zeros((len(which), n_signals), np.int32)
+    for b in np.flatnonzero(which[:, own].any(axis=1)).tolist():
+        counts[b] = np.bincount(signal_of_lane[own & which[b]], minlength=n_signals)
+    return counts
+
+
+def _mean_by_signal(values: IntArray, believed: BoolArray, signal_of_lane: IntArray, n_signals: int) -> np.ndarray:
+    """(B, I) mean of the believed lanes of each signal."""
+    own = signal_of_lane >= 0
+    mean = np.zeros((len(values), n_signals))
+    for b in range(len(values)):
+        lanes = own & believed[b]
+        count = np.bincount(signal_of_lane[lanes], minlength=n_signals)
+        total = np.bincount(signal_of_lane[lanes], weights=values[b, lanes], minlength=n_signals)
+        mean[b] = total / np.maximum(count, 1)
+    return mean

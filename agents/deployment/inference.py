@@ -1,0 +1,112 @@
+"""An exported policy at work: choices from observations, in time or not at all. NumPy and onnxruntime only."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as LateError
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from intergreen.envs.observation import CHOICE_COLUMNS
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import Float32Array, IntArray
+    from intergreen.envs.observation import Blocks
+
+NO_CHOICE = np.float32(-1e8)  # a score below it belongs to a choice that is not allowed
+
+
+class PolicyFailedError(RuntimeError):
+    """The policy gave no answer: it raised, was late, or answered with what is no choice."""
+
+
+class Policy(Protocol):
+    """Choices of n signals from their observations (n, size)."""
+
+    def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray: ...
+
+
+class OnnxPolicy:
+    """The graph of a bundle.
+
+    model    the bytes of `policy.onnx`, checked by the bundle's reader
+    threads  that one inference may use
+    """
+
+    def __init__(self, model: bytes, *, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors reach us as exceptions; its own log is for its makers
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray:
+        """(n,) the allowed choice with the highest score, the first of equals."""
+        choice, scores = self._session.run(None, split_blocks(observation, blocks))
+        if not np.isfinite(scores).all():
+            raise PolicyFailedError("its scores are no finite numbers")
+        chosen: IntArray = choice.astype(np.int32)
+        return chosen
+
+    def scores(self, observation: Float32Array, blocks: Blocks) -> Float32Array:
+        """(n, C) what `choose` compares."""
+        scores: Float32Array = self._session.run(["scores"], split_blocks(observation, blocks))[0]
+        return scores
+
+
+class SupervisedPolicy:
+    """A policy with a time limit: whoever asks waits for `budget_s` at most.
+
+    What is late runs on in its thread, since nothing can end it; until it is done every answer is a refusal.
+    """
+
+    def __init__(self, policy: Policy, budget_s: float) -> None:
+        self._policy, self._budget_s = policy, budget_s
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy")
+        self._late: Future[IntArray] | None = None
+
+    def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray:
+        """(n,) choices.
+
+        Raises
+        ------
+        PolicyFailedError
+            If the policy raises, is late, still busy with a former question, or gives no choice for every signal.
+        """
+        if self._late is not None:
+            if not self._late.done():
+                raise PolicyFailedError("it is still busy with a former decision")
+            self._late = None
+        asked = self._worker.submit(self._policy.choose, observation, blocks)
+        try:
+            chosen = asked.result(self._budget_s)
+        except LateError:
+            self._late = asked
+            raise PolicyFailedError(f"no answer within {self._budget_s:g} s") from None
+        except PolicyFailedError:
+            raise
+        except Exception as error:  # whatever it is, the street goes on
+            raise PolicyFailedError(f"it raised {type(error).__name__}") from error
+        chosen = np.asarray(chosen)
+        if chosen.shape != (len(observation),) or ((chosen < 0) | (chosen >= blocks.choices)).any():
+            raise PolicyFailedError("it answered with what is no choice")
+        return chosen.astype(np.int32)
+
+    def close(self) -> None:
+        """Let the thread end; an answer that is late is not waited for."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+def split_blocks(observation: Float32Array, blocks: Blocks) -> dict[str, Float32Array]:
+    """The inputs of the graph from observations (n, size)."""
+    b, n = blocks, len(observation)
+    return {
+        "movements": observation[:, : b.choices_at].reshape(n, b.movements, b.movement_columns),
+        "choices": observation[:, b.choices_at : b.signal_at].reshape(n, b.choices, len(CHOICE_COLUMNS)),
+        "signal": observation[:, b.signal_at : b.serves_at].reshape(n, b.signal_columns),
+        "serves": observation[:, b.serves_at :].reshape(n, b.choices, b.movements),
+    }

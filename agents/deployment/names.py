@@ -1,0 +1,59 @@
+"""Whoever decides, by name: the controllers of `agents/controllers`, a shipped bundle, or the folder of a bundle."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from intergreen.agents.controllers.registry import controller_by_name, controller_names
+from intergreen.agents.controllers.run_folder import RUN
+from intergreen.agents.deployment.bundle import SUMS, is_bundle, read_bundle
+from intergreen.agents.deployment.controller import BundleController
+from intergreen.envs.errors import InputError, shown
+
+if TYPE_CHECKING:
+    from intergreen.agents.controllers.base import Controller
+    from intergreen.agents.deployment.bundle import Bundle
+
+_CHECKPOINTS = "intergreen.checkpoints"
+
+
+def bundle_names() -> tuple[str, ...]:
+    """Names of the shipped bundles."""
+    shipped = files(_CHECKPOINTS).iterdir()
+    return tuple(sorted(entry.name for entry in shipped if entry.is_dir() and (entry / SUMS).is_file()))
+
+
+def bundle_by_name(name: str | Path) -> Bundle:
+    """The shipped bundle of that name, or the bundle in that folder."""
+    if not isinstance(name, Path) and name in bundle_names():
+        with as_file(files(_CHECKPOINTS) / name) as folder:
+            return read_bundle(folder)
+    return read_bundle(name)
+
+
+def decider_by_name(name: str) -> Controller:
+    """A fresh controller: a baseline, a shipped bundle, the folder of a bundle, or the folder of a training run.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, or its files are wrong.
+    """
+    if name in bundle_names() or is_bundle(Path(name)) or (Path(name) / SUMS).is_file():
+        return BundleController(bundle_by_name(name))
+    if Path(name).is_dir() and not (Path(name) / RUN).is_file():
+        problem = f"holds neither {RUN} nor {SUMS}"
+        raise InputError(name, "", problem, "name the folder of a training run or of a bundle")
+    try:
+        return controller_by_name(name)
+    except InputError as error:
+        if "no controller or folder" not in error.problem:
+            raise
+    names = (*controller_names(), *bundle_names())
+    near = difflib.get_close_matches(name, names, n=1)
+    known = f"use one of {', '.join(names)}, or the folder of a bundle or of a training run"
+    mend = f"did you mean '{near[0]}'?" if near else known
+    raise InputError("--controller", "name", f"no controller or folder is called {shown(name)}", mend)

@@ -1,0 +1,249 @@
+"""The runtime: a bundle in charge of the signals of one network, a second at a time. NumPy and onnxruntime only.
+
+    controller = SignalController.load("checkpoints/universal", "my_network/")
+    while True:
+        aspects = controller.step(lane_readings(waiting, vehicles, arriving), time_s)
+
+Below the policy stand the ladder (`controller.py`) and the shield, beside them the monitor, which sees nothing but the
+aspects. A latched fault, or an error where none can be, ends in yellow for whoever had green, then all red: flash.
+Nothing here listens to a network, and nothing that a bundle holds is executed.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from intergreen.agents.controllers.base import Setup
+from intergreen.agents.deployment.bundle import Bundle, read_bundle
+from intergreen.agents.deployment.controller import BundleController, LadderSettings, check_fit
+from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
+from intergreen.agents.deployment.proofs import unproved
+from intergreen.envs.errors import InputError
+from intergreen.envs.network import RoadNetwork
+from intergreen.envs.network.fingerprint import fingerprint_of
+from intergreen.envs.observation import N_BINS
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.readings import Readings
+from intergreen.envs.signals import SignalStatus, monitor, shield
+from intergreen.envs.signals.aspects import GREEN, RED, YELLOW
+from intergreen.envs.signals.card import program_card
+from intergreen.envs.signals.grants import granted_phases
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from intergreen.envs.arrays import BoolArray, ByteArray, FloatArray, IntArray
+    from intergreen.envs.protocol import Protocol
+    from intergreen.envs.signals.monitor import FaultReport
+
+_LOG = logging.getLogger(__name__)
+
+
+def lane_readings(waiting: ArrayLike, vehicles: ArrayLike, arriving: ArrayLike, age_s: ArrayLike = 0) -> Readings:
+    """What the detectors of L lanes tell now, in the order of the network's lanes; NaN where one tells nothing.
+
+    Parameters
+    ----------
+    waiting, vehicles : (L,) slower than 0.1 m/s, and all
+    arriving : (L, bins) moving, by seconds from the stop line; the bins of `observation.json`
+    age_s : (L,) or one number, seconds since the lanes were read
+    """
+    vehicles = np.asarray(vehicles, np.float64)[None]
+    unknown = np.zeros_like(vehicles)
+    return Readings(
+        vehicles=vehicles,
+        waiting=np.asarray(waiting, np.float64)[None],
+        near=unknown,
+        arriving=np.asarray(arriving, np.float64)[None],
+        mean_speed=unknown,
+        age_s=np.broadcast_to(np.asarray(age_s, np.int32), vehicles.shape),
+    )
+
+
+class SignalController:
+    """The signals of one network under a bundle; made by `load`.
+
+    aspects   (M,) uint8, lamps lit in the present second, see `intergreen.envs.signals.aspects`
+    unproved  hashes of signal plans whose proof is not in the bundle: prove them with `intergreen verify`
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        network: RoadNetwork,
+        protocol: Protocol,
+        *,
+        settings: LadderSettings | None = None,
+        flows_vph: FloatArray | None = None,
+    ) -> None:
+        check_fit(bundle, network, fingerprint_of(network) if bundle.network is not None else "")
+        self.network, self.protocol = network, protocol
+        self.plan = protocol.plan(network)
+        if self.plan.n_signals == 0:
+            raise InputError(network.name, "signals", "has no signal with two phases or more", "use another network")
+        self.unproved = unproved(network, protocol.name, bundle.proved)
+        self._decider = BundleController(bundle, settings)
+        first = self._decider.start(Setup(network, self.plan, protocol, 1, flows_vph=flows_vph))
+        self._state = shield.signal_state(self.plan, network, 1)
+        shield.start(first, self.plan.rules, self._state)
+        self._signals = shield.replica_state(self._state, 0)
+        self._card = program_card(network, self.plan.timing)
+        self._watched = monitor.make_memory(self._card)
+        self._green = np.zeros(network.n_movements, np.uint8)
+        self._lanes_of = [network.start_lanes(m) for m in range(network.n_movements)]
+        self._first_lane, self._every_lane = _flat(self._lanes_of)
+        self._time_s: int | None = None
+        self._yellow_left: IntArray | None = None  # of the flash, once it has begun
+        self.flash_reason = ""
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | Path,
+        network: RoadNetwork | str | Path,
+        *,
+        protocol: str = "field",
+        settings: LadderSettings | None = None,
+        flows_vph: FloatArray | None = None,
+    ) -> SignalController:
+        """Read a bundle and bind it to a network.
+
+        Parameters
+        ----------
+        network : a network, a `roadnet.json`, or the folder of one
+        protocol : the timing of the signals; `field` is the MUTCD's, decided every 5 s
+        settings : of the ladder
+        flows_vph : (M,) volumes that the fixed-time programme is made for; None: the network's own programme
+
+        Raises
+        ------
+        InputError
+            In one line, if anything about bundle, network or their fit is wrong.
+        """
+        loaded = network if isinstance(network, RoadNetwork) else _read_network(Path(network))
+        made = cls(read_bundle(bundle), loaded, protocol_by_name(protocol), settings=settings, flows_vph=flows_vph)
+        if made.unproved:
+            _LOG.warning("%s: %d signal plans are not proved in the bundle", loaded.name, len(made.unproved))
+        return made
+
+    def step(self, readings: Readings, time_s: int, calls: BoolArray | None = None) -> ByteArray:
+        """The aspects (M,) to be shown in this second.
+
+        Call it once a second. Where a second was missed the signals stay as they were and every timer waits with them.
+
+        Parameters
+        ----------
+        readings : of one replica; `lane_readings` makes them
+        time_s : a whole second, later than the last
+        calls : (M,) who waits at a stop line; None: whoever waits or arrives in the first bin, and every movement
+            with a lane that tells nothing
+
+        Raises
+        ------
+        ValueError
+            If the time does not move on, or the readings are not those of this network's lanes.
+        """
+        self._check(readings, time_s)
+        if self._yellow_left is not None:
+            return self._flash()
+        heard = self._calls(readings) if calls is None else np.asarray(calls, np.uint8)
+        try:
+            self._decide(readings, heard, time_s)
+            shield.tick(self.plan.rules, self._signals, heard, self._green)
+        except Exception as error:  # a bug of ours must not leave a street with what it happens to show
+            _LOG.exception("the runtime failed")
+            return self._begin_flash(f"the runtime raised {type(error).__name__}")
+        if monitor.watch(self.aspects, heard, self._card, monitor.replica_rows(self._watched, 0)):
+            return self._begin_flash(f"monitor: {self.faults()[0].fault}")
+        return self.aspects.copy()
+
+    @property
+    def aspects(self) -> ByteArray:
+        """(M,) lamps lit."""
+        return self._signals.aspects
+
+    @property
+    def rungs(self) -> list[str]:
+        """Who decides for each signal, in words."""
+        if self._yellow_left is not None:
+            return [RUNG_NAMES[Rung.FLASH]] * self.plan.n_signals
+        return [RUNG_NAMES[Rung(rung)] for rung in self._decider.rung[0].tolist()]
+
+    @property
+    def log(self) -> list[RungChange]:
+        """All changes of rungs since the start."""
+        return self._decider.log
+
+    def faults(self) -> list[FaultReport]:
+        """The monitor's latched faults."""
+        return monitor.faults(self._card, self._watched)
+
+    def close(self) -> None:
+        """End the thread that asks the policy."""
+        self._decider.close()
+
+    def decide(self, readings: Readings, calls: ByteArray, time_s: int) -> IntArray:
+        """(1, I) the phases wanted now; what `step` asks the shield for."""
+        rules, state, interval_s = self.plan.rules, self._signals, self.protocol.interval_s
+        red_s = np.where(state.red_since < 0, 0, state.time[0] - state.red_since).astype(np.int32)
+        overruled = state.interventions.reshape(-1, shield.N_INTERVENTIONS).sum(axis=1, dtype=np.int32)
+        status = SignalStatus(
+            state.phase[None],
+            state.green_s[None],
+            red_s[None],
+            granted_phases(rules, state, calls, interval_s, self.network.n_phases)[None],
+            overruled[None],
+        )
+        return self._decider.decide(readings, status, time_s)
+
+    def _decide(self, readings: Readings, calls: ByteArray, time_s: int) -> None:
+        if self._time_s is None or self._decider.is_due(time_s):
+            wanted = self.decide(readings, calls, time_s)
+            shield.request(wanted[0], self.plan.rules, self._signals)
+        self._time_s = time_s
+
+    def _calls(self, readings: Readings) -> ByteArray:
+        waits = readings.waiting[0] + readings.arriving[0, :, 0]
+        calling = np.append(~(waits <= 0.0), False)  # what is no number calls: recall, as the field has it
+        called: ByteArray = np.logical_or.reduceat(calling[self._every_lane], self._first_lane).astype(np.uint8)
+        return called
+
+    def _check(self, readings: Readings, time_s: int) -> None:
+        if time_s != int(time_s) or (self._time_s is not None and time_s <= self._time_s):
+            raise ValueError(f"need a whole second after {self._time_s}, got {time_s}")
+        lanes = self.network.n_lanes
+        shapes = (readings.waiting.shape, readings.vehicles.shape, readings.age_s.shape, readings.arriving.shape)
+        if shapes != ((1, lanes), (1, lanes), (1, lanes), (1, lanes, N_BINS)):
+            raise ValueError(f"need readings of {lanes} lanes in {N_BINS} bins, got shapes {shapes}")
+
+    def _begin_flash(self, reason: str) -> ByteArray:
+        self.flash_reason = reason
+        _LOG.error("%s: flash: %s", self.network.name, reason)
+        lit = (self.aspects & (GREEN | YELLOW)) != 0
+        self._yellow_left = np.where(lit, self.plan.rules.yellow, 0).astype(np.int32)
+        return self._flash()
+
+    def _flash(self) -> ByteArray:
+        """Full yellow for whoever had right of way, then red for everybody, for ever."""
+        assert self._yellow_left is not None
+        aspects = np.where(self._yellow_left > 0, YELLOW, RED).astype(np.uint8)
+        self._yellow_left = np.maximum(self._yellow_left - 1, 0)
+        self._signals.aspects[:] = aspects
+        return aspects
+
+
+def _read_network(path: Path) -> RoadNetwork:
+    from intergreen.envs.network import find_file, read_cityflow_network
+
+    return read_cityflow_network(find_file(path, "roadnet.json") if path.is_dir() else path)
+
+
+def _flat(lanes_of: list[IntArray]) -> tuple[IntArray, IntArray]:
+    """Where the lanes of each movement begin in one list; the last lane, which is none, ends each."""
+    first = np.concatenate(([0], np.cumsum([len(lanes) + 1 for lanes in lanes_of])))[:-1]
+    every = np.concatenate([np.append(lanes, -1) for lanes in lanes_of])
+    return first.astype(np.int32), every.astype(np.int32)

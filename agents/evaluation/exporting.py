@@ -1,0 +1,118 @@
+"""`intergreen export`: a training run becomes a bundle, with the results that its card tells measured on the bundle."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from intergreen.agents.deployment.bundle import CARD, SUMS, read_bundle, sums_of
+from intergreen.agents.deployment.card import Result, card_text
+from intergreen.agents.deployment.controller import BundleController
+from intergreen.agents.deployment.draft import draft_bundle
+from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.agents.progress import part_of
+from intergreen.envs.errors import InputError
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from intergreen.agents.deployment.draft import Draft
+    from intergreen.agents.progress import Progress
+    from intergreen.envs.scenario import Scenario
+
+METRIC = "average_travel_time_s"
+COMPARED = ("fixed-time", "max-pressure", "advanced-max-pressure")
+SEEDS = range(5)
+
+
+def export_run(
+    run: Path,
+    folder: Path,
+    *,
+    best: bool = False,
+    scenarios: Sequence[str] | None = None,
+    protocol: str | None = None,
+    seeds: Sequence[int] = SEEDS,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Path:
+    """Write the bundle of the training run in `run` to `folder`, which must not be there yet or hold a bundle.
+
+    Parameters
+    ----------
+    best : the policy that was best in the run's evaluations instead of its last
+    scenarios : measured for the card; None: what the run was judged on; none at all: nothing is measured
+    protocol : of these measurements; None: each scenario's own
+
+    Raises
+    ------
+    InputError
+        If the run is broken, the export chooses otherwise than the network, a plan is not safe, or `folder` is in use.
+    """
+    refuse_in_use(folder)
+    draft = draft_bundle(run, best=best, threads=threads, progress=part_of(progress, 0, 2, ""))
+    named = draft.recipe.judged if scenarios is None else scenarios
+    loaded = [load_scenario(name, drop_invalid_routes=True) for name in named]
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
+    try:
+        _write(partial, draft, card_text(folder.name, draft, []))
+        results = _measured(partial, loaded, protocol, seeds, threads, part_of(progress, 1, 2, ""))
+        _write(partial, draft, card_text(folder.name, draft, results))
+        read_bundle(partial)
+        _replace(folder, partial)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return folder
+
+
+def refuse_in_use(folder: Path) -> None:
+    """InputError where `folder` holds anything but a bundle."""
+    if folder.exists() and not (folder / SUMS).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        problem = f"{str(folder)!r} is in use, and is no bundle"
+        raise InputError("command line", "--to", problem, "name a new folder")
+
+
+def _write(folder: Path, draft: Draft, card: str) -> None:
+    contents: Mapping[str, bytes] = draft.contents | {CARD: card.encode()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in contents.items():
+        (folder / name).write_bytes(data)
+    (folder / SUMS).write_bytes(sums_of(contents))
+
+
+def _replace(folder: Path, partial: Path) -> None:
+    """The new bundle in place of an old one; the folder is never half of each."""
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _measured(
+    bundle: Path,
+    scenarios: Sequence[Scenario],
+    protocol: str | None,
+    seeds: Sequence[int],
+    threads: int,
+    progress: Progress | None,
+) -> list[Result]:
+    results = []
+    for number, scenario in enumerate(scenarios):
+        timing = protocol_by_name(protocol or scenario.default_protocol)
+        drawn = seeds[:1] if scenario.fixed_demand else seeds
+        means = {}
+        for k, name in enumerate((*COMPARED, "policy")):
+            if progress is not None:
+                progress((number + k / (len(COMPARED) + 1)) / len(scenarios), f"{scenario.name} {name}")
+            controller = BundleController(read_bundle(bundle)) if name == "policy" else decider_by_name(name)
+            found = evaluate(scenario, controller, timing, seeds=drawn, threads=threads)["metrics"][METRIC]
+            means[name] = float(found["mean"])
+        low, high = found["ci95"]
+        results.append(Result(scenario.name, timing.name, len(drawn), means, (low, high)))
+    return results
