@@ -9,7 +9,7 @@ from intergreen.agents.controllers.run_folder import RECIPE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from intergreen.agents.deployment.draft import Draft
+    from intergreen.agents.deployment.draft import Comparison, Draft
 
 _NUMBERS_OF_A_RUN = ("steps", "minutes")
 
@@ -77,12 +77,14 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
         ("learner", f"{recipe.algorithm}, reward {recipe.reward}, {budget}, seed {recipe.seed}"),
         ("trained again by", f"`intergreen train {RECIPE}` with the recipe below"),
         ("code", f"{run.get('git_commit') or 'not known'}; intergreen {versions.get('intergreen', '?')}"),
-        (
-            "export",
-            f"PyTorch and ONNX Runtime chose the same phase on {draft.compared:,} recorded observations; scores differ"
-            f" by at most {draft.apart:.1e}",
-        ),
+        ("export", _export(draft.comparison)),
     ]
+
+
+def _export(found: Comparison) -> str:
+    same = f"PyTorch and ONNX Runtime chose the same phase on {found.observations - found.ties:,} of"
+    ties = f"; on the others the two phases' scores are {found.widest_tie:.0e} apart at most, equal in 32 bits"
+    return f"{same} {found.observations:,} recorded observations{ties if found.ties else ''}"
 
 
 def _results(results: Sequence[Result]) -> list[str]:
