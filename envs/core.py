@@ -89,6 +89,7 @@ class TrafficCore:
         self._calls = np.zeros((replicas, network.n_movements), np.uint8)
         self._granted = np.zeros((replicas, network.n_phases), np.uint8)
         self._red_s = np.zeros((replicas, network.n_movements), np.int32)
+        self._wanted: IntArray = np.zeros((replicas, plan.n_signals), np.int32)
         self._shown = signal_state(plan, network, replicas)
         self._card = program_card(network, plan.timing) if monitored else None
         self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
@@ -122,9 +123,9 @@ class TrafficCore:
         expected = (self.n_replicas, self.plan.n_signals)
         if wanted.shape != expected:
             raise ValueError(f"need a wanted phase for {expected} replicas and signals, got {wanted.shape}")
+        self._wanted[:] = wanted
         engine = self.engine
-        engine.share_out(
-            _run_period,
+        arguments = (
             engine.statics,
             engine.routes,
             engine.loops,
@@ -139,10 +140,10 @@ class TrafficCore:
             self._red_s,
             self._card,
             self._watched,
-            wanted,
-            seconds,
+            self._wanted,
             senses,
         )
+        engine.share_out(_run_period, arguments, seconds)
 
     def senses(self, layout: ObservationLayout, rewards: RewardTable) -> Senses:
         """Room for observations and rewards of every replica, to give to `run` and `observe`."""
@@ -163,23 +164,13 @@ class TrafficCore:
         """Make the observations of the present moment, between periods; rewards stay as they are."""
         engine = self.engine
         rules, shown = self.plan.rules, self._shown
-        engine.share_out(
-            _sense,
-            engine.statics,
-            engine.state,
-            rules,
-            shown,
-            self._calls,
-            self._granted,
-            self._red_s,
-            interval_s,
-            senses,
-        )
+        arguments = engine.statics, engine.state, rules, shown, self._calls, self._granted, self._red_s, senses
+        engine.share_out(_sense, arguments, interval_s)
 
     def signals(self, interval_s: int) -> SignalStatus:
         """What the signals show and would grant within `interval_s`, views of the core's own arrays."""
         rules, shown = self.plan.rules, self._shown
-        self.engine.share_out(_tell, rules, shown, self._calls, interval_s, self._granted, self._red_s)
+        self.engine.share_out(_tell, (rules, shown, self._calls, self._granted, self._red_s), interval_s)
         overruled = self.interventions.sum(axis=2, dtype=np.int32)
         return SignalStatus(shown.phase, shown.green_s, self._red_s, self._granted, overruled)
 
@@ -283,8 +274,8 @@ def _run_period(
     card,
     watched,
     wanted,
-    seconds,
     senses,
+    seconds,
     first,
     last,
 ):
@@ -325,7 +316,7 @@ def _run_period(
             for i in range(signals.phase.shape[0]):
                 senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
     if senses is not None:
-        _sense(net, state, rules, shown, calls, granted, red_s, seconds, senses, first, last)
+        _sense(net, state, rules, shown, calls, granted, red_s, senses, seconds, first, last)
 
 
 @kernel
@@ -360,7 +351,7 @@ def _detect(net, state, detectors, calls):
 
 
 @kernel
-def _tell(rules, shown, calls, interval_s, granted, red_s, first, last):
+def _tell(rules, shown, calls, granted, red_s, interval_s, first, last):
     """Fill `granted` (B, P) and `red_s` (B, M)."""
     for b in range(first, last):
         signals = _replica_signals(shown, b)
@@ -369,9 +360,9 @@ def _tell(rules, shown, calls, interval_s, granted, red_s, first, last):
 
 
 @kernel
-def _sense(net, state, rules, shown, calls, granted, red_s, interval_s, senses, first, last):
+def _sense(net, state, rules, shown, calls, granted, red_s, senses, interval_s, first, last):
     """Observations of replicas first..last-1 as they are now."""
-    _tell(rules, shown, calls, interval_s, granted, red_s, first, last)
+    _tell(rules, shown, calls, granted, red_s, interval_s, first, last)
     for b in range(first, last):
         count_replica(
             net, replica_state(state, b), senses.bounds_m, senses.waiting[b], senses.vehicles[b], senses.arriving[b]

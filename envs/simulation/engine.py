@@ -13,6 +13,7 @@ from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.errors import CapacityError
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.simulation.calls import KernelCalls
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.counts import (
     Counts,
@@ -95,6 +96,7 @@ class Engine:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 and replicas > 1 else None
         bounds = np.linspace(0, replicas, min(threads, replicas) + 1).astype(int).tolist()
         self._shares = list(pairwise(bounds))
+        self._calls = KernelCalls()
         self.trips = _no_trips(replicas)
         self.state = self._allocate(self.trips)
         self.changes = self._allocate_changes()
@@ -120,14 +122,17 @@ class Engine:
 
     def advance(self, seconds: int) -> None:
         """Simulate `seconds` with the greens as they are."""
-        self.share_out(_advance, self.statics, self.routes, self.loops, self.trips, self.state, self.changes, seconds)
+        arguments = self.statics, self.routes, self.loops, self.trips, self.state, self.changes
+        self.share_out(_advance, arguments, seconds)
 
-    def share_out(self, kernel: Callable[..., None], *arguments: Any) -> None:
-        """Run `kernel(*arguments, first, last)` over all replicas on the engine's threads, then check for overflow."""
+    def share_out(self, kernel: Callable[..., None], arguments: tuple[Any, ...], *numbers: int) -> None:
+        """Run `kernel(*arguments, *numbers, first, last)` over all replicas on the engine's threads, then check for
+        overflow. Arrays and named tuples of them come first; quickest where they are the objects of the last call."""
+        run = self._calls.code(kernel, arguments, len(numbers) + 2)
         if self._pool is None:
-            kernel(*arguments, 0, self.n_replicas)
+            run(*arguments, *numbers, 0, self.n_replicas)
         else:
-            for done in [self._pool.submit(kernel, *arguments, first, last) for first, last in self._shares]:
+            for done in [self._pool.submit(run, *arguments, *numbers, first, last) for first, last in self._shares]:
                 done.result()
         self._check_capacity()
 
@@ -215,11 +220,11 @@ class Engine:
         return allocate_changes(self.network.lane_width_m, replicas=self.n_replicas, vehicles=vehicles)
 
     def _check_capacity(self) -> None:
-        full = self.state.tally[:, ERROR_DRIVABLE]
-        if (full < 0).all():
+        full = self.state.tally[:, ERROR_DRIVABLE].tolist()
+        if max(full) < 0:
             return
-        replica = int(np.argmax(full >= 0))
-        drivable = int(full[replica])
+        replica = next(b for b, drivable in enumerate(full) if drivable >= 0)
+        drivable = full[replica]
         n_lanes = self.network.n_lanes
         if drivable < n_lanes:
             name = f"lane {self.network.lane_name(drivable)}"
