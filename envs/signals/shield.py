@@ -209,7 +209,7 @@ def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -
                     green[m] = 0
                     if state.red_since[m] < 0:
                         state.red_since[m] = state.time[0]
-        if rules.overdue[i] > 0:
+        if rules.overdue[i] > 0 and minds_clocks(i, rules, state, calls):
             oldest = state.time[0]
             for m in range(first, past):
                 if calls[m] != 0 and state.call_since[m] < 0 and state.red_since[m] >= 0:
@@ -275,6 +275,17 @@ def minds_calls(i: int, rules: Rules, state: SignalState) -> bool:
     return rules.overdue[i] > 0 or (phase >= 0 and rules.max_green[rules.phase_offset[i] + phase] > 0)
 
 
+def minds_clocks(i: int, rules: Rules, state: SignalState, calls: ByteArray) -> bool:
+    """Does a call of signal `i` begin now, or is it long since its oldest call was looked for?"""
+    j = rules.intersection[i]
+    first, past = rules.movement_start[j], rules.movement_start[j + 1]
+    now, call_since, red_since = calls[first:past], state.call_since[first:past], state.red_since[first:past]
+    begins = state.time[0] - state.oldest_call[i] >= rules.overdue[i]
+    for m in range(past - first):
+        begins |= (now[m] != 0) & (call_since[m] < 0) & (red_since[m] >= 0)
+    return begins
+
+
 def is_at_longest_green(i: int, ahead_s: int, rules: Rules, state: SignalState) -> bool:
     """In so many seconds, will signal `i` have shown its present phase for as long as it may while others wait?"""
     longest = rules.max_green[rules.phase_offset[i] + state.phase[i]]
@@ -324,29 +335,42 @@ def transition_s(i: int, old: int, new: int, rules: Rules) -> int:
 
 def paint_transition(i: int, rules: Rules, state: SignalState) -> None:
     """Write the aspects of a second between two phases; before the first wish, red."""
-    j = rules.intersection[i]
-    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
-        state.aspects[m] = RED
-    old, new, between = state.phase[i], state.target[i], rules.clearance_phase[i]
-    offset, start, movements = rules.phase_offset[i], rules.phase_movement_start, rules.phase_movements
-    if old >= 0:
-        for k in range(start[offset + old], start[offset + old + 1]):
-            state.aspects[movements[k]] = YELLOW
-    if between >= 0:
-        for k in range(start[offset + between], start[offset + between + 1]):
-            state.aspects[movements[k]] = _STAYS
-    elif new >= 0:
+    j, offset, start, movements = (
+        rules.intersection[i],
+        rules.phase_offset[i],
+        rules.phase_movement_start,
+        rules.phase_movements,
+    )
+    old, new = state.phase[i], state.target[i]
+    shown_s = transition_s(i, old, new, rules) - state.left[i] if new >= 0 else 0
+    if state.displayed[i] != rules.clearance_phase[i] or shown_s == 0:
+        paint_ends(i, rules, state)
+    if new >= 0 and rules.clearance_phase[i] < 0:
         for k in range(start[offset + new], start[offset + new + 1]):
             if state.aspects[movements[k]] == YELLOW:
                 state.aspects[movements[k]] = _STAYS
-            elif state.left[i] <= rules.red_amber[i]:
+            elif state.aspects[movements[k]] == RED and state.left[i] <= rules.red_amber[i]:
                 state.aspects[movements[k]] = RED_AMBER
-    shown_s = transition_s(i, old, new, rules) - state.left[i] if new >= 0 else 0
     for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
         if state.aspects[m] == YELLOW and shown_s >= rules.yellow[m]:
             state.aspects[m] = RED
         elif state.aspects[m] == _STAYS:
             state.aspects[m] = GREEN
+
+
+def paint_ends(i: int, rules: Rules, state: SignalState) -> None:
+    """Write yellow where the old phase had green and red elsewhere, and mark what the clearance phase keeps."""
+    j = rules.intersection[i]
+    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        state.aspects[m] = RED
+    old, new, between = state.phase[i], state.target[i], rules.clearance_phase[i]
+    offset, start, movements = rules.phase_offset[i], rules.phase_movement_start, rules.phase_movements
+    if old >= 0 and new >= 0:
+        for k in range(start[offset + old], start[offset + old + 1]):
+            state.aspects[movements[k]] = YELLOW
+    if between >= 0:
+        for k in range(start[offset + between], start[offset + between + 1]):
+            state.aspects[movements[k]] = _STAYS
 
 
 HELPERS = (
@@ -357,5 +381,7 @@ HELPERS = (
     overdue_phase,
     waiting_phase,
     transition_s,
+    minds_clocks,
     paint_transition,
+    paint_ends,
 )
