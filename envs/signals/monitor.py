@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.signals.aspects import DARK, GREEN, RED_AMBER, YELLOW
+from intergreen.envs.signals.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.signals.monitor_card import NEVER
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE = 0, 1, 2, 3
 _CONFLICT, _RED_FAIL, _SHORT_YELLOW, _SKIPPED_YELLOW = 1, 2, 3, 4
 _CLEARANCE, _DUAL, _SHORT_GREEN, _LONG_YELLOW, _RED_REVERT, _CYCLE_FAIL = 5, 6, 7, 8, 9, 10
 _N_FAULTS = len(Fault)
+_NEVER = np.int32(NEVER)  # one kind of number in a loop, so that it does several channels at once
 
 
 class MonitorState(NamedTuple):
@@ -105,6 +106,8 @@ class MonitorState(NamedTuple):
     seen: ByteArray  # (N,) last aspect
     called: ByteArray  # (N,) last call
     stage: ByteArray  # (N,) UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE
+    lamps: ByteArray  # (N,) scratch: the tick's aspects and calls of channels whose columns are scattered
+    waiting: ByteArray  # (N,)
 
 
 class MonitorMemory(NamedTuple):
@@ -112,7 +115,7 @@ class MonitorMemory(NamedTuple):
 
     signals: IntArray  # (B, 8, I) tick to n_faults
     channels: IntArray  # (B, 8, N) shown_since to call_due
-    lamps: ByteArray  # (B, 3, N) seen, called, stage
+    lamps: ByteArray  # (B, 5, N) seen to waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def make_memory(card: MonitorCard, replicas: int = 1) -> MonitorMemory:
     n_signals, n_channels = len(card.channel_start) - 1, len(card.channel)
     signals = np.array([0, 0, -1, Fault.NONE, -1, -1, -1, 0], np.int32)
     channels = np.array([0, -1, -1, -1, NEVER, 0, NEVER, NEVER], np.int32)
-    lamps = np.array([DARK, 0, UNSEEN], np.uint8)
+    lamps = np.array([DARK, 0, UNSEEN, DARK, 0], np.uint8)
     return MonitorMemory(
         np.tile(signals[:, None], (replicas, 1, n_signals)),
         np.tile(channels[:, None], (replicas, 1, n_channels)),
@@ -163,6 +166,8 @@ def replica_rows(memory: MonitorMemory, b: int) -> MonitorState:
         lamps[0],
         lamps[1],
         lamps[2],
+        lamps[3],
+        lamps[4],
     )
 
 
@@ -174,53 +179,69 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
     """
     if state.tick.shape[0] == 0:
         return 0
+    n_signals = card.channel_start.shape[0] - 1
     t = state.tick[0]
     state.tick[0] = t + 1
-    total = 0
-    for i in range(card.channel_start.shape[0] - 1):
-        start, past = card.channel_start[i], card.channel_start[i + 1]
-        first_column = card.first_column[i]
-        look, calls_changed = t >= state.next_check[i], False
-        if first_column >= 0:  # nearly all the time goes here, and slices are four times as fast as single entries
-            past_column = first_column + past - start
-            lamps_row, calls_row = aspects[first_column:past_column], calls[first_column:past_column]
-            seen, called = state.seen[start:past], state.called[start:past]
-            for k in range(past - start):
-                look |= lamps_row[k] != seen[k]
-                calls_changed |= calls_row[k] != called[k]
+    i = 0
+    while i < n_signals:  # what changes is looked for in whole rows: a loop over slices does many channels at once
+        past_i, column = card.row_past[i], card.first_column[i]
+        start, past = card.channel_start[i], card.channel_start[past_i]
+        if column >= 0:
+            lamps, waiting = aspects[column : column + past - start], calls[column : column + past - start]
         else:
-            for n in range(start, past):
-                look |= aspects[card.channel[n]] != state.seen[n]
-                calls_changed |= calls[card.channel[n]] != state.called[n]
+            lamps, waiting = state.lamps[start:past], state.waiting[start:past]
+            for k in range(past - start):
+                lamps[k] = aspects[card.channel[start + k]]
+                waiting[k] = calls[card.channel[start + k]]
+        seen, called = state.seen[start:past], state.called[start:past]
+        display_changed, calls_changed = False, False
+        for k in range(past - start):
+            display_changed |= lamps[k] != seen[k]
+            calls_changed |= waiting[k] != called[k]
+        earliest_due = _NEVER
+        if display_changed or calls_changed:
+            due, longest = state.call_due[start:past], card.longest_wait[start:past]
+            for k in range(past - start):
+                waited = (called[k] != 0) & (seen[k] & GREEN == 0)
+                waits = (waiting[k] != 0) & (lamps[k] & GREEN == 0)
+                new_due = np.int32(t + longest[k]) if waits & (longest[k] > 0) else _NEVER
+                due[k] = due[k] if waits == waited else new_due
+                called[k] = waiting[k]
+                earliest_due = min(earliest_due, due[k])
+        while i < past_i:
+            state.next_check[i] = min(state.next_check[i], earliest_due)
+            if display_changed:
+                first, past = card.channel_start[i] - start, card.channel_start[i + 1] - start
+                now, before, look = lamps[first:past], seen[first:past], False
+                for k in range(past - first):
+                    look |= now[k] != before[k]
+                if look:
+                    state.next_check[i] = t
+            i += 1
 
-        if look or calls_changed:
-            for n in range(start, past):
-                m = card.channel[n]
-                if calls[m] == state.called[n] and aspects[m] == state.seen[n]:
-                    continue
-                waited = state.called[n] != 0 and not state.seen[n] & GREEN
-                waits = calls[m] != 0 and not aspects[m] & GREEN
-                state.called[n] = calls[m]
-                if waits != waited:
-                    state.call_due[n] = NEVER
-                    if waits and card.longest_wait[n] > 0:
-                        state.call_due[n] = t + card.longest_wait[n]
-                        state.next_check[i] = min(state.next_check[i], state.call_due[n])
-        if not look:
+    total = 0
+    for i in range(n_signals):
+        if t < state.next_check[i]:
             continue
-
+        start, past = card.channel_start[i], card.channel_start[i + 1]
         wake = NEVER
         n_new, worst, first, second = 0, _N_FAULTS, -1, -1
-        display_changed, green_began = False, False
+        way_began, green_began = False, False
         for n in range(start, past):
             found = 0  # bits by the number of the fault
             m = card.channel[n]
             aspect, before = aspects[m], state.seen[n]
+            if t >= state.call_due[n]:
+                found |= 1 << _CYCLE_FAIL
+                state.call_due[n] = NEVER
+            wake = min(wake, state.call_due[n])
+            if aspect == before and found == 0 and (aspect == RED) | (aspect == GREEN):
+                continue  # as most channels: nothing began, and no such display is ever too long
             state_before = state.stage[n]
             stage = state_before
             is_dual = aspect == RED_AMBER or aspect > GREEN
             if aspect != before:
-                display_changed = True
+                way_began |= (aspect & GREEN or aspect == YELLOW) and not (before & GREEN or before == YELLOW)
                 lit_until = state.shown_since[n] if before == DARK else t
                 state.shown_since[n] = t
 
@@ -284,10 +305,6 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
                     found |= 1 << _LONG_YELLOW
                     state.yellow_due[n] = NEVER
                 wake = min(wake, state.yellow_due[n])
-            if t >= state.call_due[n]:
-                found |= 1 << _CYCLE_FAIL
-                state.call_due[n] = NEVER
-            wake = min(wake, state.call_due[n])
             state.seen[n] = aspect
 
             if found:
@@ -313,7 +330,7 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
                         if worst > _CLEARANCE:
                             worst, first, second = _CLEARANCE, card.channel[n], card.channel[k]
 
-        if display_changed or state.conflict_since[i] >= 0:
+        if way_began or state.conflict_since[i] >= 0:
             one, other = -1, -1
             for n in range(start, past):
                 lamps = state.seen[n]

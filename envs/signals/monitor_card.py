@@ -60,6 +60,7 @@ class MonitorCard(NamedTuple):
     channel_start: IntArray  # (I + 1,)
     channel: IntArray  # (N,) column in a row of aspects
     first_column: IntArray  # (I,) where a signal's columns are consecutive, the first of them; -1 elsewhere
+    row_past: IntArray  # (I,) one past the last signal whose columns go on from this one's without a gap
     matrix_start: IntArray  # (I + 1,)
     permissive: ByteArray  # (sum of n n,) 1 where the pair may have right of way together
     clearance: IntArray  # (sum of n n,) least ticks from the end of green of the row to the start of the column's
@@ -96,6 +97,7 @@ def make_card(signals: Sequence[Channels], *, tick_s: float = 1.0) -> MonitorCar
         channel_start=np.cumsum([0, *sizes], dtype=np.int32),
         channel=joined("columns"),
         first_column=np.array([_first_column(one["columns"]) for one in checked], np.int32),
+        row_past=_row_past([one["columns"] for one in checked]),
         matrix_start=np.cumsum([0, *(n * n for n in sizes)], dtype=np.int32),
         permissive=joined("permissive").astype(np.uint8),
         clearance=joined("intergreen_s"),
@@ -135,6 +137,14 @@ def _checked(one: Channels, i: int, tick_s: float) -> dict[str, NDArray[Any]]:
 def _first_column(columns: NDArray[Any]) -> int:
     consecutive = len(columns) > 0 and np.array_equal(columns, columns[0] + np.arange(len(columns)))
     return int(columns[0]) if consecutive else -1
+
+
+def _row_past(columns: Sequence[NDArray[Any]]) -> IntArray:
+    past = np.arange(1, len(columns) + 1, dtype=np.int32)
+    for i in range(len(columns) - 2, -1, -1):
+        if _first_column(np.concatenate(columns[i : i + 2])) >= 0:
+            past[i] = past[i + 1]
+    return past
 
 
 def _check_pairs(columns: NDArray[Any], permissive: NDArray[Any], i: int) -> None:
