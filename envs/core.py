@@ -26,7 +26,7 @@ from intergreen.envs.signals.monitor import FaultReport
 from intergreen.envs.signals.plan import SignalPlan
 from intergreen.envs.signals.shield import SignalState, SignalStatus, signal_state
 from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Totals
-from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
 from intergreen.envs.simulation.lane_change import replica_changes
 from intergreen.envs.simulation.state import STEP, replica_state, replica_trips
@@ -37,10 +37,10 @@ DETECTOR_M = 15.0  # before the stop line: whoever has arrived there calls
 
 
 class Detectors(NamedTuple):
-    """The lanes on which somebody at the stop line calls for a movement, of the movements at signals."""
+    """For every lane that a movement at a signal starts from: who stands at its stop line calls for the movement."""
 
-    start: IntArray  # (M + 1,)
-    lanes: IntArray
+    movement: IntArray  # (C,)
+    lane: IntArray  # (C,)
 
 
 class Senses(NamedTuple):
@@ -239,17 +239,16 @@ def compiled_shield() -> dict[str, Callable[..., None]]:
 
 
 def _detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
-    at_signal = np.isin(network.movement_intersection, plan.intersection).tolist()
-    lanes = [network.start_lanes(m).tolist() if here else [] for m, here in enumerate(at_signal)]
-    start = np.concatenate(([0], np.cumsum([len(some) for some in lanes]))).astype(np.int32)
-    return Detectors(start, np.array([lane for some in lanes for lane in some], np.int32))
+    at_signal = np.flatnonzero(np.isin(network.movement_intersection, plan.intersection)).tolist()
+    pairs = [(m, lane) for m in at_signal for lane in network.start_lanes(m).tolist()]
+    return Detectors(*np.array(pairs, np.int32).reshape(-1, 2).T.copy())
 
 
 for _helper in shield.HELPERS:
     register_jitable(_nrt=False, error_model="numpy", forceinline=True)(_helper)
 _request = kernel(shield.request)
-_tick = kernel(shield.tick)
-_watch = kernel(monitor.watch)
+_tick = inlined(shield.tick)  # handing all their arrays over takes as long as most of the seconds that they watch
+_watch = inlined(monitor.watch)
 _replica_rows = kernel(monitor.replica_rows)
 _granted = kernel(shield.granted)
 _red_seconds = kernel(shield.red_seconds)
@@ -287,7 +286,7 @@ def _run_period(
         mine = replica_state(state, b)
         my_trips = replica_trips(trips, b)
         my_changes = None if changes is None else replica_changes(changes, b)
-        signals = _replica_signals(shown, b)
+        signals, my_calls = _replica_signals(shown, b), calls[b]
         my_watch = None if watched is None else _replica_rows(watched, b)
         _request(wanted[b], rules, signals)
         if senses is not None:
@@ -304,10 +303,10 @@ def _run_period(
             add_outside(net, my_trips, mine, -1, sums)
         for _ in range(seconds):
             if detectors is not None:
-                _detect(net, mine, detectors, calls[b])
-            _tick(rules, signals, calls[b], mine.green)
+                _detect(net, mine, detectors, my_calls)
+            _tick(rules, signals, my_calls, mine.green)
             if card is not None:
-                _watch(signals.aspects, calls[b], card, my_watch)
+                _watch(signals.aspects, my_calls, card, my_watch)
             advance_one_second(net, routes, loops, my_trips, mine, my_changes)
             if senses is not None:
                 add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
@@ -337,17 +336,16 @@ def _replica_signals(shown, b):
     )
 
 
-@kernel
+@inlined
 def _detect(net, state, detectors, calls):
     """Who has arrived at a stop line, by movement: the first vehicle of a lane calls for all that it may want."""
-    even = state.tally[STEP] & 1 == 0
-    position = state.position_a if even else state.position_b
+    position = state.position_a if state.tally[STEP] & 1 == 0 else state.position_b
     for m in range(calls.shape[0]):
         calls[m] = 0
-        for k in range(detectors.start[m], detectors.start[m + 1]):
-            lane = detectors.lanes[k]
-            if state.n_inside[lane] > 0 and net.length[lane] - position[state.head[lane]] <= DETECTOR_M:
-                calls[m] = 1
+    for k in range(detectors.lane.shape[0]):  # without branches, which cost more here than looking at empty lanes
+        lane = detectors.lane[k]
+        is_near = net.length[lane] - position[state.head[lane]] <= DETECTOR_M
+        calls[detectors.movement[k]] |= is_near & (state.n_inside[lane] > 0)
 
 
 @kernel
