@@ -1,0 +1,70 @@
+"""Sections of YAML files as dataclasses: unknown keys, missing ones and values of a wrong kind get one line each."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from intergreen.envs.errors import InputError, shown
+
+
+def section_of_kind(path: Path, name: str, section: dict[str, Any], kinds: Mapping[str, type]) -> Any:
+    """The specification that a section with a `kind` becomes."""
+    values = dict(section)
+    kind = values.pop("kind", None)
+    if not isinstance(kind, str) or kind not in kinds:
+        problem = "is missing" if kind is None else f"is {shown(kind)}"
+        raise InputError(path, f"{name}.kind", problem, f"use one of {', '.join(kinds)}")
+    return checked(path, (name,), values, kinds[kind])
+
+
+def checked(path: Path, place: tuple[str, ...], values: Any, spec: type) -> Any:
+    """`values` as an instance of the dataclass `spec`."""
+    _refuse_unknown(path, place, values, spec)
+    try:
+        return TypeAdapter(spec).validate_python(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        written = _written_keys(values, first["loc"])
+        if first["type"] == "missing":
+            where = ".".join((*place, *written, str(first["loc"][-1])))
+            raise InputError(path, where, "is missing", "add it") from None
+        where = ".".join((*place, *written))
+        problem = first["msg"].removeprefix("Value error, ")
+        value = "" if first["type"] == "value_error" else f", got {shown(first['input'])}"
+        raise InputError(path, where, f"{problem[0].lower()}{problem[1:]}{value}", "mend the value") from None
+
+
+def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type) -> None:
+    """Look for keys that are no fields of `spec`, also in the sections within."""
+    if not isinstance(values, dict):
+        raise InputError(path, ".".join(place), f"is {shown(values)}", "write a section of keys and values")
+    known = [spec_field.name for spec_field in fields(spec)]
+    kind = ["kind"] if place and len(place) == 1 else []
+    for key, value in values.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            mend = f"{hint}known keys: {', '.join(kind + known)}"
+            raise InputError(path, ".".join((*place, str(key))), "unknown key", mend)
+        inner = get_type_hints(spec)[key]
+        if is_dataclass(inner) and isinstance(inner, type):
+            _refuse_unknown(path, (*place, str(key)), value, inner)
+
+
+def _written_keys(values: Any, location: tuple[int | str, ...]) -> list[str]:
+    """The part of a pydantic location that stands in the file: unions add names of types to it."""
+    keys = []
+    for part in location:
+        in_section = isinstance(values, dict) and part in values
+        in_list = isinstance(values, list) and isinstance(part, int) and part < len(values)
+        if not (in_section or in_list):
+            break
+        keys.append(str(part))
+        values = values[part]
+    return keys
