@@ -1,0 +1,83 @@
+"""Lists of faults to inject, from YAML: a shipped name of `configs/faults/`, or a file. Each entry names its `kind`.
+
+The keys of an entry are the fields of the class that it becomes (`fault_kinds`); an unknown key is an error that lists
+the known ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from intergreen.envs.detector_faults import lane_numbers
+from intergreen.envs.errors import InputError, shown
+from intergreen.envs.fault_kinds import FAULT_KINDS, DetectorFault, Fault, PolicyFault
+from intergreen.envs.file_sections import checked, section_of_kind
+from intergreen.envs.files import read_yaml
+
+if TYPE_CHECKING:
+    from intergreen.envs.network import RoadNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class FaultFile:
+    """The top level of a file."""
+
+    faults: list[dict[str, Any]]
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultList:
+    """The faults that a file lists, in its order; `source` is the file's name, for messages."""
+
+    source: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def of_policy(self) -> tuple[PolicyFault, ...]:
+        return tuple(fault for fault in self.faults if isinstance(fault, PolicyFault))
+
+    def check_lanes(self, network: RoadNetwork) -> None:
+        """InputError that names file and entry, where an entry names a lane that `network` has not."""
+        for number, fault in enumerate(self.faults):
+            if isinstance(fault, DetectorFault) and fault.lanes is not None:
+                try:
+                    lane_numbers(fault.lanes, network)
+                except InputError as error:
+                    raise InputError(self.source, f"faults[{number}].lanes", error.problem, error.mend) from None
+
+
+def fault_names() -> tuple[str, ...]:
+    """Names of the shipped lists."""
+    folder = files("intergreen.configs") / "faults"
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+def read_faults(name: str | Path) -> FaultList:
+    """The shipped list of that name, or what the YAML file at that path lists.
+
+    Raises
+    ------
+    InputError
+        If there is no such list or file, a kind or key is unknown, or a value cannot be used.
+    """
+    text = str(name)
+    if text in fault_names():
+        with as_file(files("intergreen.configs") / "faults" / f"{text}.yaml") as path:
+            return _read(path)
+    if Path(name).is_file():
+        return _read(Path(name))
+    near = difflib.get_close_matches(text, fault_names(), n=1)
+    mend = f"did you mean {near[0]!r}?" if near else f"name a YAML file, or one of {', '.join(fault_names())}"
+    raise InputError("command line", "--faults", f"no file or list of faults is called {shown(text)}", mend)
+
+
+def _read(path: Path) -> FaultList:
+    content = checked(path, (), read_yaml(path), FaultFile)
+    entries = enumerate(content.faults)
+    faults = tuple(section_of_kind(path, f"faults[{number}]", entry, FAULT_KINDS) for number, entry in entries)
+    return FaultList(str(path), faults)
