@@ -32,7 +32,7 @@ class FaultFile:
 
 @dataclass(frozen=True, slots=True)
 class FaultList:
-    """The faults that a file lists, in its order; `source` is the file's name, for messages."""
+    """The faults that a file lists, in its order; `source` is what the user called it, for messages."""
 
     source: str
     faults: tuple[Fault, ...]
@@ -68,16 +68,16 @@ def read_faults(name: str | Path) -> FaultList:
     text = str(name)
     if text in fault_names():
         with as_file(files("intergreen.configs") / "faults" / f"{text}.yaml") as path:
-            return _read(path)
+            return _read(path, text)
     if Path(name).is_file():
-        return _read(Path(name))
+        return _read(Path(name), text)
     near = difflib.get_close_matches(text, fault_names(), n=1)
     mend = f"did you mean {near[0]!r}?" if near else f"name a YAML file, or one of {', '.join(fault_names())}"
     raise InputError("command line", "--faults", f"no file or list of faults is called {shown(text)}", mend)
 
 
-def _read(path: Path) -> FaultList:
+def _read(path: Path, source: str) -> FaultList:
     content = checked(path, (), read_yaml(path), FaultFile)
     entries = enumerate(content.faults)
     faults = tuple(section_of_kind(path, f"faults[{number}]", entry, FAULT_KINDS) for number, entry in entries)
-    return FaultList(str(path), faults)
+    return FaultList(source, faults)
