@@ -5,6 +5,7 @@ fixed_time, fixed_cycle, max_pressure, advanced_max_pressure   the baselines
 learned         the folder of a training run as a controller; NumPy alone
 run_folder      the files of a run; nothing that loads them unpickles
 policy_network  the policy's network as arrays
+usable          what becomes of readings that cannot be true
 registry        controllers by name
 """
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from intergreen.envs import protocol as timing
     from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan, SignalStatus
 
@@ -35,18 +38,22 @@ class Setup:
 
 
 class LaneCounts(Protocol):
-    """What a controller sees at a decision; (B, L), replicas × lanes, but for `arriving`."""
+    """What a controller sees at a decision; (B, L), replicas × lanes, but for `arriving`.
+
+    The simulator's counts are whole numbers. Readings of detectors that may fail (`intergreen.envs.readings`) are
+    floats and may be anything: take them through `usable`.
+    """
 
     @property
-    def vehicles(self) -> IntArray: ...
+    def vehicles(self) -> IntArray | FloatArray: ...
     @property
-    def waiting(self) -> IntArray: ...  # slower than 0.1 m/s
+    def waiting(self) -> IntArray | FloatArray: ...  # slower than 0.1 m/s
     @property
     def mean_speed(self) -> FloatArray: ...  # m/s, 0 on an empty lane
     @property
-    def near(self) -> IntArray: ...  # moving, within `near_distance_m` of the stop line
+    def near(self) -> IntArray | FloatArray: ...  # moving, within `near_distance_m` of the stop line
     @property
-    def arriving(self) -> IntArray: ...  # (B, L, bins) moving, by distance from the stop line as observations have it
+    def arriving(self) -> IntArray | FloatArray: ...  # (B, L, bins) moving, by distance as observations have it
 
 
 @runtime_checkable
@@ -67,6 +74,15 @@ class Controller(Protocol):
 
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
         """Wanted phase of every signal (B, I) from the counts and what the signals show."""
+        ...
+
+
+@runtime_checkable
+class Breakable(Protocol):
+    """A controller whose policy can be made to fail, to see what stands behind it."""
+
+    def break_policy(self, faults: Sequence[PolicyFault]) -> None:
+        """From the next `start` on, let the policy fail in these ways; none: not at all."""
         ...
 
 

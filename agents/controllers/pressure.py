@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from intergreen.agents.controllers.usable import usable
 from intergreen.envs.network import TURN_RIGHT
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class ChoiceSums:
     shape: tuple[int, int]
 
     def of(self, counts: IntArray | FloatArray, *, absent: float = -np.inf) -> FloatArray:
-        """Sums (B, I, C) of the counts (B, L); `absent` where a signal has no such choice."""
+        """Sums (B, I, C) of the `usable` counts (B, L); `absent` where a signal has no such choice."""
+        counts = usable(counts)
         n_replicas = len(counts)
         if not self.start.size:
             return np.empty((n_replicas, *self.shape))
