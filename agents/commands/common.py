@@ -39,6 +39,9 @@ ThreadsOption = Annotated[
     int, typer.Option("--threads", help="threads to spread the seeds over; numbers stay the same")
 ]
 HorizonOption = Annotated[int | None, typer.Option("--horizon", metavar="SECONDS", help="seconds to simulate")]
+FaultsOption = Annotated[
+    str | None, typer.Option("--faults", metavar="FILE|NAME", help="let detectors fail: a YAML file, or e.g. dead-10")
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="seed of the training; the recipe's by default")]
 
 

@@ -10,6 +10,7 @@ import typer
 from intergreen.agents.commands.common import (
     CHECK_FAILED,
     DropOption,
+    FaultsOption,
     HorizonOption,
     JsonOption,
     ProtocolOption,
@@ -48,14 +49,22 @@ def evaluate(
     drop_invalid_routes: DropOption = False,
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Run one controller and print its metrics."""
     check_run_options(simulator, threads, horizon, json)
     seed_list = parse_seeds(seeds)
     from intergreen.agents.evaluation.compare import comparison_cells, run_cells
     from intergreen.agents.evaluation.report import metrics_table
+    from intergreen.envs.fault_file import read_faults
 
-    cells = comparison_cells([scenario], [controller], protocol_name=protocol, drop_invalid_routes=drop_invalid_routes)
+    cells = comparison_cells(
+        [scenario],
+        [controller],
+        protocol_name=protocol,
+        drop_invalid_routes=drop_invalid_routes,
+        faults=None if faults is None else read_faults(faults),
+    )
     make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         (result,) = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
@@ -74,6 +83,7 @@ def compare(
     drop_invalid_routes: DropOption = False,
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Run several controllers under the same rules and print one table per scenario."""
     check_run_options(simulator, threads, horizon, json)
@@ -81,8 +91,15 @@ def compare(
     seed_list, names = parse_seeds(seeds), parse_names(controllers)
     from intergreen.agents.evaluation.compare import comparison_cells, run_cells
     from intergreen.agents.evaluation.report import print_comparisons, write_report
+    from intergreen.envs.fault_file import read_faults
 
-    cells = comparison_cells(scenario, names, protocol_name=protocol, drop_invalid_routes=drop_invalid_routes)
+    cells = comparison_cells(
+        scenario,
+        names,
+        protocol_name=protocol,
+        drop_invalid_routes=drop_invalid_routes,
+        faults=None if faults is None else read_faults(faults),
+    )
     make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)

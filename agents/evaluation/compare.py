@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from intergreen.agents.controllers import Setup
+from intergreen.agents.controllers.base import Breakable
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.progress import Progress, part_of
 from intergreen.envs.errors import InputError
+from intergreen.envs.fault_file import FaultList
+from intergreen.envs.fault_kinds import Fault
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.verification import refuse_unsafe
@@ -18,11 +21,12 @@ from intergreen.envs.verification import refuse_unsafe
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a comparison: who drives, who decides, under which rules."""
+    """One run of a comparison: who drives, who decides, under which rules, and what fails."""
 
     scenario: Scenario
     controller_name: str
     protocol: Protocol
+    faults: tuple[Fault, ...] = ()
 
 
 def comparison_cells(
@@ -31,24 +35,26 @@ def comparison_cells(
     *,
     protocol_name: str | None = None,
     drop_invalid_routes: bool = False,
+    faults: FaultList | None = None,
 ) -> list[Cell]:
     """Every scenario × controller, in this order; all names are resolved and all files read here, before any run.
 
     Parameters
     ----------
     protocol_name : None for each scenario's own protocol
+    faults : what fails in every run
 
     Raises
     ------
     InputError
-        If a name or a file is wrong, two share a name, a policy does not fit a network, or a signal is not safe.
+        If a name or a file is wrong, two share a name, a policy or a fault does not fit, or a signal is not safe.
     """
     common = None if protocol_name is None else protocol_by_name(protocol_name)
     _refuse_equal_names("--controllers", controller_names, [decider_by_name(name).name for name in controller_names])
     scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
     _refuse_equal_names("SCENARIO", scenario_names, [scenario.name for scenario in scenarios])
     cells = [
-        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol))
+        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol), faults.faults if faults else ())
         for scenario in scenarios
         for name in controller_names
     ]
@@ -56,6 +62,8 @@ def comparison_cells(
         refuse_unsafe(cell.scenario.network, cell.protocol.plan(cell.scenario.network))
     for cell in cells:
         _check_fit(cell)
+        if faults is not None:
+            _check_faults(faults, cell)
     return cells
 
 
@@ -71,6 +79,14 @@ def _check_fit(cell: Cell) -> None:
     """Let the controller look at the network, so that a policy made for another one is refused before any run."""
     plan = cell.protocol.plan(cell.scenario.network)
     decider_by_name(cell.controller_name).start(Setup(cell.scenario.network, plan, cell.protocol, n_replicas=1))
+
+
+def _check_faults(faults: FaultList, cell: Cell) -> None:
+    """Refuse faults of lanes that are not there, and of a policy where there is none."""
+    faults.check_lanes(cell.scenario.network)
+    if faults.of_policy and not isinstance(decider_by_name(cell.controller_name), Breakable):
+        problem = f"{cell.controller_name} has no policy that could fail"
+        raise InputError(faults.source, faults.of_policy[0].kind, problem, "leave it out for this controller")
 
 
 def run_cells(
@@ -90,6 +106,7 @@ def run_cells(
             seeds=seeds,
             threads=threads,
             horizon_s=horizon_s,
+            faults=cell.faults,
             progress=part_of(progress, number, len(cells), f"{cell.scenario.name} {cell.controller_name}"),
         )
         for number, cell in enumerate(cells)

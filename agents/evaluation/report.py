@@ -47,18 +47,25 @@ class Setting(NamedTuple):
     protocol: str
     horizon_s: int
     simulator: str
+    faults: str = ""
 
     def title(self) -> str:
         """The setting in one line."""
-        return f"{self.scenario} · {self.protocol} · {self.horizon_s} s · {self.simulator}"
+        faults = f" · {self.faults}" if self.faults else ""
+        return f"{self.scenario} · {self.protocol} · {self.horizon_s} s · {self.simulator}{faults}"
+
+
+def setting_of(result: Result) -> Setting:
+    """Under which rules the result was measured."""
+    faults = ", ".join(_fault_text(fault) for fault in result.get("faults", ()))
+    return Setting(result["scenario"], result["protocol"], result["horizon_s"], result["simulator"], faults)
 
 
 def group_by_setting(results: Sequence[Result]) -> dict[Setting, list[Result]]:
     """The results that may share a table, in the order in which the settings first appear."""
     groups: dict[Setting, list[Result]] = {}
     for result in results:
-        setting = Setting(result["scenario"], result["protocol"], result["horizon_s"], result["simulator"])
-        groups.setdefault(setting, []).append(result)
+        groups.setdefault(setting_of(result), []).append(result)
     return groups
 
 
@@ -69,8 +76,8 @@ def comparisons(results: Sequence[Result]) -> list[TextTable]:
 
 def metrics_table(result: Result) -> TextTable:
     """All metrics of one result, one row each; the metrics' names carry their units."""
-    setting = Setting(result["scenario"], result["protocol"], result["horizon_s"], result["simulator"])
-    title = f"{result['controller']} · {setting.title()} · seeds {seed_text(result['seeds'])}{_dropped(result)}"
+    title = f"{result['controller']} · {setting_of(result).title()}"
+    title += f" · seeds {seed_text(result['seeds'])}{_dropped(result)}"
     rows = []
     for name, summary in result["metrics"].items():
         lower, upper = (cell_text(bound) for bound in summary["ci95"])
@@ -154,6 +161,15 @@ def _dropped(result: Result) -> str:
     """How many flows the reader left out, where it left out any: the demand is then not the file's."""
     flows = result.get("dropped_flows", 0)
     return f" · {flows} flow{'' if flows == 1 else 's'} without a route dropped" if flows else ""
+
+
+def _fault_text(fault: Mapping[str, Any]) -> str:
+    """One injected fault in few words: its kind, where, how, from when to when."""
+    own = {name: value for name, value in fault.items() if name not in ("kind", "share", "lanes", "begin_s", "end_s")}
+    where = fault.get("lanes") or ([f"{100.0 * fault['share']:.6g} %"] if fault.get("share") is not None else [])
+    how = [f"{name} {value}" for name, value in own.items()]
+    end = "" if fault["end_s"] is None else f" to {fault['end_s']}"
+    return " ".join([fault["kind"], *where, *how, f"from {fault['begin_s']}{end} s"])
 
 
 def _cell(result: Result, column: Column) -> str:

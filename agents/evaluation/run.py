@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.agents.controllers.base import CLEARANCE, Controller, Setup, Timetable, near_distance_m
+from intergreen.agents.controllers.base import CLEARANCE, Breakable, Controller, Setup, Timetable, near_distance_m
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
 from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.versions import versions_of
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.detector_faults import FaultyDetectors
+from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.stated import timing_stated
 
@@ -74,6 +76,7 @@ def evaluate(
     seeds: Sequence[int],
     threads: int = 1,
     horizon_s: int | None = None,
+    faults: Sequence[Fault] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run `controller` once per seed and report metrics, series, safety and cost.
@@ -83,18 +86,26 @@ def evaluate(
     seeds : at least one; a scenario with its own fixed demand drives the same trips for all of them
     threads : over which the replicas are spread; the numbers do not depend on it
     horizon_s : seconds to run; None: the scenario's
+    faults : of detectors, which the controller then sees through as readings, and of the policy
     progress : called as the run goes on
+
+    Raises
+    ------
+    InputError
+        If a fault names a lane that the network does not have.
     """
     if not seeds:
         raise ValueError("need at least one seed")
+    _break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
     plan = protocol.plan(scenario.network, own_clearance=controller.own_clearance)
     trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
+    broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
     cost = Cost()
     records = []
     batches = _batches(scenario.network, trips, threads)
     for number, batch in enumerate(batches):
-        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost)
+        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken)
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
         records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
     return {
@@ -105,6 +116,7 @@ def evaluate(
         "horizon_s": horizon_s,
         "seeds": [int(seed) for seed in seeds],
         "dropped_flows": scenario.demand.dropped_flows,
+        "faults": [fault.stated() for fault in faults],
         "metrics": summarise_all(_joined([record.metrics for record in records])),
         "series": _series(records),
         "safety": safety_of(
@@ -135,6 +147,7 @@ class _Run:
     horizon_s: int
     threads: int
     cost: Cost
+    broken: Sequence[DetectorFault]
 
     def batch(
         self,
@@ -153,12 +166,14 @@ class _Run:
         )
         _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
+        detectors = FaultyDetectors(self.broken, len(seeds), core.network, seeds) if self.broken else None
         marks = Marks()
         decide_at, wanted = 0, core.phase
         while core.time_s < self.horizon_s:
             now = core.time_s
             if now == decide_at:
-                wanted = self.controller.decide(core.counts(), core.signals(self.protocol.interval_s), now)
+                seen = core.counts() if detectors is None else detectors.read(core.counts(), now)
+                wanted = self.controller.decide(seen, core.signals(self.protocol.interval_s), now)
                 decide_at = now + self._period_s(now)
             mark = (now // SERIES_STEP_S + 1) * SERIES_STEP_S
             self._advance(core, wanted, min(decide_at, mark, self.horizon_s) - now)
@@ -183,6 +198,13 @@ class _Run:
         core.run(wanted, seconds)
         self.cost.cpu_s += time.process_time() - cpu
         self.cost.wall_s += time.perf_counter() - wall
+
+
+def _break_policy(controller: Controller, faults: Sequence[PolicyFault]) -> None:
+    if isinstance(controller, Breakable):
+        controller.break_policy(faults)
+    elif faults:
+        raise ValueError(f"{controller.name} has no policy that could fail: {faults[0].kind} has no meaning for it")
 
 
 def peak_memory_mb() -> float:

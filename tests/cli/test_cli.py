@@ -81,6 +81,13 @@ def test_help_imports_no_simulator(tmp_path: Path):
         (["compare", "{scenario}", "--controllers", "fixed-time,no-such"], "no-such"),
         (["compare", "{scenario}", "--controllers", "fixed-time", "--report", "/dev/null/report"], "--report"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--horizon", "9999999999999999999999"], "--horizon"),
+        (["evaluate", "{scenario}", "--controller", "max-pressure", "--faults", "dead-11"], "did you mean 'dead-1"),
+        (
+            ["evaluate", "{scenario}", "--controller", "max-pressure", "--faults", "{empty}"],
+            "no file or list of faults",
+        ),
+        (["compare", "{scenario}", "--controllers", "max-pressure", "--faults", "nothing"], "one of dead-1, dead-10"),
+        (["compare", "{scenario}", "--controllers", "max-pressure", "--faults", "policy-raises"], "has no policy"),
         (["train", "no-such-recipe"], "no-such-recipe"),
         (["train"], "CONFIG"),
         (["train", "{scenario}", "--minutes", "0"], "--minutes"),
@@ -162,6 +169,47 @@ def test_result_says_that_the_monitor_saw_nothing_and_which_timing_it_watched(sm
     assert safety["shield_interventions_per_hour"] == pytest.approx(sum(reasons.values()))
     assert reasons["minimum green"] > 0
     assert (timing["profile"], timing["longest_wait_s"], timing["shortest_yellow_s"]) == ("us-mutcd", 120.0, 3.0)
+
+
+FAULTS = "faults:\n- {kind: dead, share: 0.1, begin_s: 30}\n- {kind: nan, lanes: [road_0_1_0_0]}\n"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+def test_faults_of_a_file_are_injected_and_stand_in_the_result(command, smallest, tmp_path, capsys):
+    file = tmp_path / "faults.yaml"
+    file.write_text(FAULTS)
+    given = ["--controller" if command == "evaluate" else "--controllers", "max-pressure", "--seeds", "0"]
+    assert cli.main([command, smallest, *given, *SHORT, "--faults", str(file), "--json", "-"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    (result,) = results if command == "compare" else [results]
+    assert result["faults"] == [
+        {"kind": "dead", "begin_s": 30, "end_s": None, "share": 0.1, "lanes": None},
+        {"kind": "nan", "begin_s": 0, "end_s": None, "share": None, "lanes": ["road_0_1_0_0"]},
+    ]
+
+
+def test_shipped_faults_are_injected_by_name_and_stand_above_the_table(smallest, capsys):
+    arguments = ["evaluate", smallest, "--controller", "max-pressure", "--protocol", "us-mutcd-5", "--horizon", "400"]
+    assert cli.main([*arguments, "--faults", "stick-100"]) == 0
+    assert "stick 100 % waiting_veh 10 from 300 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "words"),
+    [
+        ("kind: dead", "kind: dad", "faults[0].kind: is 'dad'; use one of drop, dead,"),
+        ("share", "shear", "faults[0].shear: unknown key; did you mean 'share'?"),
+        ("road_0_1_0_0", "road_0_1_0_7", "faults[1].lanes: the network has no lane 'road_0_1_0_7'; did you mean"),
+    ],
+)
+def test_wrong_file_of_faults_is_one_line_and_status_two(good, bad, words, smallest, tmp_path, capsys):
+    file = tmp_path / "faults.yaml"
+    file.write_text(FAULTS.replace(good, bad))
+    assert cli.main(["evaluate", smallest, "--controller", "max-pressure", "--faults", str(file)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"{file}: {words}")
+    assert printed.err.count("\n") == 1
 
 
 def spoilt(rules, name):
