@@ -1,4 +1,4 @@
-"""Scenarios and training recipes as YAML files; data only, no code."""
+"""Scenarios, training recipes and lists of faults as YAML files; data only, no code."""
 
 if __name__ == "configs":
     raise ImportError("the folder configs/ is installed as intergreen.configs: import that name")

@@ -11,6 +11,7 @@ scenario, protocol   what is simulated, under which timing
 core                 signals and traffic of many copies of one network, compiled
 layout               where the features of a network's signals come from
 observation, reward  from counts to what a policy sees and is told
+readings             what detectors tell; detector_faults lets them fail, fault_file reads which
 episodes             episodes side by side
 traffic_env          the Gymnasium environment, TrafficSignalEnv
 gym_vector_env       copies of it side by side, TrafficSignalVectorEnv
