@@ -58,7 +58,7 @@ def broken_detector(fault: DetectorFault, network: RoadNetwork, seeds: Sequence[
     if isinstance(fault, Delay):
         return _Late(fault.seconds)
     if isinstance(fault, Noise):
-        return _Noisy(fault, [random_of(seed, fault.kind, number + 1) for seed in seeds])
+        return _Noisy(fault, [random_of(seed, fault.kind, number) for seed in seeds])
     if isinstance(fault, Stick):
         return _Stuck(fault.waiting_veh)
     if isinstance(fault, WrongLane):
@@ -66,9 +66,9 @@ def broken_detector(fault: DetectorFault, network: RoadNetwork, seeds: Sequence[
     return _Constant(_EVERY_VALUE[type(fault)])
 
 
-def random_of(seed: int, kind: str, *numbers: int) -> np.random.Generator:
-    """Random numbers that belong to a replica's seed and a kind of fault; `numbers` above 0 tell streams apart."""
-    return np.random.default_rng([seed, zlib.crc32(kind.encode()), *numbers])
+def random_of(seed: int, purpose: str, number: int) -> np.random.Generator:
+    """Random numbers that belong to a replica's seed, a purpose, and the `number` of what needs them."""
+    return np.random.default_rng([seed, zlib.crc32(purpose.encode()), number])
 
 
 def neighbour_lanes(network: RoadNetwork) -> IntArray:

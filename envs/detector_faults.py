@@ -1,8 +1,8 @@
 """What detectors tell when some of them fail: the simulator's counts in, readings out. One detector on every lane.
 
 Faults are applied in the order of their list, each to what the ones before it left. What a replica meets depends on
-its own seed and nothing else: which detectors fail is drawn once for every kind of fault, so that the 1 % are among
-the 10 %; two kinds fall on lanes drawn independently.
+its own seed and nothing else. Which detectors fail is drawn once for every kind in a list, so that the 1 % are among
+the 10 %: the first kind falls on the same lanes whatever it is, so that kinds compare; the second on lanes drawn anew.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class FaultyDetectors:
         self, faults: Sequence[DetectorFault], n_replicas: int, network: RoadNetwork, seeds: Sequence[int]
     ) -> None:
         self._faults = tuple(faults)
+        self._kinds = tuple(dict.fromkeys(fault.kind for fault in faults))
         self._n_replicas = n_replicas
         self._network = network
         self._seeds = _one_each(seeds, n_replicas)
@@ -63,7 +64,7 @@ class FaultyDetectors:
         self._stages = [
             Stage(
                 fault,
-                failing_lanes(fault, self._network, self._seeds),
+                failing_lanes(fault, self._network, self._seeds, draw=self._kinds.index(fault.kind)),
                 broken_detector(fault, self._network, self._seeds, number),
             )
             for number, fault in enumerate(self._faults)
@@ -80,15 +81,15 @@ class FaultyDetectors:
         return readings
 
 
-def failing_lanes(fault: DetectorFault, network: RoadNetwork, seeds: Sequence[int]) -> BoolArray:
-    """(B, L): whose detectors the fault falls on. A share is rounded up to whole detectors."""
+def failing_lanes(fault: DetectorFault, network: RoadNetwork, seeds: Sequence[int], *, draw: int = 0) -> BoolArray:
+    """(B, L): whose detectors the fault falls on, of several draws. A share is rounded up to whole detectors."""
     fails = np.zeros((len(seeds), network.n_lanes), np.bool_)
     if fault.lanes is not None:
         fails[:, lane_numbers(fault.lanes, network)] = True
     elif fault.share is not None:
         n_failing = math.ceil(round(fault.share * network.n_lanes, 6))  # 0.1 of 30 are 3, not 3 and a bit
         for b, seed in enumerate(seeds):
-            fails[b, random_of(seed, fault.kind).permutation(network.n_lanes)[:n_failing]] = True
+            fails[b, random_of(seed, "lanes", draw).permutation(network.n_lanes)[:n_failing]] = True
     return fails
 
 
