@@ -71,6 +71,11 @@ def random_of(seed: int, purpose: str, number: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), number])
 
 
+def aged(read_s: int, readings: Readings, time_s: int) -> Readings:
+    """What was read in second `read_s`, as it is in second `time_s`."""
+    return readings._replace(age_s=readings.age_s + np.int32(time_s - read_s))
+
+
 def neighbour_lanes(network: RoadNetwork) -> IntArray:
     """(L,) the lane to the right on the same road, for the rightmost the one to its left, or itself."""
     lane, road = np.arange(network.n_lanes), network.lane_road
@@ -138,7 +143,7 @@ class _Silent:
         self._last = time_s, readings
 
     def tell(self, readings: Readings, time_s: int) -> Readings:
-        return _unread(readings, time_s) if self._last is None else _aged(*self._last, time_s)
+        return _unread(readings, time_s) if self._last is None else aged(*self._last, time_s)
 
 
 class _Frozen:
@@ -171,7 +176,7 @@ class _Late:
         arrived_s, arrived = self._under_way[0]
         if arrived_s > time_s - self._seconds:
             return _unread(readings, time_s)
-        return _aged(arrived_s, arrived, time_s)
+        return aged(arrived_s, arrived, time_s)
 
 
 def _every_value(readings: Readings, value: float) -> Readings:
@@ -182,10 +187,6 @@ def _every_value(readings: Readings, value: float) -> Readings:
 
 def _unread(readings: Readings, time_s: int) -> Readings:
     return _every_value(readings, np.nan)._replace(age_s=np.full_like(readings.age_s, time_s))
-
-
-def _aged(read_s: int, readings: Readings, time_s: int) -> Readings:
-    return readings._replace(age_s=readings.age_s + np.int32(time_s - read_s))
 
 
 def _multiplied(readings: Readings, factor: FloatArray, luck: FloatArray) -> Readings:

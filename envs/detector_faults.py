@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.broken_detectors import Detector, broken_detector, random_of
+from intergreen.envs.broken_detectors import Detector, aged, broken_detector, random_of
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.readings import Readings, readings_of
 
@@ -40,6 +40,8 @@ class FaultyDetectors:
     ----------
     faults : those of detectors, in the order in which they are applied
     seeds : one for each replica
+    interval_s : they are read every so many seconds; asked in between, they say again what they said, older. So a
+        replica meets the same readings whenever others in its batch are asked.
 
     Raises
     ------
@@ -48,11 +50,18 @@ class FaultyDetectors:
     """
 
     def __init__(
-        self, faults: Sequence[DetectorFault], n_replicas: int, network: RoadNetwork, seeds: Sequence[int]
+        self,
+        faults: Sequence[DetectorFault],
+        n_replicas: int,
+        network: RoadNetwork,
+        seeds: Sequence[int],
+        *,
+        interval_s: int = 1,
     ) -> None:
         self._faults = tuple(faults)
         self._kinds = tuple(dict.fromkeys(fault.kind for fault in faults))
         self._n_replicas = n_replicas
+        self._interval_s = interval_s
         self._network = network
         self._seeds = _one_each(seeds, n_replicas)
         self.reset()
@@ -61,6 +70,7 @@ class FaultyDetectors:
         """Forget all readings and begin again, with other seeds where some are given."""
         if seeds is not None:
             self._seeds = _one_each(seeds, self._n_replicas)
+        self._told: tuple[int, Readings] | None = None
         self._stages = [
             Stage(
                 fault,
@@ -72,12 +82,15 @@ class FaultyDetectors:
 
     def read(self, counts: Counts, time_s: int) -> Readings:
         """What the detectors tell of the counts of second `time_s`, which rises from call to call."""
+        if time_s % self._interval_s != 0 and self._told is not None:
+            return aged(*self._told, time_s)
         readings = readings_of(counts)
         for fault, fails, detector in self._stages:
             if fault.is_on(time_s):
                 readings = _where(fails, detector.tell(readings, time_s), readings)
             else:
                 detector.watch(readings, time_s)
+        self._told = time_s, readings
         return readings
 
 

@@ -166,7 +166,7 @@ class _Run:
         )
         _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
-        detectors = FaultyDetectors(self.broken, len(seeds), core.network, seeds) if self.broken else None
+        detectors = self._detectors(seeds) if self.broken else None
         marks = Marks()
         decide_at, wanted = 0, core.phase
         while core.time_s < self.horizon_s:
@@ -187,6 +187,10 @@ class _Run:
         updates = int(np.sum(totals.vehicle_updates))
         faults = [replace(one, replica=one.replica + first) for one in core.faults()]
         return BatchRecord(metrics, marks.t, marks.rows, updates, faults, core.interventions.sum(axis=(0, 1)))
+
+    def _detectors(self, seeds: Sequence[int]) -> FaultyDetectors:
+        interval_s = self.controller.interval_s or self.protocol.interval_s
+        return FaultyDetectors(self.broken, len(seeds), self.scenario.network, seeds, interval_s=interval_s)
 
     def _period_s(self, now: int) -> int:
         if isinstance(self.controller, Timetable):

@@ -166,6 +166,17 @@ def test_reset_with_other_seeds_begins_another_run():
     assert_same(mine.read(counts_at(10), 10), fresh.read(counts_at(10), 10))
 
 
+@given(kind=kinds, asked=st.sets(st.integers(1, 99)))
+def test_being_asked_between_readings_changes_none_and_makes_them_older(kind, asked):
+    fault, times = fault_of(kind, share=0.5, begin_s=35, end_s=75), set(range(0, 100, 10))
+    mine = FaultyDetectors([fault], 1, NETWORK, [0], interval_s=10)
+    told = {t: mine.read(counts_at(t), t) for t in sorted(times | asked)}
+    for t, expected in zip(range(0, 100, 10), read_all(fault), strict=True):
+        assert_same(told[t], expected)
+    for t in asked - times:
+        assert_same(told[t], told[t // 10 * 10]._replace(age_s=told[t // 10 * 10].age_s + np.int32(t % 10)))
+
+
 def test_faults_are_applied_in_their_order():
     told = read_all(Dead(share=1.0), Stick(share=1.0, waiting_veh=3))[-1]
     assert (told.vehicles == 3).all()

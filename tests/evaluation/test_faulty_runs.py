@@ -117,6 +117,29 @@ def test_faults_belong_to_seeds_however_the_seeds_are_batched(single, monkeypatc
     assert alone["metrics"][name]["per_seed"] == [whole["metrics"][name]["per_seed"][2]]
 
 
+def test_replica_meets_the_same_readings_whenever_others_are_asked(single):
+    class Impatient(MaxPressure):
+        """Is asked more often the more replicas there are, as who falls back to a programme is."""
+
+        def start(self, setup):
+            self._often = setup.n_replicas > 1
+            return super().start(setup)
+
+        def decide(self, counts, signals, time_s):
+            if time_s % 10 == 0:
+                self._wanted = super().decide(counts, signals, time_s)
+            return self._wanted
+
+        def seconds_until_change(self, time_s):
+            return 5 if self._often else 10
+
+    faults = (Noise(share=1.0, sd=0.5), Drop(share=0.3, begin_s=97), Delay(share=0.2, seconds=13))
+    whole = evaluate(single, Impatient(), LITERATURE, seeds=[0, 1], horizon_s=600, faults=faults)
+    alone = evaluate(single, Impatient(), LITERATURE, seeds=[1], horizon_s=600, faults=faults)
+    name = "average_travel_time_s"
+    assert alone["metrics"][name]["per_seed"] == [whole["metrics"][name]["per_seed"][1]]
+
+
 class Breaking(MaxPressure):
     """Keeps the faults that it is given."""
 
