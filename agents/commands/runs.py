@@ -55,6 +55,7 @@ def evaluate(
     check_run_options(simulator, threads, horizon, json)
     seed_list = parse_seeds(seeds)
     from intergreen.agents.evaluation.compare import comparison_cells, run_cells
+    from intergreen.agents.evaluation.fallback import fallback_table
     from intergreen.agents.evaluation.report import metrics_table
     from intergreen.envs.fault_file import read_faults
 
@@ -68,7 +69,8 @@ def evaluate(
     make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         (result,) = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
-    deliver(result, json, lambda: print_table(metrics_table(result)))
+    tables = [table for table in (metrics_table(result), fallback_table(result)) if table is not None]
+    deliver(result, json, lambda: print_tables(tables))
     finish([result])
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from intergreen.agents.controllers.max_pressure import pressure_weights
 from intergreen.agents.controllers.pressure import choice_sums
 from intergreen.agents.controllers.webster import fixed_programme
+from intergreen.agents.deployment.failing import FailingPolicy
 from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
 from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, SupervisedPolicy
 from intergreen.agents.deployment.ladder import Ladder, Needs, Rung
@@ -25,11 +26,14 @@ from intergreen.envs.readings import Readings, readings_of
 from intergreen.envs.signals import FieldTiming
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.agents.deployment.bundle import Bundle
     from intergreen.agents.deployment.inference import Policy
     from intergreen.agents.deployment.ladder import RungChange
     from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, IntArray
+    from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalStatus
 
@@ -68,7 +72,12 @@ class BundleController:
         self.name = bundle.name
         self.bundle = bundle
         self.settings = settings or LadderSettings()
-        self._policy = SupervisedPolicy(policy or OnnxPolicy(bundle.model), self.settings.budget_s)
+        self._failing = FailingPolicy(policy or OnnxPolicy(bundle.model))
+        self._policy = SupervisedPolicy(self._failing, self.settings.budget_s)
+
+    def break_policy(self, faults: Sequence[PolicyFault]) -> None:
+        """Let the policy fail in these ways; none: not at all."""
+        self._failing.faults = tuple(faults)
 
     def start(self, setup: Setup) -> IntArray:
         """Bind to a network; everything is on the first rung."""
@@ -76,6 +85,7 @@ class BundleController:
         plan, n_replicas = setup.plan, setup.n_replicas
         self._interval_s = setup.protocol.interval_s
         self._due_s = 0
+        self.decisions_by_rung = np.zeros(len(Rung), np.int64)  # of all signals, since the start
         self._ladder = Ladder(n_replicas, plan.n_signals, self.settings.hold_s)
         self._wanted = start_phase(plan, n_replicas) if plan.n_signals else np.empty((n_replicas, 0), np.int32)
         if plan.n_signals == 0:
@@ -141,8 +151,10 @@ class BundleController:
             self._judge_service(needs, waiting, signals, time_s)
         self._judge_interventions(needs, signals)
         needs.ask(self._is_beyond_training(observation), Rung.PRESSURE, "an observation beyond what training had")
+        self._failing.time_s = time_s
         wished = self._asked(needs, observation, signals.phase)
         rung = self._ladder.step(needs, signals.phase, time_s)
+        self.decisions_by_rung += np.bincount(rung.reshape(-1), minlength=len(Rung))
         if (rung == Rung.PRESSURE).any():
             wished = np.where(rung == Rung.PRESSURE, self._pressed(waiting, found), wished)
         return wished.astype(np.int32)

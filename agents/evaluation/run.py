@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intergreen.agents.controllers.base import CLEARANCE, Breakable, Controller, Setup, Timetable, near_distance_m
+from intergreen.agents.evaluation.fallback import FallbackRecord
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
 from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
@@ -101,13 +102,14 @@ def evaluate(
     plan = protocol.plan(scenario.network, own_clearance=controller.own_clearance)
     trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
     broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
-    cost = Cost()
+    cost, fallback = Cost(), FallbackRecord()
     records = []
     batches = _batches(scenario.network, trips, threads)
     for number, batch in enumerate(batches):
         run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken)
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
         records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
+        fallback.add(controller, plan, scenario.network, mine[0])
     return {
         "scenario": scenario.name,
         "controller": controller.name,
@@ -127,6 +129,7 @@ def evaluate(
             sum(record.interventions for record in records),  # type: ignore[arg-type]
             hours=len(seeds) * horizon_s / 3600.0,
         ),
+        "fallback": fallback.stated(),
         "timing": timing_stated(plan.timing),
         "cost": {
             "vehicle_updates": sum(record.vehicle_updates for record in records),
