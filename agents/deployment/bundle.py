@@ -43,10 +43,11 @@ MODEL, OBSERVATION, SIGNALS, PROOF, CARD = (
 )
 SUMS = "SHA256SUMS"
 MOST_BYTES = {MODEL: 64_000_000, OBSERVATION: 1_000_000, SIGNALS: 32_000_000, PROOF: 4_000_000, CARD: 1_000_000}
-CONSTANTS: dict[str, float] = {
-    "zero": 0.0, "one": 1.0, "nine": 9.0, "log_10": float(LOG_10), "forbidden": float(FORBIDDEN),
-    "exists": 0, "past_exists": 1, "allowed": 1, "past_allowed": 2, "axis_1": 1, "axis_2": 2,
-}  # fmt: skip
+_NUMBERS = {"zero": 0.0, "one": 1.0, "nine": 9.0, "log_10": LOG_10, "forbidden": FORBIDDEN}
+_PLACES = {"exists": 0, "past_exists": 1, "allowed": 1, "past_allowed": 2, "axis_1": 1, "axis_2": 2}
+CONSTANTS = {name: np.array(value, np.float32) for name, value in _NUMBERS.items()} | {
+    name: np.array([value], np.int64) for name, value in _PLACES.items()
+}
 _MOST_SUMS_BYTES = 4096
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z_.]{1,32})")
 _AGAIN = "export the policy again"
@@ -155,8 +156,9 @@ def _text(path: Path, data: bytes) -> str:
 
 
 def _json(path: Path, data: bytes) -> dict[str, Any]:
+    text = _text(path, data)
     try:
-        content = json.loads(_text(path, data), parse_constant=_no_constant)
+        content = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(path, "", f"not valid JSON: {shown(str(error))}", _AGAIN) from None
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
@@ -181,20 +183,23 @@ def _model(folder: Path, data: bytes) -> OnnxFile:
 
 def _check_weights(path: Path, onnx: OnnxFile, features: tuple[str, ...]) -> None:
     """The arrays of the graph are those of a policy that sees these features."""
-    for name, value in CONSTANTS.items():
+    for name, constant in CONSTANTS.items():
         array = onnx.arrays.get(name)
-        if array is None or array.size != 1 or float(array.reshape(-1)[0]) != float(np.float32(value)):
+        if array is None or array.dtype != constant.dtype or not np.array_equal(array, constant):
             raise InputError(path, name, "is not the constant that it should be", _AGAIN)
     movement, signal = observation_columns(features)
     weights = {name: array for name, array in onnx.arrays.items() if name not in CONSTANTS}
-    width = weights["score.weight"].shape[0] if "score.weight" in weights else 0
+    width = weights["score.weight"].size if "score.weight" in weights else 0
     wanted = {name: shape[::-1] for name, shape in actor_shapes(width, len(movement), len(signal)).items()}
     wanted.pop("movement.bias")  # stands in a row of the weights, see `graph.py`
     for name in sorted(set(wanted) | set(weights)):
         shape = weights[name].shape if name in weights else None
-        if shape != wanted.get(name) or not np.isfinite(weights[name]).all():
-            problem = f"has the shape {shape}, not {wanted.get(name)}, or a number that is not finite"
-            raise InputError(path, name, problem, "use the files of one export")
+        if shape != wanted.get(name):
+            raise InputError(
+                path, name, f"has the shape {shape}, not {wanted.get(name)}", "use the files of one export"
+            )
+        if weights[name].dtype != np.float32 or not np.isfinite(weights[name]).all():
+            raise InputError(path, name, "holds what is no finite 32-bit number", _AGAIN)
 
 
 def _features(path: Path, stated: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,31 +1,53 @@
 """What stands in a `policy.onnx`, read without running anything: the weights, the metadata, and that the graph is ours.
 
-A graph from a stranger could loop for ever or fill the memory. So the nodes must be, byte for byte, those that
-`graph.py` writes; only the weights differ, and their names and shapes are checked. Reads the few fields of the protocol
-buffer that ONNX defines (onnx.proto3); whatever else stands in the file is refused.
+A graph from a stranger could loop for ever or fill the memory. So versions, nodes, inputs and outputs must be, byte for
+byte, those that `graph.py` writes; only the weights differ, and their names and shapes are checked. Reads the few fields
+of the protocol buffer that ONNX defines (onnx.proto3); whatever else stands in the file is refused, and so is a field
+that comes twice where one is meant: other readers would merge the two, and run what nobody has looked at.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Of the nodes, inputs and outputs that `graph.policy_graph` writes, `<n>` for numbers of columns; a test makes it anew.
-GRAPH_DIGEST = "69c7468ef61506eb11eb03820c4243f00c61c13a7c40a6541911d182e14d9b52"
+# Of all that `graph.policy_graph` writes but for the weights, `<n>` for numbers of columns; a test makes it anew.
+GRAPH_DIGEST = "861a616ad78a77f2b7ff08824a92345ee81a7fb59292c07ec51ec6bb20b9b33e"
 _VARINT, _BYTES = 0, 2
 _FLOAT, _INT64 = 1, 7
-_MOST_AXES = 4
+_MOST_AXES, _LONGEST_AXIS = 4, 2**15
+_MOST_FIELDS = 1000  # of one message; ours have a hundred. Millions of empty ones would take minutes to read
 _KINDS: dict[int, np.dtype[Any]] = {_FLOAT: np.dtype("<f4"), _INT64: np.dtype("<i8")}
 
 
 class BrokenModelError(ValueError):
     """The file is no graph of ours."""
+
+
+class _Message(NamedTuple):
+    """The fields of one kind of message that our graphs have, by number; `once`: those that stand there at most once."""
+
+    names: dict[int, str]
+    once: frozenset[int]
+
+
+def _message(*repeated: int, **numbers: int) -> _Message:
+    return _Message({number: name for name, number in numbers.items()}, frozenset(numbers.values()) - set(repeated))
+
+
+_MODEL = _message(8, 14, ir_version=1, producer=2, graph=7, opset=8, metadata=14)
+_GRAPH = _message(1, 5, 11, 12, node=1, name=2, initializer=5, input=11, output=12)
+_TENSOR = _message(1, dims=1, data_type=2, name=8, raw_data=9)
+_ENTRY = _message(key=1, value=2)
+_VALUE, _TYPE, _TENSOR_TYPE = _message(name=1, type=2), _message(tensor_type=1), _message(elem_type=1, shape=2)
+_SHAPE, _AXIS = _message(1, dim=1), _message(dim_value=1, dim_param=2)
 
 
 @dataclass(slots=True)
@@ -45,33 +67,42 @@ def read_onnx(data: bytes) -> OnnxFile:
     BrokenModelError
         If it is cut off, or holds anything but what `graph.policy_graph` writes.
     """
-    content = OnnxFile()
-    for number, value in _fields(data, {1: "ir_version", 2: "producer", 7: "graph", 8: "opset", 14: "metadata"}):
+    content, digest = OnnxFile(), hashlib.sha256()
+    for number, value in _fields(data, _MODEL):
         if number == 7:
-            _read_graph(_bytes(value), content)
+            _read_graph(_bytes(value), content, digest)
         elif number == 14:
-            name, text = _strings(_bytes(value), 1, 2)
-            content.metadata[name] = text
+            entry = dict(_fields(_bytes(value), _ENTRY))
+            content.metadata[_text(_bytes(entry.get(1, b"")))] = _text(_bytes(entry.get(2, b"")))
+        else:
+            _add(digest, number, value)
+    content.digest = digest.hexdigest()
     return content
 
 
-def _read_graph(data: bytes, content: OnnxFile) -> None:
-    digest = hashlib.sha256()
-    for number, value in _fields(data, {1: "node", 2: "name", 5: "initializer", 11: "input", 12: "output"}):
+def _read_graph(data: bytes, content: OnnxFile, digest: Any) -> None:
+    for number, value in _fields(data, _GRAPH):
         if number == 5:
             name, array = _tensor(_bytes(value))
+            if name in content.arrays:
+                raise BrokenModelError(f"array {name!r} stands there twice")
             content.arrays[name] = array
         elif number in (11, 12):
-            digest.update(b"%d %s\n" % (number, _name_of(_bytes(value))))
+            _add(digest, number, _value_info(_bytes(value)))
         else:
-            digest.update(b"%d %s\n" % (number, _bytes(value)))
-    content.digest = digest.hexdigest()
+            _add(digest, number, value)
+
+
+def _add(digest: Any, number: int, value: int | bytes) -> None:
+    """With its length, so that two fields are never taken for one."""
+    content = value if isinstance(value, bytes) else b"%d" % value
+    digest.update(b"%d %d %s\n" % (number, len(content), content))
 
 
 def _tensor(data: bytes) -> tuple[str, np.ndarray]:
     dims: list[int] = []
     kind, name, raw = 0, "", b""
-    for number, value in _fields(data, {1: "dims", 2: "data_type", 8: "name", 9: "raw_data"}):
+    for number, value in _fields(data, _TENSOR):
         if number == 1:
             dims += _varints(value) if isinstance(value, bytes) else [value]
         elif number == 2:
@@ -83,22 +114,33 @@ def _tensor(data: bytes) -> tuple[str, np.ndarray]:
     if kind not in _KINDS:
         raise BrokenModelError(f"array {name!r} is of the kind {kind}")
     array = np.frombuffer(raw, _KINDS[kind]) if len(raw) % _KINDS[kind].itemsize == 0 else np.empty(0)
-    size = 1
-    for length in dims:
-        size *= length
-    if size != array.size or len(dims) > _MOST_AXES:
+    if len(dims) > _MOST_AXES or max(dims, default=0) > _LONGEST_AXIS or math.prod(dims) != array.size:
         raise BrokenModelError(f"array {name!r} has not the size of its shape {dims[:8]}")
     return name, array.reshape(dims)
 
 
-def _fields(data: bytes, known: dict[int, str]) -> Iterator[tuple[int, int | bytes]]:
+def _value_info(data: bytes) -> bytes:
+    """Name, kind and axes of an input or output, `<n>` for a number of columns."""
+    stated = dict(_fields(data, _VALUE))
+    tensor = dict(_fields(_bytes(dict(_fields(_bytes(stated.get(2, b"")), _TYPE)).get(1, b"")), _TENSOR_TYPE))
+    axes = []
+    for _, axis in _fields(_bytes(tensor.get(2, b"")), _SHAPE):
+        for number, value in _fields(_bytes(axis), _AXIS):
+            axes.append(_bytes(value) if number == 2 else b"<n>")
+    return b"%s %d %s" % (_bytes(stated.get(1, b"")), _number(tensor.get(1, 0)), b",".join(axes))
+
+
+def _fields(data: bytes, message: _Message) -> Iterator[tuple[int, int | bytes]]:
     """The fields of a message, one after the other."""
-    at = 0
+    at, met = 0, []
     while at < len(data):
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
-        if number not in known:
+        if number not in message.names:
             raise BrokenModelError(f"a field {number} that no graph of ours has")
+        if len(met) == _MOST_FIELDS or (number in message.once and number in met):
+            raise BrokenModelError(f"{message.names[number]} stands there too often")
+        met.append(number)
         if wire == _VARINT:
             value, at = _varint(data, at)
             yield number, value
@@ -109,7 +151,7 @@ def _fields(data: bytes, known: dict[int, str]) -> Iterator[tuple[int, int | byt
             yield number, data[at : at + length]
             at += length
         else:
-            raise BrokenModelError(f"{known[number]} is of the wire type {wire}")
+            raise BrokenModelError(f"{message.names[number]} is of the wire type {wire}")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -127,29 +169,21 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _varints(data: bytes) -> list[int]:
     values, at = [], 0
-    while at < len(data):
+    while at < len(data) and len(values) <= _MOST_AXES:
         value, at = _varint(data, at)
         values.append(value)
     return values
 
 
-def _strings(data: bytes, *numbers: int) -> list[str]:
-    found = dict.fromkeys(numbers, "")
-    for number, value in _fields(data, dict.fromkeys(numbers, "string")):
-        found[number] = _text(_bytes(value))
-    return [found[number] for number in numbers]
-
-
-def _name_of(value_info: bytes) -> bytes:
-    for number, value in _fields(value_info, {1: "name", 2: "type"}):
-        if number == 1:
-            return _bytes(value)
-    raise BrokenModelError("an input without a name")
-
-
 def _bytes(value: int | bytes) -> bytes:
     if isinstance(value, int):
         raise BrokenModelError("a number where bytes should be")
+    return value
+
+
+def _number(value: int | bytes) -> int:
+    if not isinstance(value, int):
+        raise BrokenModelError("bytes where a number should be")
     return value
 
 
