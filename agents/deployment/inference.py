@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LateError
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class OnnxPolicy:
 
     def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray:
         """(n,) the allowed choice with the highest score, the first of equals."""
+        if not np.isfinite(observation).all():  # the graph need not pass it on: max(0, -inf) is 0
+            raise PolicyFailedError("it is shown what is no finite number")
         choice, scores = self._session.run(None, split_blocks(observation, blocks))
         if not np.isfinite(scores).all():
             raise PolicyFailedError("its scores are no finite numbers")
@@ -91,14 +93,20 @@ class SupervisedPolicy:
             raise
         except Exception as error:  # whatever it is, the street goes on
             raise PolicyFailedError(f"it raised {type(error).__name__}") from error
-        chosen = np.asarray(chosen)
-        if chosen.shape != (len(observation),) or ((chosen < 0) | (chosen >= blocks.choices)).any():
+        if not _are_choices(chosen, len(observation), blocks.choices):
             raise PolicyFailedError("it answered with what is no choice")
         return chosen.astype(np.int32)
 
     def close(self) -> None:
         """Let the thread end; an answer that is late is not waited for."""
         self._worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _are_choices(answer: object, n_signals: int, n_choices: int) -> TypeGuard[IntArray]:
+    """Whole numbers, one for every signal; a policy may answer with anything."""
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind not in "iu" or answer.shape != (n_signals,):
+        return False
+    return bool(((answer >= 0) & (answer < n_choices)).all())
 
 
 def split_blocks(observation: Float32Array, blocks: Blocks) -> dict[str, Float32Array]:

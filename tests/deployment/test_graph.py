@@ -1,0 +1,94 @@
+"""The graph of a bundle scores as the policy's network does, whatever the junction, and refuses what is no number."""
+
+import numpy as np
+import pytest
+from deployment.bundles import random_network
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intergreen.agents.controllers.run_folder import observation_columns
+from intergreen.agents.deployment.bundle import read_bundle
+from intergreen.agents.deployment.graph import policy_graph
+from intergreen.agents.deployment.inference import NO_CHOICE, OnnxPolicy, PolicyFailedError
+from intergreen.agents.deployment.onnx_file import GRAPH_DIGEST, read_onnx
+from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, Blocks
+
+FEATURES = {"default": DEFAULT_FEATURES, "all": ALL_FEATURES, "one": ("queue",)}
+WIDTHS = {"default": 32, "all": 7, "one": 1}
+NETWORKS = {name: random_network(FEATURES[name], seed=3, width=WIDTHS[name]) for name in FEATURES}
+POLICIES = {name: OnnxPolicy(policy_graph(network, {})) for name, network in NETWORKS.items()}
+
+
+def blocks_of(name, movements, choices):
+    movement, signal = observation_columns(FEATURES[name])
+    return Blocks(movements, len(movement), choices, len(signal))
+
+
+def random_observations(random, blocks, n_signals):
+    """Signals with different numbers of movements and choices; the places that they lack are 0."""
+    b = blocks
+    movements = random.random((n_signals, b.movements, b.movement_columns)) * random.choice([1.0, 10.0])
+    exists = np.arange(b.movements) < random.integers(0, b.movements + 1, n_signals)[:, None]
+    movements[:, :, 0] = 1.0
+    movements *= exists[:, :, None]
+    is_choice = np.arange(b.choices) < random.integers(0, b.choices + 1, n_signals)[:, None]
+    flags = random.integers(0, 2, (n_signals, b.choices, 2)) * is_choice[:, :, None]
+    serves = random.integers(0, 2, (n_signals, b.choices, b.movements)) * exists[:, None] * is_choice[:, :, None]
+    signal = random.random((n_signals, b.signal_columns)) * 10.0
+    parts = (movements, flags, signal, serves)
+    return np.concatenate([part.reshape(n_signals, -1) for part in parts], axis=1).astype(np.float32)
+
+
+@settings(max_examples=150)
+@given(
+    name=st.sampled_from(sorted(FEATURES)),
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 20), st.integers(1, 9)),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_graph_scores_as_the_network_does_and_a_forbidden_choice_never_wins(name, shape, seed):
+    n_signals, movements, choices = shape
+    blocks = blocks_of(name, movements, choices)
+    observation = random_observations(np.random.default_rng(seed), blocks, n_signals)
+    scores = NETWORKS[name].scores(observation, blocks)
+    found, chosen = POLICIES[name].scores(observation, blocks), POLICIES[name].choose(observation, blocks)
+    allowed = observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] != 0.0
+    assert np.array_equal(found < NO_CHOICE, ~allowed)
+    # Sums in another order, in 32 bits: scores of the widest network reach some thousands.
+    size = np.abs(scores[allowed]).max(initial=1.0)
+    assert np.abs(np.where(allowed, found - scores, 0.0)).max() <= 2e-5 * size
+    some = allowed.any(axis=1)
+    assert allowed[np.arange(n_signals), chosen][some].all()
+    assert (chosen[~some] == 0).all()
+    assert np.array_equal(chosen, found.argmax(axis=1))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", FEATURES)
+def test_what_is_no_finite_number_is_refused_wherever_it_stands(name, value):
+    blocks = blocks_of(name, 4, 3)
+    observation = random_observations(np.random.default_rng(0), blocks, 2)
+    observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = 1.0
+    for place in range(blocks.size):
+        spoilt = observation.copy()
+        spoilt[1, place] = value
+        with pytest.raises(PolicyFailedError, match="no finite number"):
+            POLICIES[name].choose(spoilt, blocks)
+
+
+def test_graph_has_the_digest_that_reading_asks_for_whatever_its_weights():
+    for name, network in NETWORKS.items():
+        assert read_onnx(policy_graph(network, {"features": name})).digest == GRAPH_DIGEST
+
+
+def test_graph_has_the_same_bytes_every_time():
+    first, second = (policy_graph(NETWORKS["default"], {"schema": "1", "features": "queue"}) for _ in range(2))
+    assert first == second
+
+
+def test_weights_in_a_bundle_are_the_networks(bundle):
+    network = random_network()
+    arrays = read_onnx(bundle.model).arrays
+    for name, array in network.arrays.items():
+        if not name.startswith("movement."):
+            assert np.array_equal(arrays[name], array.T), name
+    assert read_bundle(bundle.folder).model == policy_graph(network, read_onnx(bundle.model).metadata)
