@@ -23,6 +23,7 @@ SILENT_S = 600  # without anybody, at least, and how unlikely that must be by wh
 NEVER_BY_CHANCE = 1e-6  # one look in `APART_S` counted: those between them meet the same platoons and the same reds
 APART_S = 60
 _LEARNED_FROM = 200  # decisions that the share of busy ones looks back on
+_DOUBT = 2.0  # empty looks added to those had before, so that a few busy ones are no certainty (Laplace)
 _BUSY_NETWORK = 0.5  # of its usual traffic: below, silence tells nothing
 
 
@@ -59,6 +60,7 @@ class DetectorHealth:
         self._same_s = np.zeros(shape, np.int32)
         self._same_green_s = np.zeros(shape, np.int32)
         self._busy = np.zeros(shape)  # share of decisions at which somebody was there
+        self._expected = np.zeros(shape)  # what that share was when somebody was last there
         self._silent = np.zeros(shape)  # decisions without anybody, while the network was busy
         self._traffic = np.zeros(n_replicas)  # mean of all vehicles
         self._decisions = 0
@@ -86,7 +88,7 @@ class DetectorHealth:
             return np.asarray(low | high | (readings.arriving > self._room[:, None]).any(axis=2))
 
     def _is_stuck(self, readings: Readings, clean: FloatArray, is_number: BoolArray, red_s: IntArray) -> BoolArray:
-        same = is_number & (clean > 0)
+        same = is_number & (clean > 0) & (self._before is not None)
         if self._before is not None:
             same &= (readings.vehicles == self._before.vehicles) & (readings.waiting == self._before.waiting)
             same &= (readings.arriving == self._before.arriving).all(axis=2)
@@ -105,10 +107,12 @@ class DetectorHealth:
         occupied = is_number & (clean > 0)
         self._silent = np.where(occupied, 0.0, self._silent + (is_number & is_busy[:, None]))
         silent_s = self._silent * self._interval_s
-        unlikely = silent_s / APART_S * np.log1p(-np.minimum(self._busy, 0.99)) < np.log(NEVER_BY_CHANCE)
+        unlikely = silent_s / APART_S * np.log1p(-self._expected) < np.log(NEVER_BY_CHANCE)
         silent = unlikely & (silent_s >= SILENT_S)
         learns = is_number & ~silent & is_busy[:, None]
         self._busy += np.where(learns, share * (occupied - self._busy), 0.0)
+        looks = self._interval_s / APART_S / share
+        self._expected = np.where(occupied, self._busy * looks / (looks + _DOUBT), self._expected)
         return np.asarray(silent)
 
     def _has_green(self, red_s: IntArray) -> BoolArray:
