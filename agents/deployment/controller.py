@@ -198,7 +198,8 @@ class BundleController:
         needs.ask((every - wrong) < self.settings.least_detectors * every, Rung.PROGRAMME, reason)
 
     def _judge_service(self, needs: Needs, waiting: IntArray, signals: SignalStatus, time_s: int) -> None:
-        """A call that has lasted for two cycles: the rung in charge does not serve it, the next one down shall."""
+        """A call that has lasted for two cycles: the rung in charge does not serve it, the next one down shall have two
+        cycles for it."""
         table, signal = self._layout.table, self._gathers.signal
         queue = group_sums(waiting[:, table.lanes], table.lane_start)
         calls = (queue > 0) & (signals.red_s[:, table.movement] > 0) & self._can_be_served()
@@ -207,7 +208,9 @@ class BundleController:
         for b, n in np.argwhere(time_s - self._call_since > self._unserved_s[signal]).tolist():
             unserved[b, signal[n]] = True
         needs.ask(unserved, Rung.PRESSURE, "a call unserved for two cycles")
-        again = unserved & (self._ladder.rung >= Rung.PRESSURE)
+        rung, tried_s = self._ladder.rung, time_s - self._ladder.since_s
+        tried = (rung == Rung.PRESSURE) & (tried_s > self._unserved_s)
+        again = unserved & (tried | (rung == Rung.PROGRAMME))
         needs.ask(again, Rung.PROGRAMME, "a call unserved for two cycles by max-pressure too")
 
     def _can_be_served(self) -> BoolArray:

@@ -75,6 +75,7 @@ class Ladder:
 
     def __init__(self, n_replicas: int, n_signals: int, hold_s: int) -> None:
         self.rung: IntArray = np.zeros((n_replicas, n_signals), np.int32)
+        self.since_s: IntArray = np.zeros((n_replicas, n_signals), np.int64)  # when each came to its rung
         self.log: list[RungChange] = []
         self._hold_s = hold_s
         self._clear_since = np.zeros((n_replicas, n_signals), np.int64)
@@ -93,6 +94,6 @@ class Ladder:
             reason = needs.reason(b, i) if down[b, i] else BACK_UP
             self.log.append(RungChange(time_s, b, i, Rung(self.rung[b, i]), after, reason))
             self.rung[b, i] = after
-            self._clear_since[b, i] = time_s
+            self.since_s[b, i] = self._clear_since[b, i] = time_s
         self._phase = phase.copy()
         return self.rung
