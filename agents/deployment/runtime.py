@@ -20,6 +20,7 @@ import numpy as np
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.deployment.bundle import Bundle, read_bundle
 from intergreen.agents.deployment.controller import BundleController, LadderSettings, check_fit
+from intergreen.agents.deployment.health import STALE_DECISIONS
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
 from intergreen.envs.errors import InputError
@@ -94,6 +95,8 @@ class SignalController:
         self._card = program_card(network, self.plan.timing)
         self._watched = monitor.make_memory(self._card)
         self._green = np.zeros(network.n_movements, np.uint8)
+        self._shown = self.aspects.copy()  # in the last second; what an error leaves half painted never is
+        self._yellow_s: IntArray = np.zeros(network.n_movements, np.int32)  # seconds of yellow shown so far
         self._lanes_of = [network.start_lanes(m) for m in range(network.n_movements)]
         self._first_lane, self._every_lane = _flat(self._lanes_of)
         self._time_s: int | None = None
@@ -145,20 +148,23 @@ class SignalController:
         Raises
         ------
         ValueError
-            If the time does not move on, or the readings are not those of this network's lanes.
+            If the time does not move on, or readings and calls are not those of this network's lanes and movements.
         """
-        self._check(readings, time_s)
+        self._check(readings, time_s, calls)
         if self._yellow_left is not None:
             return self._flash()
-        heard = self._calls(readings) if calls is None else np.asarray(calls, np.uint8)
         try:
+            heard = self._calls(readings) if calls is None else np.asarray(calls, np.uint8)
             self._decide(readings, heard, time_s)
             shield.tick(self.plan.rules, self._signals, heard, self._green)
+            n_faults = monitor.watch(self.aspects, heard, self._card, monitor.replica_rows(self._watched, 0))
         except Exception as error:  # a bug of ours must not leave a street with what it happens to show
             _LOG.exception("the runtime failed")
             return self._begin_flash(f"the runtime raised {type(error).__name__}")
-        if monitor.watch(self.aspects, heard, self._card, monitor.replica_rows(self._watched, 0)):
+        if n_faults:
             return self._begin_flash(f"monitor: {self.faults()[0].fault}")
+        self._shown[:] = self.aspects
+        self._yellow_s = np.where(self._shown == YELLOW, self._yellow_s + 1, 0)
         return self.aspects.copy()
 
     @property
@@ -207,28 +213,34 @@ class SignalController:
         self._time_s = time_s
 
     def _calls(self, readings: Readings) -> ByteArray:
-        waits = readings.waiting[0] + readings.arriving[0, :, 0]
-        calling = np.append(~(waits <= 0.0), False)  # what is no number calls: recall, as the field has it
+        waiting, arriving = readings.waiting[0], readings.arriving[0, :, 0]
+        is_empty = (
+            (waiting == 0.0) & (arriving == 0.0) & (readings.age_s[0] <= STALE_DECISIONS * self.protocol.interval_s)
+        )
+        calling = np.append(~is_empty, False)  # what is no count, or too old, calls: recall, as the field has it
         called: ByteArray = np.logical_or.reduceat(calling[self._every_lane], self._first_lane).astype(np.uint8)
         return called
 
-    def _check(self, readings: Readings, time_s: int) -> None:
+    def _check(self, readings: Readings, time_s: int, calls: BoolArray | None) -> None:
         if time_s != int(time_s) or (self._time_s is not None and time_s <= self._time_s):
             raise ValueError(f"need a whole second after {self._time_s}, got {time_s}")
         lanes = self.network.n_lanes
         shapes = (readings.waiting.shape, readings.vehicles.shape, readings.age_s.shape, readings.arriving.shape)
         if shapes != ((1, lanes), (1, lanes), (1, lanes), (1, lanes, N_BINS)):
             raise ValueError(f"need readings of {lanes} lanes in {N_BINS} bins, got shapes {shapes}")
+        if calls is not None and np.shape(calls) != (self.network.n_movements,):
+            raise ValueError(f"need calls of {self.network.n_movements} movements, got shape {np.shape(calls)}")
 
     def _begin_flash(self, reason: str) -> ByteArray:
         self.flash_reason = reason
         _LOG.error("%s: flash: %s", self.network.name, reason)
-        lit = (self.aspects & (GREEN | YELLOW)) != 0
-        self._yellow_left = np.where(lit, self.plan.rules.yellow, 0).astype(np.int32)
+        had_way = (self._shown == GREEN) | (self._shown == YELLOW)
+        left_s = np.maximum(0, self.plan.rules.yellow - self._yellow_s)
+        self._yellow_left = np.where(had_way, left_s, 0).astype(np.int32)
         return self._flash()
 
     def _flash(self) -> ByteArray:
-        """Full yellow for whoever had right of way, then red for everybody, for ever."""
+        """Full yellow for whoever was last shown right of way, then red for everybody, for ever."""
         assert self._yellow_left is not None
         aspects = np.where(self._yellow_left > 0, YELLOW, RED).astype(np.uint8)
         self._yellow_left = np.maximum(self._yellow_left - 1, 0)
