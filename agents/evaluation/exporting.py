@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intergreen.agents.deployment.bundle import CARD, SUMS, read_bundle, sums_of
+from intergreen.agents.deployment.bundle import CARD, MOST_BYTES, SUMS, read_bundle, sums_of
 from intergreen.agents.deployment.card import Result, card_text
 from intergreen.agents.deployment.controller import BundleController
 from intergreen.agents.deployment.draft import draft_bundle
@@ -71,10 +71,17 @@ def export_run(
 
 
 def refuse_in_use(folder: Path) -> None:
-    """InputError where `folder` holds anything but a bundle."""
-    if folder.exists() and not (folder / SUMS).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    """InputError where `folder` holds anything but a bundle: it is replaced as a whole."""
+    if not folder.name or folder.name == "..":
+        raise InputError("command line", "--to", f"{str(folder)!r} has no name for the policy", "name a new folder")
+    if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and _holds_a_bundle_or_nothing(folder))):
         problem = f"{str(folder)!r} is in use, and is no bundle"
         raise InputError("command line", "--to", problem, "name a new folder")
+
+
+def _holds_a_bundle_or_nothing(folder: Path) -> bool:
+    names = {entry.name for entry in folder.iterdir()}
+    return not names or (SUMS in names and names <= {SUMS, *MOST_BYTES})
 
 
 def _write(folder: Path, draft: Draft, card: str) -> None:
