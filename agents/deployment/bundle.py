@@ -25,7 +25,7 @@ from intergreen.agents.controllers.policy_network import FORBIDDEN, LOG_10, acto
 from intergreen.agents.controllers.run_folder import observation_columns
 from intergreen.agents.deployment.onnx_file import GRAPH_DIGEST, BrokenModelError, read_onnx
 from intergreen.envs.errors import InputError, shown
-from intergreen.envs.observation import check_features
+from intergreen.envs.observation import CHOICE_COLUMNS, check_features
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -188,6 +188,8 @@ def _check_weights(path: Path, onnx: OnnxFile, features: tuple[str, ...]) -> Non
         if array is None or array.dtype != constant.dtype or not np.array_equal(array, constant):
             raise InputError(path, name, "is not the constant that it should be", _AGAIN)
     movement, signal = observation_columns(features)
+    if onnx.columns != [len(movement), len(CHOICE_COLUMNS), len(signal)]:
+        raise InputError(path, "inputs", f"have {onnx.columns} columns", "use the files of one export")
     weights = {name: array for name, array in onnx.arrays.items() if name not in CONSTANTS}
     width = weights["score.weight"].size if "score.weight" in weights else 0
     wanted = {name: shape[::-1] for name, shape in actor_shapes(width, len(movement), len(signal)).items()}

@@ -1,9 +1,9 @@
 """What stands in a `policy.onnx`, read without running anything: the weights, the metadata, and that the graph is ours.
 
-A graph from a stranger could loop for ever or fill the memory. So versions, nodes, inputs and outputs must be, byte for
-byte, those that `graph.py` writes; only the weights differ, and their names and shapes are checked. Reads the few fields
-of the protocol buffer that ONNX defines (onnx.proto3); whatever else stands in the file is refused, and so is a field
-that comes twice where one is meant: other readers would merge the two, and run what nobody has looked at.
+A graph from a stranger could loop for ever or fill the memory. So versions, nodes, inputs and outputs must be, byte
+for byte, those that `graph.py` writes; only the weights differ, and their names and shapes are checked. Reads the few
+fields of the protocol buffer that ONNX defines (onnx.proto3); whatever else stands in the file is refused, and so is a
+field that comes twice where one is meant: other readers would merge the two, and run what nobody has looked at.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BrokenModelError(ValueError):
 
 
 class _Message(NamedTuple):
-    """The fields of one kind of message that our graphs have, by number; `once`: those that stand there at most once."""
+    """The fields that one kind of message has in our graphs, by number; `once`: those that stand there once at most."""
 
     names: dict[int, str]
     once: frozenset[int]
@@ -56,6 +56,7 @@ class OnnxFile:
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
+    columns: list[int] = field(default_factory=list)  # of the inputs
     digest: str = ""
 
 
@@ -88,7 +89,7 @@ def _read_graph(data: bytes, content: OnnxFile, digest: Any) -> None:
                 raise BrokenModelError(f"array {name!r} stands there twice")
             content.arrays[name] = array
         elif number in (11, 12):
-            _add(digest, number, _value_info(_bytes(value)))
+            _add(digest, number, _value_info(_bytes(value), content.columns))
         else:
             _add(digest, number, value)
 
@@ -119,14 +120,15 @@ def _tensor(data: bytes) -> tuple[str, np.ndarray]:
     return name, array.reshape(dims)
 
 
-def _value_info(data: bytes) -> bytes:
-    """Name, kind and axes of an input or output, `<n>` for a number of columns."""
+def _value_info(data: bytes, columns: list[int]) -> bytes:
+    """Name, kind and axes of an input or output, `<n>` for a number of columns, which joins those before."""
     stated = dict(_fields(data, _VALUE))
     tensor = dict(_fields(_bytes(dict(_fields(_bytes(stated.get(2, b"")), _TYPE)).get(1, b"")), _TENSOR_TYPE))
     axes = []
     for _, axis in _fields(_bytes(tensor.get(2, b"")), _SHAPE):
         for number, value in _fields(_bytes(axis), _AXIS):
             axes.append(_bytes(value) if number == 2 else b"<n>")
+            columns += [] if number == 2 else [_number(value)]
     return b"%s %d %s" % (_bytes(stated.get(1, b"")), _number(tensor.get(1, 0)), b",".join(axes))
 
 

@@ -228,6 +228,11 @@ def more(graph):
     graph.initializer.append(onnx.numpy_helper.from_array(np.ones(1, np.float32), "x"))
 
 
+def other_columns(graph):
+    """ONNX Runtime would raise what is no line of ours."""
+    graph.input[1].type.tensor_type.shape.dim[2].dim_value = 3
+
+
 def clash(graph):
     """Two arrays of one name: readers may differ on which counts."""
     graph.initializer.append(onnx.numpy_helper.from_array(np.array(1.0, np.float32), "zero"))
@@ -241,6 +246,7 @@ GRAPH_DAMAGES = {
     "a bomb": (bomb, "graph"),
     "an input of another kind": (other_input, "graph"),
     "an input more": (lambda g: g.input.add(name="x"), "graph"),
+    "other columns": (other_columns, "inputs: have [15, 3, 3] columns"),
     "an extra array": (more, "x: has the shape"),
     "an array less": (lambda g: g.initializer.remove(initializer(g, "own.bias")), "own.bias: has the shape None"),
     "an array twice": (clash, "'zero' stands there twice"),
