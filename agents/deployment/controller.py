@@ -18,6 +18,7 @@ from intergreen.agents.deployment.failing import FailingPolicy
 from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
 from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, SupervisedPolicy
 from intergreen.agents.deployment.ladder import Ladder, Needs, Rung
+from intergreen.agents.deployment.quiet import QuietSignals
 from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
@@ -96,6 +97,7 @@ class BundleController:
         self._pressure = choice_sums(plan, lambda phase: pressure_weights(setup.network, phase))
         self._programme = fixed_programme(setup)
         self._signal_of_lane = _signal_of_lane(setup.network, plan.intersection)
+        self._quiet = QuietSignals(n_replicas, self._signal_of_lane, plan.n_signals, self._interval_s)
         self._unserved_s = self.settings.unserved_cycles * np.maximum(
             self._programme.cycle_s, self.settings.shortest_cycle_s
         )
@@ -147,6 +149,7 @@ class BundleController:
         observation = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers)
         needs = Needs(*signals.phase.shape)
         self._judge_detectors(needs, found)
+        needs.ask(self._quiet.judge(vehicles), Rung.PROGRAMME, "all detectors of the signal are silent")
         if isinstance(self._setup.plan.timing, FieldTiming):
             self._judge_service(needs, waiting, signals, time_s)
         self._judge_interventions(needs, signals)

@@ -37,7 +37,7 @@ def faults_of(name):
         ("nan-100", PROGRAMME, "a count is no number"),
         ("drop-100", PROGRAMME, "a count is too old"),
         ("delay-100", PROGRAMME, "a count is too old"),
-        ("dead-100", PROGRAMME, "a detector has been silent for too long"),
+        ("dead-100", PROGRAMME, "all detectors of the signal are silent"),
         ("freeze-100", PROGRAMME, "a detector is stuck"),
         ("stick-100", PROGRAMME, "a detector is stuck"),
         ("nan-10", PRESSURE, "a count is no number"),

@@ -1,0 +1,41 @@
+"""Signals whose detectors all tell of nobody, at once, where there usually is traffic: a cable is cut, not a road.
+
+A lane that is silent by itself may wait ten minutes to be judged (`health.py`); all approaches of a signal do not empty
+together for two minutes while vehicles arrive.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import BoolArray, IntArray
+
+QUIET_S = 120
+USUAL_VEH = 3.0  # on all lanes of the signal together, on average while there was anybody: below, it may be night
+_LEARNED_FROM = 200  # decisions that the average looks back on
+
+
+class QuietSignals:
+    """Remembers of B replicas × I signals how much traffic is usual, and since when nobody has been there."""
+
+    def __init__(self, n_replicas: int, signal_of_lane: IntArray, n_signals: int, interval_s: int) -> None:
+        self._own = np.flatnonzero(signal_of_lane >= 0)
+        self._signal, self._n_signals = signal_of_lane[self._own], n_signals
+        self._interval_s = interval_s
+        self._usual = np.zeros((n_replicas, n_signals))
+        self._looks = np.zeros((n_replicas, n_signals))
+        self._empty_s = np.zeros((n_replicas, n_signals), np.int32)
+
+    def judge(self, vehicles: IntArray) -> BoolArray:
+        """(B, I) is every lane silent that leads to the signal? vehicles (B, L), 0 where a reading is not believed."""
+        total = np.stack(
+            [np.bincount(self._signal, weights=row[self._own], minlength=self._n_signals) for row in vehicles]
+        )
+        somebody = total > 0
+        self._empty_s = np.where(somebody, 0, self._empty_s + self._interval_s)
+        self._looks = np.minimum(self._looks + somebody, _LEARNED_FROM)
+        self._usual += np.where(somebody, (total - self._usual) / np.maximum(self._looks, 1), 0.0)
+        return np.asarray((self._empty_s >= QUIET_S) & (self._usual >= USUAL_VEH))

@@ -1,0 +1,41 @@
+"""When all lanes of a signal fall silent together."""
+
+import numpy as np
+import pytest
+
+from intergreen.agents.deployment.quiet import QUIET_S, QuietSignals
+
+SIGNAL_OF_LANE = np.array([0, 0, 1, 1, -1], np.int32)
+INTERVAL_S = 10
+
+
+def told(judge, vehicles, times):
+    """The last answer after so many equal looks."""
+    for _ in range(times):
+        found = judge.judge(np.array([vehicles], np.int32))
+    return found[0].tolist()
+
+
+@pytest.fixture
+def judge() -> QuietSignals:
+    return QuietSignals(1, SIGNAL_OF_LANE, 2, INTERVAL_S)
+
+
+def test_signal_without_anybody_for_two_minutes_is_found_where_traffic_is_usual(judge):
+    assert told(judge, [3, 2, 0, 1, 0], 30) == [False, False]
+    looks = QUIET_S // INTERVAL_S
+    assert told(judge, [0, 0, 0, 0, 5], looks - 1) == [False, False]
+    assert told(judge, [0, 0, 0, 0, 5], 1) == [True, False]  # the second never has three vehicles
+
+
+def test_anybody_on_any_lane_ends_it(judge):
+    told(judge, [3, 2, 4, 4, 0], 30)
+    assert told(judge, [0, 0, 0, 0, 0], 30) == [True, True]
+    assert told(judge, [0, 1, 0, 0, 0], 1) == [False, True]
+
+
+def test_night_is_no_failure(judge):
+    assert told(judge, [0, 0, 0, 0, 0], 500) == [False, False]
+    for _ in range(50):
+        told(judge, [1, 0, 0, 1, 0], 1)
+        assert told(judge, [0, 0, 0, 0, 0], 30) == [False, False]
