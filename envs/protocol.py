@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 LONGEST_HORIZON_S = 1_000_000  # more than eleven days
 LITERATURE = ("literature-30-5", "literature-15-5", "literature-10-5", "literature-10-2", "literature-5-2")
+RESCO = ("resco", "resco-5-2")
 FIELD = ("us-mutcd-5", "de-rilsa-5", "cn-gb-5")
-SHIPPED = (*LITERATURE, *FIELD)
+SHIPPED = (*LITERATURE, *RESCO, *FIELD)
 _PLAIN_FIELD = "us-mutcd"  # what `field` stands for
 _LITERATURE = re.compile(r"literature-(\d{1,4})-(\d{1,4})(-lane-change)?", re.ASCII)
+_RESCO = re.compile(r"resco(?:-(\d{1,4})-(\d{1,4}))?(-lane-change)?", re.ASCII)
 _FIELD = re.compile(rf"(field|{'|'.join(PROFILES)})(?:-(\d{{1,4}}))?(-lane-change)?", re.ASCII)
 _EIGHT_PHASES = (5, 2)  # the one timing for which the literature chooses among eight phases
+_RESCO_SECONDS = ("10", "3")  # Ault and Sharon (2021), "Reinforcement learning benchmarks for traffic signal control"
 _FIELD_INTERVAL_S = 5
 
 
@@ -52,14 +55,16 @@ class Protocol:
         own_clearance  what is shown is a programme with clearance phases of its own: the literature shows it as it is,
                        field timing does not trust it
         """
-        as_it_is = own_clearance and isinstance(self.timing, FixedClearance)
+        has_clearances = network.conventions == "cityflow"
+        as_it_is = own_clearance and has_clearances and isinstance(self.timing, FixedClearance)
         return make_plan(network, choices=self.choices, timing=OwnClearance() if as_it_is else self.timing)
 
 
 def protocol_by_name(name: str) -> Protocol:
     """The protocol of that name.
 
-    `literature-D-C`: decide every D seconds, on a change C of them are clearance; any D > C >= 0. `us-mutcd-D`,
+    `literature-D-C`: decide every D seconds, on a change C of them are clearance; any D > C >= 0. `resco-D-C`: the same
+    with all phases to choose from, 10 s and 3 s where it says no numbers. `us-mutcd-D`,
     `de-rilsa-D`, `cn-gb-D`: decide every D seconds, 5 without the number, under timing computed for every movement;
     `field` is the first of them. With `-lane-change` behind it drivers change lanes to pass queues, as in the tables of
     the CoLight and LLMLight family; without, they keep their lane.
@@ -72,15 +77,16 @@ def protocol_by_name(name: str) -> Protocol:
     match = _FIELD.fullmatch(name)
     if match is not None:
         return _field(name, match)
-    match = _LITERATURE.fullmatch(name)
+    match = _LITERATURE.fullmatch(name) or _RESCO.fullmatch(name)
     if match is None:
         mend = f"use one of {', '.join(SHIPPED)}, other seconds, with -lane-change behind it if drivers shall"
         raise InputError("--protocol", "name", f"no protocol is called {shown(name)}", mend)
-    interval_s, clearance_s = int(match[1]), int(match[2])
+    is_resco = match.re is _RESCO
+    interval_s, clearance_s = (int(match[n] or _RESCO_SECONDS[n - 1]) for n in (1, 2))
     if interval_s <= clearance_s:
         problem = f"the clearance of {clearance_s} s does not fit inside a decision interval of {interval_s} s"
-        raise InputError("--protocol", name, problem, "write literature-D-C with D greater than C")
-    choices: Choices = "literature-8" if (interval_s, clearance_s) == _EIGHT_PHASES else "literature"
+        raise InputError("--protocol", name, problem, f"write {'resco' if is_resco else 'literature'}-D-C, D above C")
+    choices: Choices = "all" if is_resco else "literature-8" if (interval_s, clearance_s) == _EIGHT_PHASES else "literature"
     return Protocol(name, interval_s, FixedClearance(clearance_s), choices, lane_change=match[3] is not None)
 
 

@@ -1,34 +1,35 @@
 """A scenario: a network, who drives on it, and for how long. From a shipped name, a YAML file or a folder.
 
-A folder holds `roadnet.json` and `flow.json` (or both gzipped) and always runs its own demand. A YAML file
-describes a network and a demand; each seed draws its own trips from that demand. Benchmark networks are read from
-the folder that INTERGREEN_DATA names.
+A folder holds `roadnet.json` and `flow.json` (or both gzipped), or a `.sumocfg` of SUMO's, and always runs its own
+demand. A YAML file describes a network and a demand; each seed draws its own trips from that demand. Benchmark networks
+are read from the folder that INTERGREEN_DATA names, RESCO's also from the package sumo-rl (`benchmarks.py`).
 """
 
 from __future__ import annotations
 
 import difflib
-import os
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
 
+from intergreen.envs import benchmarks
 from intergreen.envs.arrays import FloatArray
-from intergreen.envs.demand import Demand, Profile, Trips, read_cityflow_demand, release_trips
+from intergreen.envs.demand import Demand, Profile, Trips, read_cityflow_demand, read_sumo_demand, release_trips
 from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError
-from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network
+from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network
 from intergreen.envs.scenario_file import read_scenario_file
+from intergreen.envs.sumo_config import read_sumo_config
 
 EMBEDDED = ("single", "arterial6", "grid4x4", "town", "city1024")
-DATA_VARIABLE = "INTERGREEN_DATA"
 FOLDER_HORIZON_S = 3600
 FOLDER_PROTOCOL = "literature-10-5"
-_BENCHMARKS = "cityflow"  # the sub-folder of the benchmark data, and the first part of the names
+SUMO_PROTOCOL = "resco"
+SUMO_SUFFIX = ".sumocfg"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,19 +96,15 @@ def _released_before(horizon_s: int, trips: Trips) -> Trips:
 
 def scenario_names() -> tuple[str, ...]:
     """Names that can be loaded here: the embedded scenarios and the benchmark networks, if there are any."""
-    folder = _benchmark_folder()
-    if folder is None or not folder.is_dir():
-        return EMBEDDED
-    found = (path.name for path in sorted(folder.iterdir()) if _is_scenario_folder(path))
-    return (*EMBEDDED, *(f"{_BENCHMARKS}/{name}" for name in found))
+    return (*EMBEDDED, *benchmarks.names())
 
 
 def load_scenario(name: str | Path, *, drop_invalid_routes: bool = False) -> Scenario:
-    """The scenario of that name, YAML file or folder.
+    """The scenario of that name, YAML file, `.sumocfg` or folder.
 
     Parameters
     ----------
-    drop_invalid_routes : leave out flows of a folder whose route does not exist, as CityFlow does; counted in
+    drop_invalid_routes : leave out vehicles of a folder whose route does not exist, as CityFlow does; counted in
         `demand.dropped_flows`
 
     Raises
@@ -119,20 +116,36 @@ def load_scenario(name: str | Path, *, drop_invalid_routes: bool = False) -> Sce
     if text in EMBEDDED:
         with as_file(files("intergreen.configs") / "scenarios" / f"{text}.yaml") as shipped:
             return _from_yaml(shipped)
-    benchmark = _benchmark_path(text)
-    if benchmark is not None and benchmark.is_dir():
-        return _from_folder(benchmark, text, drop_invalid_routes)
+    folder = benchmarks.folder(text)
+    if folder is not None:
+        return _from_folder(folder, text, drop_invalid_routes)
     if path.is_dir():
         return _from_folder(path, path.resolve().name, drop_invalid_routes)
     if path.is_file():
+        if path.suffix == SUMO_SUFFIX:
+            return _from_sumo(path, path.stem, drop_invalid_routes)
         return _from_yaml(path)
     raise _unknown(text)
 
 
 def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario:
+    configs = sorted(folder.glob(f"*{SUMO_SUFFIX}"))
+    if configs:
+        if len(configs) > 1:
+            problem = f"holds {len(configs)} files {SUMO_SUFFIX}, {configs[0].name} and {configs[1].name} among them"
+            raise InputError(folder, "", problem, "name the one you mean")
+        return _from_sumo(configs[0], name, drop_invalid_routes)
     network = read_cityflow_network(find_file(folder, "roadnet.json"))
     demand = read_cityflow_demand(find_file(folder, "flow.json"), network, drop_invalid=drop_invalid_routes)
     return Scenario(name, network, demand, FOLDER_HORIZON_S, fixed_demand=True, default_protocol=FOLDER_PROTOCOL)
+
+
+def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
+    config = read_sumo_config(path)
+    network = read_sumo_network(config.net, begin_s=config.window.begin_s)
+    demand = read_sumo_demand(config.routes, network, window=config.window, drop_invalid=drop_invalid_routes)
+    protocol = benchmarks.PROTOCOLS.get(name, SUMO_PROTOCOL)
+    return Scenario(name, network, demand, config.horizon_s, fixed_demand=True, default_protocol=protocol)
 
 
 def _from_yaml(path: Path) -> Scenario:
@@ -148,26 +161,14 @@ def _from_yaml(path: Path) -> Scenario:
     )
 
 
-def _benchmark_folder() -> Path | None:
-    data = os.environ.get(DATA_VARIABLE)
-    return Path(data) / _BENCHMARKS if data else None
-
-
-def _benchmark_path(name: str) -> Path | None:
-    folder = _benchmark_folder()
-    first, slash, rest = name.partition("/")
-    return folder / rest if folder is not None and slash and first == _BENCHMARKS and rest else None
-
-
-def _is_scenario_folder(path: Path) -> bool:
-    return all((path / name).is_file() or (path / f"{name}.gz").is_file() for name in ("roadnet.json", "flow.json"))
-
-
 def _unknown(name: str) -> InputError:
-    if name.startswith(f"{_BENCHMARKS}/") and _benchmark_folder() is None:
-        mend = f"set it to the folder that holds {_BENCHMARKS}/"
-        return InputError(name, "", f"benchmark networks are looked up through {DATA_VARIABLE}, which is not set", mend)
+    missing = benchmarks.what_is_missing(name)
+    if missing is not None:
+        return InputError(name, "", *missing)
     names = scenario_names()
     near = difflib.get_close_matches(name, names, n=1)
-    known = f"use one of {', '.join(names)}, a YAML file, or a folder with roadnet.json and flow.json"
+    known = (
+        f"use one of {', '.join(names)}, a YAML file, a .sumocfg, or a folder with a .sumocfg or with roadnet.json and"
+        " flow.json"
+    )
     return InputError(name, "", "no such scenario, file or folder", f"did you mean {near[0]!r}?" if near else known)

@@ -35,6 +35,7 @@ class FixedTime:
         self._n_phases = setup.plan.n_phases
         self._offset = setup.plan.phase_offset
         self._duration_s = setup.network.phase_duration_s
+        self._elapsed_s = setup.network.programme_elapsed_s[setup.plan.intersection]
         self._rewind()
         return self._for_all_replicas()
 
@@ -57,12 +58,15 @@ class FixedTime:
         self._time_s = 0
         self._current = np.zeros(len(self._n_phases), dtype=np.int32)
         # A first phase of 0 s still shows in second 0: the clock moves only after a step.
-        self._remain_s: FloatArray = self._duration_s[self._offset].copy()
+        self._remain_s: FloatArray = self._duration_s[self._offset] - self._elapsed_s
+        self._turn_on((self._remain_s <= 0.0) & (self._elapsed_s > 0.0))
 
     def _tick(self) -> None:
         self._time_s += 1
         self._remain_s -= 1.0
-        due: BoolArray = self._remain_s <= 0.0
+        self._turn_on(self._remain_s <= 0.0)
+
+    def _turn_on(self, due: BoolArray) -> None:
         while due.any():
             self._current[due] = (self._current[due] + 1) % self._n_phases[due]
             self._remain_s[due] += self._duration_s[self._offset[due] + self._current[due]]

@@ -31,7 +31,8 @@ from intergreen.agents.progress import Progress, part_of
 from intergreen.agents.tables import TextTable
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.scenario import DATA_VARIABLE, scenario_names
+from intergreen.envs.benchmarks import DATA_VARIABLE
+from intergreen.envs.scenario import scenario_names
 
 METRIC, WHOLE = "approach_time_literature_s", "average_travel_time_s"
 SEEDS = (0,)  # the trips are the file's; the seed only decides between lanes

@@ -5,6 +5,7 @@ release   flows -> trips by CityFlow's release clock
 variation trips -> other trips of the same kind, by seed
 generate  demand from origins and destinations, or from entry rates and turn shares (walks)
 cityflow  reader of ``flow.json``
+sumo      reader of SUMO's route files; sumo_types of its vehicle types
 routes    shortest paths over a road network
 """
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         uniform_pairs,
     )
     from intergreen.envs.demand.release import release_trips
+    from intergreen.envs.demand.sumo import read_sumo_demand
     from intergreen.envs.demand.variation import randomise
     from intergreen.envs.demand.walks import TurnShares
 
@@ -43,6 +45,7 @@ _HOME = {
     "generate_demand": "generate",
     "uniform_pairs": "generate",
     "randomise": "variation",
+    "read_sumo_demand": "sumo",
     "release_trips": "release",
     "TurnShares": "walks",
 }
@@ -63,6 +66,7 @@ __all__ = [
     "generate_demand",
     "randomise",
     "read_cityflow_demand",
+    "read_sumo_demand",
     "release_trips",
     "uniform_pairs",
 ]

@@ -50,7 +50,8 @@ class Demand(ReadOnlyRecord):
     """Flows of vehicles over routes; arrays are read-only.
 
     Axes: F flows, N routes. Route ``n`` is ``route_roads[route_start[n]:route_start[n + 1]]``: complete (every road
-    follows the one before through a movement), at least two roads, each route once.
+    follows the one before through a movement). The readers of CityFlow's files and the generators list each route once
+    and give it two roads at least; in networks from SUMO copies of a route take different lanes, and it may be one road.
     """
 
     types: tuple[VehicleType, ...]

@@ -58,11 +58,11 @@ def choose_start_lanes(network: RoadNetwork, demand: Demand, route: IntArray, ra
     """A first lane for every trip, (N,) int32; ``route`` (N,) is the trips' route."""
     draw = random.random(len(route))
     lane = np.empty(len(route), np.int32)
-    choices: dict[tuple[int, int], IntArray] = {}
+    choices: dict[tuple[int, int | None], IntArray] = {}
     order = np.argsort(route, kind="stable")
     bounds = np.searchsorted(route[order], np.arange(demand.n_routes + 1))
     for n in np.unique(route):
-        first, second = (int(road) for road in demand.route(n)[:2])
+        first, second = [*demand.route(n)[:2].tolist(), None][:2]
         if (first, second) not in choices:
             choices[first, second] = first_lanes(network, first, second)
         lanes, trips = choices[first, second], order[bounds[n] : bounds[n + 1]]

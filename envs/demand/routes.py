@@ -1,26 +1,39 @@
 """Routes over a road network: which roads follow which, and the shortest way between two."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
 
-from intergreen.envs.arrays import IntArray
+from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.network.road_network import RoadNetwork
 
 TREES_KEPT = 64  # shortest ways from one road to all others: what it costs to hold them is that times the roads
 
 
 class Router:
-    """Shortest paths by length; remembers what it found.
+    """Shortest paths by length, or by other costs; remembers what it found.
 
     Ties follow the order in which an intersection lists its roads.
+
+    Parameters
+    ----------
+    road_cost : of each road, its length [m] where none is given
+    turn_cost : from one road to another, 0 where none is given
     """
 
-    def __init__(self, network: RoadNetwork) -> None:
+    def __init__(
+        self,
+        network: RoadNetwork,
+        *,
+        road_cost: FloatArray | None = None,
+        turn_cost: Mapping[tuple[int, int], float] | None = None,
+    ) -> None:
         self.network = network
+        self._road_cost = [float(x) for x in (network.road_length_m if road_cost is None else road_cost)]
+        self._turn_cost = turn_cost or {}
         self._came_from = lru_cache(maxsize=TREES_KEPT)(self._search)
 
     @cached_property
@@ -62,7 +75,7 @@ class Router:
 
     def _search(self, start: int) -> IntArray:
         """For each road, the road before it on the shortest way from ``start``; -1 where there is no way. (R,)"""
-        length_m = self._length_m
+        road_cost, turn_cost = self._road_cost, self._turn_cost
         came_from = np.full(self.network.n_roads, -1, np.int32)
         came_from[start] = start
         distance, done = {start: 0.0}, set()
@@ -73,16 +86,14 @@ class Router:
                 continue
             done.add(road)
             for following in self.next_roads[road]:
-                longer = so_far + length_m[following]
+                longer = so_far + road_cost[following]
+                if turn_cost:
+                    longer += turn_cost.get((road, following), 0.0)
                 if following not in distance or longer < distance[following]:
                     distance[following], came_from[following] = longer, road
                     pushed += 1
                     heapq.heappush(queue, (longer, pushed, following))
         return came_from
-
-    @cached_property
-    def _length_m(self) -> list[float]:
-        return [float(x) for x in self.network.road_length_m]
 
 
 def _walk_back(came_from: IntArray, start: int, end: int) -> tuple[int, ...]:
@@ -109,9 +120,11 @@ class RouteCollector:
         return start.astype(np.int32), roads
 
 
-def first_lanes(network: RoadNetwork, start_road: int, next_road: int) -> IntArray:
-    """Lanes of a road with a link to the next road, from the left."""
+def first_lanes(network: RoadNetwork, start_road: int, next_road: int | None) -> IntArray:
+    """Lanes of a road with a link to the next road, from the left; all where there is no next road."""
     first, last = network.road_lane_start[start_road], network.road_lane_start[start_road + 1]
+    if next_road is None:
+        return np.arange(first, last, dtype=np.int32)
     links = network.lane_links[network.lane_link_start[first] : network.lane_link_start[last]]
     fits = network.lane_road[network.link_to_lane[links]] == next_road
     return np.unique(network.link_from_lane[links[fits]]).astype(np.int32)

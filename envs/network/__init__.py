@@ -4,6 +4,8 @@ road_network  the immutable arrays everything above reads (NumPy only)
 description   the same network as plain records, before geometry
 builder       description -> arrays, by the geometry of CityFlow
 cityflow      reader of ``roadnet.json``
+sumo          reader of SUMO's ``.net.xml``: sumo_net its records, sumo_links the paths, sumo_signals the greens,
+              sumo_right_of_way who yields to whom
 grid, town    generators, on top of streets and phases
 """
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from intergreen.envs.network.grid import ArterialSpec, GridSpec, generate_arterial, generate_grid
     from intergreen.envs.network.phases import Timing
     from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT, RoadNetwork
+    from intergreen.envs.network.sumo import read_sumo_network
     from intergreen.envs.network.town import TownSpec, generate_town
 
 _HOME = {
@@ -26,6 +29,7 @@ _HOME = {
     "STRAIGHT": "road_network",
     "build_network": "builder",
     "read_cityflow_network": "cityflow",
+    "read_sumo_network": "sumo",
     "find_file": "files",
     "GridSpec": "grid",
     "generate_grid": "grid",
@@ -51,6 +55,7 @@ __all__ = [
     "generate_grid",
     "generate_town",
     "read_cityflow_network",
+    "read_sumo_network",
 ]
 
 

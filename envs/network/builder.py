@@ -10,7 +10,13 @@ from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network import geometry
 from intergreen.envs.network.crossings import find_crossings
 from intergreen.envs.network.description import NetworkDescription, Point
-from intergreen.envs.network.road_network import RoadNetwork
+from intergreen.envs.network.road_network import (
+    LINK_SPEED_LIMIT_MPS,
+    STRAIGHT,
+    TURN_SPEED_MPS,
+    YIELD_DISTANCE_M,
+    RoadNetwork,
+)
 
 LONGEST_LANE_M = 100_000.0  # longer ones are slips of the unit, and would take memory for all the vehicles they hold
 
@@ -53,6 +59,7 @@ def _intersections(description: NetworkDescription) -> dict[str, Any]:
         "phase_duration_s": np.array([phase.duration_s for phase in phases], np.float64),
         "phase_movement_start": geometry.starts([len(phase.movements) for phase in phases]),
         "phase_movements": _ints(greens),
+        "programme_elapsed_s": np.zeros(len(crossings)),
     }
 
 
@@ -134,7 +141,14 @@ def _links(description: NetworkDescription, roads: dict[str, Any], movements: di
     link_length_m = np.empty(len(points))
     geometry.polyline_lengths(link_points, link_point_start, link_length_m)
     _check_links(description, link_length_m)
-    return {"link_points": link_points, "link_point_start": link_point_start, "link_length_m": link_length_m}
+    turns = movements["movement_turn"][movements["link_movement"]] != STRAIGHT
+    return {
+        "link_points": link_points,
+        "link_point_start": link_point_start,
+        "link_length_m": link_length_m,
+        "link_speed_limit_mps": np.full(len(points), LINK_SPEED_LIMIT_MPS),
+        "link_entry_speed_mps": np.where(turns, TURN_SPEED_MPS, LINK_SPEED_LIMIT_MPS),
+    }
 
 
 def _crossings(movements: dict[str, Any], links: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -146,11 +160,15 @@ def _crossings(movements: dict[str, Any], links: dict[str, Any]) -> tuple[dict[s
         np.stack((distance_a, distance_b), 1).ravel(), np.stack((distance_b, distance_a), 1).ravel(),
     )  # fmt: skip
     order = np.lexsort((own_distance, own))
+    rank = movements["movement_turn"][movements["link_movement"]]
     crossings = {
         "crossing_start": _group_starts(own[order], len(links["link_length_m"])),
         "crossing_distance_m": own_distance[order],
         "crossing_foe_link": foe[order],
         "crossing_foe_distance_m": foe_distance[order],
+        "crossing_setback_m": np.full(len(order), YIELD_DISTANCE_M),
+        "crossing_foe_setback_m": np.full(len(order), YIELD_DISTANCE_M),
+        "crossing_right": np.sign(rank[own[order]] - rank[foe[order]]).astype(np.int8),
     }
     return crossings, _conflicts(movements, own, foe, group_start)
 
@@ -167,6 +185,7 @@ def _conflicts(movements: dict[str, Any], own: IntArray, foe: IntArray, group_st
     return {
         "conflict_start": _group_starts(pairs // max(n, 1), n),
         "conflict_with": (pairs % max(n, 1)).astype(np.int32),
+        "conflict_permitted": np.zeros(0, np.bool_),
     }
 
 

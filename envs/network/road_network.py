@@ -1,13 +1,20 @@
 """The road network as immutable arrays. Knows nothing of files, vehicles or time; needs NumPy only."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intergreen.envs.arrays import BoolArray, FloatArray, IntArray, ReadOnlyRecord
 
-TURN_RIGHT, TURN_LEFT, STRAIGHT = 1, 2, 3  # also the right of way where paths cross: higher goes first
+TURN_RIGHT, TURN_LEFT, STRAIGHT = 1, 2, 3  # in CityFlow also the right of way where paths cross: higher goes first
+TURN_SPEED_MPS = 8.3333  # CityFlow's: no driver turns faster
+YIELD_DISTANCE_M = 5.0  # CityFlow's: a yielding driver stops this far before the crossing point
+LINK_SPEED_LIMIT_MPS = 1e4  # CityFlow's: only the turn speed slows a driver inside a junction
+
+
+Conventions = Literal["cityflow", "sumo"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +25,10 @@ class RoadNetwork(ReadOnlyRecord):
     ``a_start`` has one entry more than its axis: item ``i`` owns ``a[a_start[i]:a_start[i + 1]]``.
     Movements, links and phases are numbered by intersection, then as the source lists them; the lanes of a road
     are consecutive and lane 0 is the leftmost. Metres, seconds.
+
+    By CityFlow's conventions the phases are the whole programme, clearances included; a driver takes the lane nearest
+    to the own and minds the next junction only. In networks from SUMO the phases are the greens, and a phase's time
+    has the clearance behind it in it; drivers spread over the lanes that lead on and mind every junction within sight.
     """
 
     name: str
@@ -55,6 +66,8 @@ class RoadNetwork(ReadOnlyRecord):
     link_from_lane: IntArray  # (K,)
     link_to_lane: IntArray  # (K,)
     link_length_m: FloatArray  # (K,)
+    link_speed_limit_mps: FloatArray  # (K,) on the link
+    link_entry_speed_mps: FloatArray  # (K,) nobody drives onto it faster
     link_point_start: IntArray  # (K + 1,)
     link_points: FloatArray  # (., 2)
 
@@ -62,14 +75,21 @@ class RoadNetwork(ReadOnlyRecord):
     crossing_distance_m: FloatArray  # (X,) along the link
     crossing_foe_link: IntArray  # (X,) the other link
     crossing_foe_distance_m: FloatArray  # (X,) along the other link
+    crossing_setback_m: FloatArray  # (X,) before the crossing, where drivers of the link wait for those of the other
+    crossing_foe_setback_m: FloatArray  # (X,) the same for drivers of the other link
+    crossing_right: NDArray[np.int8]  # (X,) 1: the link goes first, -1: the other one, 0: neither has the right of way
 
     conflict_start: IntArray  # (M + 1,)
     conflict_with: IntArray  # movements that cross or merge with it; ascending, symmetric
+    conflict_permitted: BoolArray  # may the two be green together, because one yields; empty: by their kinds of turn
 
     phase_start: IntArray  # (J + 1,)
     phase_duration_s: FloatArray  # (P,) in the source's own programme
     phase_movement_start: IntArray  # (P + 1,)
     phase_movements: IntArray  # movements with green, numbered over the whole network
+    programme_elapsed_s: FloatArray  # (J,) of the programme when the clock stands at 0
+
+    conventions: Conventions = "cityflow"  # whose, where formats leave things to the simulator; see below
 
     @property
     def n_intersections(self) -> int:

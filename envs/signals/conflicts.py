@@ -13,6 +13,8 @@ one stream    two movements from one road to one other road are one stream writt
 all others    never: straight against straight, and left against anything straight or left of a cross street, or of
               its own approach where the paths cross
 
+Networks whose source says who yields to whom (SUMO) go by that, pair by pair, instead of by the kinds of turn.
+
 At an *open junction* the signal never tells anybody to wait for anybody else: every movement has green in its only
 phase, next to which there is at most a clearance. There the right of way is that of a junction without a signal and
 every conflict with a turn in it is permitted (`is_open_junction`).
@@ -47,6 +49,8 @@ def permissive_matrix(network: RoadNetwork, j: int) -> BoolArray:
 def permitted_conflicts(network: RoadNetwork, j: int) -> BoolArray:
     """(m, m): do the two conflict, and may be green together because one yields? Symmetric; rules in the module."""
     conflicts = network.conflict_matrix(j)
+    if len(network.conflict_permitted) > 0:
+        return conflicts & (_stated(network, j) | _one_stream(network, j))
     turn = network.movement_turn[network.movements_of(j)]
     both_straight = _both(turn == STRAIGHT, turn == STRAIGHT)
     if is_open_junction(network, j):
@@ -127,6 +131,16 @@ def _check_served(network: RoadNetwork, j: int, shown: Sequence[int], greens: Bo
             f"{among} green to {_name(network, j, m)}, which would stay red for ever",
             "add it to a phase, or take the movement out of the network",
         )  # fmt: skip
+
+
+def _stated(network: RoadNetwork, j: int) -> BoolArray:
+    """(m, m): does the network's source say that one of the two yields wherever both have green?"""
+    first, past = network.movement_start[j : j + 2]
+    rows = np.repeat(np.arange(past - first), np.diff(network.conflict_start[first : past + 1]))
+    pairs = slice(*network.conflict_start[[first, past]].tolist())
+    stated = np.zeros((past - first, past - first), np.bool_)
+    stated[rows, network.conflict_with[pairs] - first] = network.conflict_permitted[pairs]
+    return stated
 
 
 def _opposite(network: RoadNetwork, j: int) -> BoolArray:

@@ -11,8 +11,6 @@ import math
 
 from intergreen.envs.simulation.compile import inlined
 
-TURN_SPEED_MPS = 8.3333  # no driver turns faster
-YIELD_DISTANCE_M = 5.0  # a yielding driver stops this far before the crossing point
 NO_SAFE_SPEED = -100.0  # what the no-collision formula answers when even standing still is too fast
 _SPEED_EPS = 1e-8
 
@@ -82,8 +80,11 @@ def reach_steps(distance, speed, target_speed, accel):
 
 
 @inlined
-def can_yield(distance, speed, decel, length):
-    """Whether a vehicle `distance` metres before a crossing (negative: past it) can leave it to another."""
+def can_yield(distance, speed, decel, length, setback):
+    """Whether a vehicle `distance` metres before a crossing (negative: past it) can leave it to another.
+
+    setback : m before the crossing where it would wait
+    """
     if distance > 0.0:
-        return brake_distance(speed, decel) < distance - YIELD_DISTANCE_M
+        return brake_distance(speed, decel) < distance - setback
     return distance < 0.0 and distance + length < 0.0

@@ -10,8 +10,6 @@ from typing import NamedTuple
 
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
-    TURN_SPEED_MPS,
-    YIELD_DISTANCE_M,
     brake_distance,
     can_yield,
     reach_steps,
@@ -129,24 +127,29 @@ def in_deadlock(state, vehicle, step):
 
 
 @inlined
-def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance):
-    """Whether `vehicle`, `distance` [m] before the crossing, may go before the vehicle in slot `foe`."""
+def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing):
+    """Whether `vehicle`, `distance` [m] before the crossing, may go before the vehicle in slot `foe`.
+
+    crossing : its number among the crossings of `link`
+    """
+    right = net.crossing_right[crossing]
     other = state.vehicle[foe]
     them = trips.kind[other] * N_COLUMNS
     their_speed = moment.speed[foe]
-    if not can_yield(foe_distance, their_speed, net.types[them + MAX_DECEL], net.types[them + LENGTH]):
+    setback = net.crossing_foe_setback[crossing]
+    if not can_yield(foe_distance, their_speed, net.types[them + MAX_DECEL], net.types[them + LENGTH], setback):
         return False
-    if net.link_rank[link] > net.link_rank[foe_link]:
+    if right > 0:
         return True
     if foe_distance <= 0.0:
         return foe_distance + net.types[them + LENGTH] < 0.0
-    their_target = TURN_SPEED_MPS if net.link_turns[foe_link] != 0 else net.types[them + MAX_SPEED]
-    my_target = TURN_SPEED_MPS if net.link_turns[link] != 0 else net.types[me + MAX_SPEED]
+    their_target = net.link_entry_speed[foe_link] if net.link_slows[foe_link] != 0 else net.types[them + MAX_SPEED]
+    my_target = net.link_entry_speed[link] if net.link_slows[link] != 0 else net.types[me + MAX_SPEED]
     their_steps = reach_steps(foe_distance, their_speed, their_target, net.types[them + USUAL_ACCEL])
     my_steps = reach_steps(distance, speed, my_target, net.types[me + USUAL_ACCEL])
     if their_steps > my_steps:
         return True
-    if net.link_rank[link] < net.link_rank[foe_link] or their_steps < my_steps:
+    if right < 0 or their_steps < my_steps:
         return False
     if state.entered_link[vehicle] != state.entered_link[other]:
         return state.entered_link[vehicle] < state.entered_link[other]
@@ -168,7 +171,7 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
     for crossing in range(net.crossing_start[link], net.crossing_start[link + 1]):
         at = net.crossing_distance[crossing]
         distance = at - from_start
-        if not braking < distance - YIELD_DISTANCE_M:  # too near to yield there, or past it
+        if not braking < distance - net.crossing_setback[crossing]:  # too near to yield there, or past it
             continue
         foe_link = net.crossing_foe[crossing]
         if state.hot[net.mask_word[foe_link]] & net.mask_bit[foe_link] == 0:
@@ -177,7 +180,8 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         if foe < 0:
             continue
         vehicle = state.vehicle[slot]
-        if goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance):
+        right = net.crossing_right[crossing]
+        if goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing):
             continue
         other = state.vehicle[foe]
         if in_deadlock(state, other, moment.step):
@@ -186,7 +190,7 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         state.blocker[entry] = other
         state.blocked_at[entry] = moment.step
         wanted = stop_before_speed(
-            distance - YIELD_DISTANCE_M, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL]
+            distance - net.crossing_setback[crossing], speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL]
         )
         return wanted if wanted < cap else cap
     return cap

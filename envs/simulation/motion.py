@@ -6,9 +6,10 @@ looks further (`leader`), and only those near a stop line look at the junction (
 
 from __future__ import annotations
 
-from intergreen.envs.simulation.compile import inlined
+import math
+
+from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
-    TURN_SPEED_MPS,
     brake_distance,
     headway_speed,
     no_collision_speed,
@@ -76,6 +77,8 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
                 leader = trips.kind[state.vehicle[ahead]] * N_COLUMNS
                 cap = _following_speed(net, me, leader, moment.speed[ahead], speed, gap, cap)
             cap = crossing_speed(net, state, trips, moment, slot, me, link, position, cap)
+            if net.look_beyond != 0 and slot == first:
+                cap = _speed_beyond(net, routes, trips, state, moment, slot, me, link, -position, cap)
             moved = _drive_on(net, me, speed, cap, slot, new_speed)
             new_position[slot] = moved + position
             driven += moved
@@ -135,7 +138,10 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                     beyond = trips.kind[state.vehicle[ahead]] * N_COLUMNS
                     cap = _following_speed(net, me, beyond, moment.speed[ahead], speed, gap, cap)
             if rest <= net.types[me + ZONE] and state.next_link[slot] >= 0:
-                cap = _approach_speed(net, state, trips, moment, slot, me, rest, cap)
+                link = state.next_link[slot]
+                cap = _approach_speed(net, state, trips, moment, slot, me, link, rest, cap)
+                if net.look_beyond != 0 and slot == first:
+                    cap = _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap)
             if changes is not None:
                 if changes.asked_step[state.vehicle[slot]] == moment.step:
                     cap = min(cap, changes.cap[state.vehicle[slot]])
@@ -168,11 +174,27 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
     return n_leaving
 
 
+@kernel
+def _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap):
+    """`cap` [m/s], lowered for the junctions within sight behind `link`, which begins `rest` metres ahead."""
+    n_lanes = net.lane_index.shape[0]
+    row = state.row[state.vehicle[slot]]
+    while True:
+        lane = net.link_to[link]
+        rest += net.length[n_lanes + link] + net.length[lane]
+        if rest > net.types[me + ZONE]:
+            return cap
+        row += net.lane_width[net.link_from[link]]
+        link = routes.next_link[row + net.lane_index[lane]]
+        if link < 0:
+            return cap
+        cap = _approach_speed(net, state, trips, moment, slot, me, link, rest, cap)
+
+
 @inlined
-def _approach_speed(net, state, trips, moment, slot, me, rest, cap):
+def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     """`cap` [m/s], lowered for the signal, a full end lane, the turn and the crossings `rest` metres ahead."""
     speed = moment.speed[slot]
-    link = state.next_link[slot]
     stopped = state.green[net.link_movement[link]] == 0
     if not stopped:
         lane = net.link_to[link]
@@ -185,8 +207,12 @@ def _approach_speed(net, state, trips, moment, slot, me, rest, cap):
     if stopped and not brake_distance(speed, net.types[me + MAX_DECEL]) > rest:
         wanted = stop_before_speed(rest, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
         return wanted if wanted < cap else cap
-    if net.link_turns[link] != 0 and cap > TURN_SPEED_MPS:
-        cap = TURN_SPEED_MPS
+    entry = net.link_entry_speed[link]
+    if cap > entry:
+        if net.look_beyond == 0:
+            cap = entry
+        else:  # no sooner than braking needs
+            cap = min(cap, math.sqrt(entry * entry + 2.0 * net.types[me + USUAL_DECEL] * max(0.0, rest - cap)))
     return crossing_speed(net, state, trips, moment, slot, me, link, -rest, cap)
 
 

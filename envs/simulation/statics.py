@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import VehicleType
-from intergreen.envs.network import STRAIGHT, RoadNetwork
+from intergreen.envs.network import RoadNetwork
+from intergreen.envs.network.road_network import LINK_SPEED_LIMIT_MPS, TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation import driving
 
-LINK_SPEED_LIMIT_MPS = 1e4  # CityFlow's: only the turn speed slows a driver inside a junction
 WORD_BITS = 64
 # columns of the vehicle type table
 (
@@ -51,8 +51,8 @@ class Statics(NamedTuple):
     link_from: IntArray  # (K,) lane
     link_to: IntArray  # (K,) lane
     link_movement: IntArray  # (K,)
-    link_turns: ByteArray  # (K,) 1 on left and right turns
-    link_rank: ByteArray  # (K,) priority: straight 3, left 2, right 1
+    link_slows: ByteArray  # (K,) 1 where drivers slow down for the link itself, as turns in CityFlow
+    link_entry_speed: FloatArray  # (K,) m/s, nobody drives onto the link faster
     mask_word: IntArray  # (K,) word of the hot mask that holds the link's bit
     mask_bit: NDArray[np.uint64]  # (K,)
     mask_first: IntArray  # (K,) first mask word of the link's intersection
@@ -62,6 +62,10 @@ class Statics(NamedTuple):
     crossing_distance: FloatArray  # (X,) m on the link itself
     crossing_foe: IntArray  # (X,) the other link
     crossing_foe_distance: FloatArray  # (X,) m on the other link
+    crossing_right: NDArray[np.int8]  # (X,) 1: this link goes first, -1: the other, 0: who is there earlier
+    crossing_setback: FloatArray  # (X,) m before the crossing where a driver of this link waits, ...
+    crossing_foe_setback: FloatArray  # (X,) ... and one of the other link
+    look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
     fastest: float  # m/s, the highest maximum speed of a vehicle
@@ -77,11 +81,10 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
     signalled = np.zeros(network.n_intersections, np.bool_)
     signalled[network.signalled] = True
     lanes_of_road = np.diff(network.road_lane_start)
-    turn = network.movement_turn[network.link_movement]
     word, bit, first, foes, n_words = _masks(network)
     return Statics(
         length=length,
-        base_limit=np.concatenate([network.lane_speed_limit_mps, np.full(network.n_links, LINK_SPEED_LIMIT_MPS)]),
+        base_limit=np.concatenate([network.lane_speed_limit_mps, network.link_speed_limit_mps]),
         slot_start=np.concatenate([[0], np.cumsum(2 * capacity)]).astype(np.int32),
         capacity=capacity,
         lane_link_start=network.lane_link_start,
@@ -92,8 +95,8 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         link_from=network.link_from_lane,
         link_to=network.link_to_lane,
         link_movement=network.link_movement,
-        link_turns=(turn != STRAIGHT).astype(np.uint8),
-        link_rank=turn.astype(np.uint8),
+        link_slows=(network.link_entry_speed_mps < LINK_SPEED_LIMIT_MPS).astype(np.uint8),
+        link_entry_speed=network.link_entry_speed_mps,
         mask_word=word,
         mask_bit=bit,
         mask_first=first,
@@ -103,6 +106,10 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_distance=network.crossing_distance_m,
         crossing_foe=network.crossing_foe_link,
         crossing_foe_distance=network.crossing_foe_distance_m,
+        crossing_right=network.crossing_right,
+        crossing_setback=network.crossing_setback_m,
+        crossing_foe_setback=network.crossing_foe_setback_m,
+        look_beyond=int(network.conventions == "sumo"),
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
         fastest=float(table[:, MAX_SPEED].max()),
@@ -153,13 +160,15 @@ def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:
     """
     longest_link = float(network.link_length_m.max(initial=0.0))
     slowest = 0.0
+    slowest_turn = float(network.link_entry_speed_mps.min(initial=TURN_SPEED_MPS))
     for row in table:
-        for target in (driving.TURN_SPEED_MPS, row[MAX_SPEED]):
+        for target in (slowest_turn, row[MAX_SPEED]):
             steps = driving.reach_steps(row[ZONE] + longest_link, 0.0, target, row[USUAL_ACCEL])
             slowest = max(slowest, float(steps))
     fastest = float((table[:, MAX_SPEED] + table[:, USUAL_ACCEL]).max())
     braking = float((table[:, MAX_SPEED] ** 2 / table[:, MAX_DECEL]).max())
-    return (slowest + 2.0) * fastest + braking + driving.YIELD_DISTANCE_M
+    setback_m = float(network.crossing_foe_setback_m.max(initial=YIELD_DISTANCE_M))
+    return (slowest + 2.0) * fastest + braking + setback_m
 
 
 def _capacity(length: FloatArray, table: FloatArray) -> IntArray:

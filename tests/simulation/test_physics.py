@@ -8,9 +8,9 @@ from simulation.merge import APPROACH_M, merge_network, one_car_each
 
 from intergreen.envs.demand import CAR, Demand, Trips
 from intergreen.envs.simulation import Engine
+from intergreen.envs.network.road_network import TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation.driving import (
     NO_SAFE_SPEED,
-    TURN_SPEED_MPS,
     can_yield,
     headway_speed,
     no_collision_speed,
@@ -114,7 +114,7 @@ def test_reach_steps(distance, speed, target, expected):
     ],
 )
 def test_can_yield(distance, speed, expected):
-    assert can_yield(distance, speed, DECEL, CAR.length_m) == expected
+    assert can_yield(distance, speed, DECEL, CAR.length_m, YIELD_DISTANCE_M) == expected
 
 
 # --- one or two cars on the road ----------------------------------------------------------------------------

@@ -1,0 +1,106 @@
+"""SUMO's vehicle types as ours. What our drivers do not have (dawdling, spread of speeds, lane choice) is left out."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from intergreen.envs.demand.demand import VehicleType
+from intergreen.envs.errors import shown
+
+if TYPE_CHECKING:
+    from intergreen.envs.network.xml_file import Tag
+
+DEFAULT_TYPE = "DEFAULT_VEHTYPE"
+OCCUPANCY = {"bus": 30.0, "coach": 30.0, "emergency": 2.0}  # persons, as for CityFlow's vehicles; everything else 1
+SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it takes
+_NUMBER = r"[-+0-9.eE]+"
+_MEAN = re.compile(rf"(?:normc?\()?\s*({_NUMBER})\s*(?:,[^)]*)?\)?", re.ASCII)
+
+
+class _Class(NamedTuple):
+    """SUMO's defaults of a vehicle class (Definition of Vehicles, "Vehicle Type Parameter Defaults", version 1.20)."""
+
+    length_m: float = 5.0
+    min_gap_m: float = 2.5
+    accel_mps2: float = 2.6
+    decel_mps2: float = 4.5
+    max_speed_mps: float = 200 / 3.6
+
+
+# Classes that drive where passenger cars may drive; others (rail, ships, bicycles, …) are left out.
+_CLASSES = {
+    **{name: _Class() for name in ("passenger", "private", "taxi", "evehicle", "hov", "vip", "army", "authority")},
+    **{name: _Class() for name in ("custom1", "custom2", "ignoring")},
+    "emergency": _Class(length_m=6.5),
+    "delivery": _Class(length_m=6.5),
+    "bus": _Class(length_m=12.0, accel_mps2=1.2, decel_mps2=4.0, max_speed_mps=100 / 3.6),
+    "coach": _Class(length_m=14.0, accel_mps2=2.0, decel_mps2=4.0, max_speed_mps=100 / 3.6),
+    "truck": _Class(length_m=7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6),
+    "trailer": _Class(length_m=16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6),
+    "motorcycle": _Class(length_m=2.2, accel_mps2=6.0, decel_mps2=10.0),
+    "moped": _Class(length_m=2.1, accel_mps2=1.1, decel_mps2=7.0, max_speed_mps=45 / 3.6),
+}
+
+
+def default_type(fastest_mps: float) -> VehicleType:
+    """SUMO's own type for vehicles that name none."""
+    return _vehicle_type("passenger", _Class(), 1.0, 1.0, fastest_mps)
+
+
+def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
+    """The type of a ``<vType>``, None for vehicles that do not drive on roads for cars.
+
+    Parameters
+    ----------
+    fastest_mps : the highest speed limit of the network; drivers look ahead by their own top speed, so it is not higher
+
+    Raises
+    ------
+    InputError
+        If a number is out of range.
+    """
+    name = tag.text("vClass", "passenger")
+    if name not in _CLASSES:
+        return None
+    usual = _CLASSES[name]
+    length_m = tag.number("length", usual.length_m, above=0)
+    if length_m < SHORTEST_VEHICLE_M:
+        tag.fail(f"is {length_m:g}", f"use at least {SHORTEST_VEHICLE_M:g} m", "length")
+    own = _Class(
+        length_m=length_m,
+        min_gap_m=tag.number("minGap", usual.min_gap_m, least=0),
+        accel_mps2=tag.number("accel", usual.accel_mps2, above=0),
+        decel_mps2=tag.number("decel", usual.decel_mps2, above=0),
+        max_speed_mps=tag.number("maxSpeed", usual.max_speed_mps, above=0),
+    )
+    return _vehicle_type(name, own, tag.number("tau", 1.0, above=0), _speed_factor(tag), fastest_mps)
+
+
+def _speed_factor(tag: Tag) -> float:
+    """The mean of "1.1", "normc(1.1, 0.1, 0.2, 2)" and the like."""
+    text = tag.text("speedFactor", "1")
+    match = _MEAN.fullmatch(text.strip())
+    try:
+        mean = float(match[1]) if match else math.nan
+    except ValueError:
+        mean = math.nan
+    if not 0 < mean < 10:
+        tag.fail(f"is {shown(text)}", "use a number, or norm(mean, deviation)", "speedFactor")
+    return mean
+
+
+def _vehicle_type(name: str, own: _Class, tau_s: float, speed_factor: float, fastest_mps: float) -> VehicleType:
+    return VehicleType(
+        name="car" if name == "passenger" else name,
+        length_m=own.length_m,
+        min_gap_m=own.min_gap_m,
+        max_speed_mps=min(own.max_speed_mps, fastest_mps * speed_factor),
+        max_accel_mps2=own.accel_mps2,
+        max_decel_mps2=own.decel_mps2,
+        usual_accel_mps2=own.accel_mps2,
+        usual_decel_mps2=own.decel_mps2,
+        headway_s=tau_s,
+        occupancy=OCCUPANCY.get(name, 1.0),
+    )

@@ -1,0 +1,306 @@
+"""Reader of SUMO's ``.net.xml``: records to the arrays of a road network.
+
+Only what passenger cars may use is read. Lanes keep the lengths and speed limits of the file. A signal that controls
+several junctions makes one intersection of them. A movement is what leads from one road to another and always has
+green together, so that lanes with signals of their own are movements of their own.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from intergreen.envs.errors import shown
+from intergreen.envs.network.geometry import starts
+from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT, RoadNetwork
+from intergreen.envs.network.sumo_links import Link, links_of, path_of
+from intergreen.envs.network.sumo_net import SumoNet, read_sumo_net
+from intergreen.envs.network.sumo_right_of_way import Links, find_sumo_crossings, right_of_way
+from intergreen.envs.network.sumo_signals import MINOR, Greens, greens_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from intergreen.envs.network.sumo_links import Path as LinkPath
+    from intergreen.envs.network.sumo_right_of_way import RightOfWay
+
+_TURNS = {"s": STRAIGHT, "l": TURN_LEFT, "L": TURN_LEFT, "t": TURN_LEFT, "T": TURN_LEFT, "r": TURN_RIGHT, "R": TURN_RIGHT}
+_NO_SIGNAL = Greens((), 0.0)
+
+
+def read_sumo_network(path: str | Path, *, begin_s: float = 0.0) -> RoadNetwork:
+    """The network of a ``.net.xml`` or ``.net.xml.gz``, named after the file.
+
+    Parameters
+    ----------
+    begin_s : second of SUMO's clock at which ours stands at 0; the signals' programmes run by it
+
+    Raises
+    ------
+    InputError
+        If anything in the file is missing, of the wrong kind, out of range or contradicts the rest, or a signal
+        leaves a connection without green.
+    """
+    net = read_sumo_net(path)
+    name = Path(path).name.removesuffix(".gz").removesuffix(".xml").removesuffix(".net")
+    return _Build(net, begin_s).network(name)
+
+
+class _Movement(NamedTuple):
+    """Links from one road to another with one signal."""
+
+    start_edge: str
+    end_edge: str
+    connections: tuple[int, ...]
+    phases: tuple[int, ...]  # local phases with green
+
+
+class _Junction(NamedTuple):
+    """One or several of SUMO's junctions as one intersection."""
+
+    id: str
+    members: tuple[str, ...]
+    signal: str  # may be empty
+    greens: Greens
+    movements: tuple[_Movement, ...]
+
+
+class _Build:
+    """The steps from records to arrays, each with what the ones before it found."""
+
+    def __init__(self, net: SumoNet, begin_s: float) -> None:
+        self.net, self.begin_s = net, begin_s
+        self.paths = [path_of(net, c) for c in net.connections]
+        self.roads = [edge for edge in net.edges.values() if any(lane.for_cars for lane in edge.lanes)]
+        if not self.roads:
+            raise net.fail("", "has no road for cars", "use a network with lanes that passenger cars may use")
+        self.lanes: dict[tuple[str, int], int] = {}
+        for edge in self.roads:  # lane 0 is the leftmost with us, the rightmost with SUMO
+            for i in reversed(range(len(edge.lanes))):
+                if edge.lanes[i].for_cars:
+                    self.lanes[edge.id, i] = len(self.lanes)
+        self.order = right_of_way(net)
+        self.junctions = self._junctions()
+
+    def network(self, name: str) -> RoadNetwork:
+        links = _in_order(self.junctions, links_of(self.net, self.paths))
+        arrays = {**self._intersections(), **self._roads(), **self._movements(links), **self._links(links)}
+        arrays |= self._crossings(links, arrays)
+        return RoadNetwork(name=name, **arrays, conventions="sumo")
+
+    # --- which junctions belong together, and what their signals show ---------------------------------------------
+
+    def _junctions(self) -> list[_Junction]:
+        """One for every group of junctions under one signal that cars reach, in the file's order."""
+        used = {edge.start for edge in self.roads} | {edge.end for edge in self.roads}
+        group = self._groups()
+        members: dict[str, list[str]] = {}
+        for junction in self.net.junctions:
+            if junction in used:
+                members.setdefault(group[junction], []).append(junction)
+        by_head: dict[str, list[int]] = {head: [] for head in members}
+        for number, (c, path) in enumerate(zip(self.net.connections, self.paths, strict=True)):
+            if path is not None:
+                by_head[group[self.net.junction_of(c)]].append(number)
+        return [self._junction(members[head], by_head[head]) for head in members]
+
+    def _groups(self) -> dict[str, str]:
+        """For each junction the first one that its signal controls too."""
+        head = {junction: junction for junction in self.net.junctions}
+
+        def find(junction: str) -> str:
+            while head[junction] != junction:
+                junction = head[junction]
+            return junction
+
+        first_of: dict[str, str] = {}
+        for c, path in zip(self.net.connections, self.paths, strict=True):
+            if path is not None and c.signal:
+                here, there = find(self.net.junction_of(c)), find(first_of.setdefault(c.signal, self.net.junction_of(c)))
+                head[max(here, there)] = min(here, there)
+        return {junction: find(junction) for junction in head}
+
+    def _junction(self, members: list[str], connections: list[int]) -> _Junction:
+        signals = sorted({self.net.connections[n].signal for n in connections} - {""})
+        if len(signals) > 1:
+            place = f"<junction id={shown(members[0])}>"
+            problem = f"is under {len(signals)} signals, {' and '.join(shown(s) for s in signals[:2])}"
+            raise self.net.fail(place, problem, "give it one programme for all its connections")
+        if not signals:
+            movements = self._grouped(connections, _NO_SIGNAL)
+            return _Junction(members[0], tuple(members), "", _NO_SIGNAL, movements)
+        used = [self.net.connections[n].signal_index for n in connections if self.net.connections[n].signal]
+        greens = greens_of(self.net, self.net.programmes[signals[0]], used, self.begin_s)
+        is_taken = signals[0] in self.net.junctions and signals[0] not in members
+        name = members[0] if is_taken else signals[0]
+        return _Junction(name, tuple(members), signals[0], greens, self._grouped(connections, greens))
+
+    def _grouped(self, connections: Iterable[int], greens: Greens) -> tuple[_Movement, ...]:
+        movements: dict[tuple[str, str, tuple[int, ...]], list[int]] = {}
+        for number in connections:
+            c = self.net.connections[number]
+            served = tuple(
+                p for p, phase in enumerate(greens.phases) if not c.signal or phase.serves(c.signal_index)
+            )
+            movements.setdefault((c.start_edge, c.end_edge, served), []).append(number)
+        return tuple(_Movement(start, end, tuple(n), served) for (start, end, served), n in movements.items())
+
+    # --- arrays -----------------------------------------------------------------------------------------------------
+
+    def _intersections(self) -> dict[str, Any]:
+        junctions, net = self.junctions, self.net
+        touching: dict[str, list[int]] = {}
+        for r, edge in enumerate(self.roads):
+            touching.setdefault(edge.start, []).append(r)
+            touching.setdefault(edge.end, []).append(r)
+        roads = [sorted({r for member in j.members for r in touching[member]}) for j in junctions]
+        xy = [np.mean([net.junctions[m].point for m in j.members], axis=0) for j in junctions]
+        phases = [(j, p) for j in junctions for p in range(len(j.greens.phases))]
+        first = dict(zip((j.id for j in junctions), accumulate((len(j.movements) for j in junctions), initial=0)))
+        greens = [[first[j.id] + m for m, move in enumerate(j.movements) if p in move.phases] for j, p in phases]
+        return {
+            "intersection_ids": tuple(j.id for j in junctions),
+            "intersection_xy": np.array(xy, np.float64).reshape(-1, 2),
+            "intersection_width_m": np.zeros(len(junctions)),
+            "is_virtual": np.array([not j.movements for j in junctions], np.bool_),
+            "intersection_road_start": starts([len(some) for some in roads]),
+            "intersection_roads": _ints(r for some in roads for r in some),
+            "phase_start": starts([len(j.greens.phases) for j in junctions]),
+            "phase_duration_s": np.array([j.greens.phases[p].duration_s for j, p in phases], np.float64),
+            "phase_movement_start": starts([len(some) for some in greens]),
+            "phase_movements": _ints(m for some in greens for m in some),
+            "programme_elapsed_s": np.array([j.greens.elapsed_s for j in junctions], np.float64),
+        }
+
+    def _roads(self) -> dict[str, Any]:
+        at = {member: i for i, j in enumerate(self.junctions) for member in j.members}
+        lanes = [self.net.edges[edge].lanes[i] for edge, i in self.lanes]
+        counts = [sum(lane.for_cars for lane in edge.lanes) for edge in self.roads]
+        lane_start = starts(counts)
+        length_m = np.array([lane.length_m for lane in lanes], np.float64)
+        lane_road = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        return {
+            "road_ids": tuple(edge.id for edge in self.roads),
+            "road_from": _ints(at[edge.start] for edge in self.roads),
+            "road_to": _ints(at[edge.end] for edge in self.roads),
+            "road_length_m": np.bincount(lane_road, length_m) / counts,
+            "road_lane_start": lane_start,
+            "lane_road": lane_road,
+            "lane_index": np.arange(len(lanes), dtype=np.int32) - lane_start[lane_road],
+            "lane_length_m": length_m,
+            "lane_speed_limit_mps": np.array([lane.speed_mps for lane in lanes], np.float64),
+            "lane_width_m": np.array([lane.width_m for lane in lanes], np.float64),
+            "lane_point_start": starts([len(lane.shape) for lane in lanes]),
+            "lane_points": np.array([point for lane in lanes for point in lane.shape], np.float64).reshape(-1, 2),
+        }
+
+    def _movements(self, links: Sequence[Sequence[Link]]) -> dict[str, Any]:
+        road = {edge.id: r for r, edge in enumerate(self.roads)}
+        movements = [move for j in self.junctions for move in j.movements]
+        counts = [len(j.movements) for j in self.junctions]
+        link_counts = [len(some) for some in links]
+        turns = [_TURNS.get(self.net.connections[move.connections[0]].direction, STRAIGHT) for move in movements]
+        return {
+            "movement_start": starts(counts),
+            "movement_intersection": np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+            "movement_from_road": _ints(road[move.start_edge] for move in movements),
+            "movement_to_road": _ints(road[move.end_edge] for move in movements),
+            "movement_turn": np.array(turns, np.int8),
+            "movement_link_start": starts(link_counts),
+            "link_movement": np.repeat(np.arange(len(links), dtype=np.int32), link_counts),
+        }
+
+    def _links(self, links: Sequence[Sequence[Link]]) -> dict[str, Any]:
+        flat = [link for some in links for link in some]
+        ways = [self._path(link) for link in flat]
+        starts_at = [self.net.connections[link.connection] for link in flat]
+        from_lane = _ints(self.lanes[c.start_edge, c.start_lane] for c in starts_at)
+        order = np.argsort(from_lane, kind="stable").astype(np.int32)
+        speed = np.array([way.speed_mps for way in ways], np.float64)
+        return {
+            "link_from_lane": from_lane,
+            "link_to_lane": _ints(
+                self.lanes[c.end_edge, link.end_lane] for c, link in zip(starts_at, flat, strict=True)
+            ),
+            "link_length_m": np.array([way.length_m for way in ways], np.float64),
+            "link_speed_limit_mps": speed,
+            "link_entry_speed_mps": speed.copy(),
+            "link_point_start": starts([len(link.points) for link in flat]),
+            "link_points": np.array([point for link in flat for point in link.points], np.float64).reshape(-1, 2),
+            "lane_link_start": np.searchsorted(from_lane[order], np.arange(len(self.lanes) + 1)).astype(np.int32),
+            "lane_links": order,
+        }
+
+    def _crossings(self, links: Sequence[Sequence[Link]], arrays: dict[str, Any]) -> dict[str, Any]:
+        flat = [link for some in links for link in some]
+        inner_m = [self._path(link).inner_m if self.order.waits_inside[link.connection] else 0.0 for link in flat]
+        view = Links(
+            connection=_ints(link.connection for link in flat),
+            is_direct=np.array([link.is_direct for link in flat], np.bool_),
+            from_lane=arrays["link_from_lane"],
+            to_lane=arrays["link_to_lane"],
+            length_m=arrays["link_length_m"],
+            inner_m=np.array(inner_m, np.float64),
+            points=arrays["link_points"],
+            point_start=arrays["link_point_start"],
+        )
+        group_start = arrays["movement_link_start"][arrays["movement_start"]].tolist()
+        return find_sumo_crossings(view, group_start, self.order) | self._conflicts()
+
+    def _conflicts(self) -> dict[str, Any]:
+        """Movements with connections that are foes, and whether one of the two yields wherever both have green."""
+        rows: list[tuple[int, int, bool]] = []
+        first = 0
+        for junction in self.junctions:
+            for a, one in enumerate(junction.movements):
+                for b, other in enumerate(junction.movements):
+                    if a != b and any(self.order.are_foes(m, n) for m in one.connections for n in other.connections):
+                        rows.append((first + a, first + b, self._is_permitted(junction, one, other)))
+            first += len(junction.movements)
+        own = _ints(row[0] for row in rows)
+        return {
+            "conflict_start": np.searchsorted(own, np.arange(first + 1)).astype(np.int32),
+            "conflict_with": _ints(row[1] for row in rows),
+            "conflict_permitted": np.array([row[2] for row in rows], np.bool_),
+        }
+
+    def _is_permitted(self, junction: _Junction, one: _Movement, other: _Movement) -> bool:
+        shared = set(one.phases) & set(other.phases)
+        states = [state for p in shared for state in junction.greens.phases[p].states]
+        return bool(states) and all(
+            self._one_yields(m, n, state)
+            for state in states
+            for m in one.connections
+            for n in other.connections
+            if self.order.are_foes(m, n)
+        )
+
+    def _one_yields(self, a: int, b: int, state: str) -> bool:
+        return (self.order.yields_to(a, b) and self._is_minor(a, state)) or (
+            self.order.yields_to(b, a) and self._is_minor(b, state)
+        )
+
+    def _is_minor(self, number: int, state: str) -> bool:
+        """Does the connection show a green that yields? One without a signal does."""
+        c = self.net.connections[number]
+        return not c.signal or state[c.signal_index] == MINOR
+
+    def _path(self, link: Link) -> LinkPath:
+        path = self.paths[link.connection]
+        assert path is not None
+        return path
+
+
+def _in_order(junctions: Sequence[_Junction], links: Sequence[Link]) -> list[list[Link]]:
+    """The links of every movement, movements by junction."""
+    of: dict[int, list[Link]] = {}
+    for link in links:
+        of.setdefault(link.connection, []).append(link)
+    return [[link for number in move.connections for link in of[number]] for j in junctions for move in j.movements]
+
+
+def _ints(values: Iterable[int]) -> np.ndarray:
+    return np.fromiter(values, np.int32)

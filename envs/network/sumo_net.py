@@ -1,0 +1,239 @@
+"""The content of a SUMO ``.net.xml`` as records, checked against itself: edges, connections, junctions, programmes.
+
+Kept as SUMO has it: lanes numbered from the right, internal lanes by their names, bit masks for who yields to whom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from intergreen.envs.errors import InputError, shown
+from intergreen.envs.network.xml_file import Tag, read_children
+
+Point = tuple[float, float]
+LONGEST_LANE_M = 100_000.0  # longer ones are slips of the unit, and would take memory for all the vehicles they hold
+SHORTEST_LANE_M = 0.01
+LANE_WIDTH_M = 3.2  # SUMO's default
+CAR = "passenger"
+_NOT_ROADS = ("internal", "crossing", "walkingarea")
+_NO_LINK = -1
+
+
+class SumoLane(NamedTuple):
+    """One lane, of a road or inside a junction."""
+
+    id: str
+    speed_mps: float
+    length_m: float
+    width_m: float
+    shape: tuple[Point, ...]
+    for_cars: bool
+
+
+class SumoEdge(NamedTuple):
+    """A road; lane 0 is the rightmost."""
+
+    id: str
+    start: str  # junction
+    end: str
+    lanes: tuple[SumoLane, ...]
+
+
+class SumoConnection(NamedTuple):
+    """From one lane to another through a junction."""
+
+    start_edge: str
+    end_edge: str
+    start_lane: int  # from the right
+    end_lane: int
+    via: str  # its first lane inside the junction; may be empty
+    signal: str  # programme; may be empty
+    signal_index: int  # character of the programme's states
+    direction: str
+    for_cars: bool
+
+
+class SumoJunction(NamedTuple):
+    """A junction with its right of way: bit i of `responses[k]` says that link k yields to link i."""
+
+    id: str
+    kind: str
+    point: Point
+    lanes: tuple[str, ...]  # that lead into it; their connections, in this order, are the links
+    responses: tuple[int, ...]
+    foes: tuple[int, ...]
+    waits_inside: tuple[bool, ...]  # may a driver of the link wait for others inside the junction?
+
+
+class Programme(NamedTuple):
+    """A signal's programme: one character of a state for every connection."""
+
+    id: str
+    offset_s: float
+    durations_s: tuple[float, ...]
+    states: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class SumoNet:
+    """What the file says."""
+
+    source: str
+    edges: dict[str, SumoEdge] = field(default_factory=dict)
+    inside: dict[str, SumoLane] = field(default_factory=dict)  # lanes inside junctions, by id
+    connections: list[SumoConnection] = field(default_factory=list)
+    onward: dict[str, str] = field(default_factory=dict)  # lane inside a junction -> the one behind it
+    junctions: dict[str, SumoJunction] = field(default_factory=dict)
+    programmes: dict[str, Programme] = field(default_factory=dict)
+
+    def junction_of(self, connection: SumoConnection) -> str:
+        return self.edges[connection.start_edge].end
+
+    def fail(self, place: str, problem: str, mend: str) -> InputError:
+        return InputError(self.source, place, problem, mend)
+
+
+def read_sumo_net(path: str | Path) -> SumoNet:
+    """The records of a ``.net.xml`` or ``.net.xml.gz``.
+
+    Raises
+    ------
+    InputError
+        If anything is missing, of the wrong kind, out of range, or names a thing that is not there.
+    """
+    net = SumoNet(str(path))
+    connections: list[Tag] = []
+    for tag in read_children(path, "net"):
+        if tag.name == "edge":
+            _read_edge(net, tag)
+        elif tag.name == "junction" and tag.text("type", "") != "internal":
+            _add(net.junctions, tag, _junction(tag))
+        elif tag.name == "tlLogic":  # of several programmes of one signal SUMO runs the last
+            net.programmes[tag.text("id")] = _programme(tag)
+        elif tag.name == "connection":
+            connections.append(tag)
+    if not net.edges:
+        raise net.fail("", "has no road", "use a SUMO network with edges that cars may drive on")
+    for tag in connections:
+        _read_connection(net, tag)
+    _check_ends(net)
+    return net
+
+
+def _add(known: dict[str, SumoJunction], tag: Tag, junction: SumoJunction) -> None:
+    if junction.id in known:
+        tag.fail("is there twice", "rename one", "id")
+    known[junction.id] = junction
+
+
+def _read_edge(net: SumoNet, tag: Tag) -> None:
+    name, function = tag.text("id"), tag.text("function", "normal")
+    lanes = tuple(_lane(lane) for lane in tag.children("lane"))
+    if function in _NOT_ROADS or name.startswith(":"):
+        net.inside.update({lane.id: lane for lane in lanes})
+        return
+    if name in net.edges:
+        tag.fail("is there twice", "rename one", "id")
+    if not lanes:
+        tag.fail("has no lane", "give it one")
+    net.edges[name] = SumoEdge(name, tag.text("from"), tag.text("to"), lanes)
+
+
+def _lane(tag: Tag) -> SumoLane:
+    length_m = tag.number("length", above=0)
+    if length_m > LONGEST_LANE_M:
+        tag.fail(f"is {length_m:g} m", f"use at most {LONGEST_LANE_M:g} m", "length")
+    shape = tag.points("shape")
+    if len(shape) < 2:
+        tag.fail("has fewer than two points", 'write "x,y x,y …"', "shape")
+    return SumoLane(
+        id=tag.text("id"),
+        speed_mps=tag.number("speed", above=0),
+        length_m=max(length_m, SHORTEST_LANE_M),
+        width_m=tag.number("width", LANE_WIDTH_M, above=0),
+        shape=shape,
+        for_cars=is_for_cars(tag),
+    )
+
+
+def is_for_cars(tag: Tag) -> bool:
+    """May a passenger car use it: `allow` names all that may, `disallow` all that may not."""
+    if tag.has("allow"):
+        return bool({"all", CAR} & set(tag.words("allow")))
+    return not {"all", CAR} & set(tag.words("disallow"))
+
+
+def _junction(tag: Tag) -> SumoJunction:
+    requests = sorted(tag.children("request"), key=lambda request: request.whole("index"))
+    if [request.whole("index") for request in requests] != list(range(len(requests))):
+        tag.fail("the indices of its requests have gaps", "number them from 0", "request")
+    return SumoJunction(
+        id=tag.text("id"),
+        kind=tag.text("type", "priority"),
+        point=(tag.number("x"), tag.number("y")),
+        lanes=tuple(tag.words("incLanes")),
+        responses=tuple(_bits(request, "response") for request in requests),
+        foes=tuple(_bits(request, "foes") for request in requests),
+        waits_inside=tuple(request.text("cont", "0") == "1" for request in requests),
+    )
+
+
+def _bits(tag: Tag, key: str) -> int:
+    """Zeros and ones, link 0 rightmost."""
+    text = tag.text(key)
+    if set(text) - {"0", "1"}:
+        tag.fail(f"is {shown(text)}", "write zeros and ones", key)
+    return int(text, 2)
+
+
+def _programme(tag: Tag) -> Programme:
+    phases = list(tag.children("phase"))
+    if not phases:
+        tag.fail("has no phase", "give it phases")
+    return Programme(
+        id=tag.text("id"),
+        offset_s=tag.number("offset", 0.0),
+        durations_s=tuple(phase.number("duration", least=0) for phase in phases),
+        states=tuple(phase.text("state") for phase in phases),
+    )
+
+
+def _read_connection(net: SumoNet, tag: Tag) -> None:
+    start, end = tag.text("from"), tag.text("to")
+    if start.startswith(":"):
+        if tag.has("via"):
+            net.onward[f"{start}_{tag.whole('fromLane')}"] = tag.text("via")
+        return
+    if end.startswith(":"):
+        return  # of pedestrians
+    lanes = []
+    for key, edge, index in (("from", start, "fromLane"), ("to", end, "toLane")):
+        if edge not in net.edges:
+            tag.fail(f"{shown(edge)} is not there", "name an edge of the file", key)
+        lane = tag.whole(index)
+        if lane >= len(net.edges[edge].lanes):
+            tag.fail(f"is {lane}", f"use 0 to {len(net.edges[edge].lanes) - 1}, the lanes of {shown(edge)}", index)
+        lanes.append(lane)
+    if net.edges[start].end != net.edges[end].start:
+        tag.fail(f"{shown(start)} does not end where {shown(end)} begins", "connect edges that meet", "to")
+    if tag.has("via") and tag.text("via") not in net.inside:
+        tag.fail(f"{shown(tag.text('via'))} is not there", "name a lane of the file", "via")
+    signal = tag.text("tl", "")
+    index = tag.whole("linkIndex") if signal else _NO_LINK
+    if signal and signal not in net.programmes:
+        tag.fail(f"{shown(signal)} has no <tlLogic>", "add its programme, or take the signal out", "tl")
+    if signal and any(index >= len(state) for state in net.programmes[signal].states):
+        tag.fail(f"is {index}", f"the states of <tlLogic> {shown(signal)} have fewer characters", "linkIndex")
+    net.connections.append(
+        SumoConnection(start, end, lanes[0], lanes[1], tag.text("via", ""), signal, index, tag.text("dir", "s"), is_for_cars(tag))
+    )
+
+
+def _check_ends(net: SumoNet) -> None:
+    for edge in net.edges.values():
+        for key, junction in (("from", edge.start), ("to", edge.end)):
+            if junction not in net.junctions:
+                place = f"<edge id={shown(edge.id)}> {key}"
+                raise net.fail(place, f"{shown(junction)} is not there", "name a junction of the file")

@@ -1,0 +1,121 @@
+"""The greens of a SUMO programme: its phases without the yellow and the red between them, whatever its kind.
+
+Static, actuated, NEMA and delay-based programmes are all read as their phases, with the times given. States that a
+driver may treat as green are kept where nothing else serves a connection: a turn on red (`s`), a signal that is off
+(`o` gives way, `O` has the right of way). A signal that is off altogether is none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from intergreen.envs.errors import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from intergreen.envs.network.sumo_net import Programme, SumoNet
+
+MAJOR, MINOR = "G", "g"
+_TRANSITION = frozenset("yYu")
+_ELSE = {"s": MINOR, "o": MINOR, "O": MAJOR}  # what counts as green for a connection that nothing else serves
+
+
+class Green(NamedTuple):
+    """One phase: by index in the programme's states `G`, `g` where it yields, or `r`."""
+
+    duration_s: float  # until the next green begins
+    states: tuple[str, ...]  # more than one where phases that differ in who yields follow each other
+
+    def serves(self, index: int) -> bool:
+        return self.states[0][index] != "r"
+
+
+class Greens(NamedTuple):
+    """The phases of one signal, and how far its programme has come when the clock stands at 0."""
+
+    phases: tuple[Green, ...]
+    elapsed_s: float
+
+
+def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: float) -> Greens:
+    """The phases that serve the connections with indices `used`; none where the signal is off.
+
+    Raises
+    ------
+    InputError
+        If a connection never has green, or the programme lasts no time.
+    """
+    indices = sorted(set(used))
+    states = [_plain(state, indices) for state in programme.states]
+    if all(set(state) <= set("oO ") for state in states):
+        return Greens((), 0.0)
+    states = _with_lasting_greens(states, indices)
+    kept = _kept(states, indices)
+    for index in indices:
+        if not any(states[p][index] in "Gg" for p in kept):
+            raise net.fail(
+                f"<tlLogic id={shown(programme.id)}>",
+                f"no phase gives green to {_connections(net, programme.id, index)}, which would stay red for ever",
+                "add it to a phase, or take the connection out",
+            )
+    cycle_s = sum(programme.durations_s)
+    if not cycle_s > 0:
+        raise net.fail(f"<tlLogic id={shown(programme.id)}>", "all its times are 0", "give a phase a time > 0")
+    before_s = sum(programme.durations_s[: kept[0]])
+    elapsed_s = (begin_s - programme.offset_s - before_s) % cycle_s
+    return Greens(_merged(_timed(programme, states, kept)), elapsed_s)
+
+
+def _plain(state: str, indices: list[int]) -> str:
+    """The state with blanks for what no car's connection shows."""
+    shown_at = set(indices)
+    return "".join(c if i in shown_at else " " for i, c in enumerate(state))
+
+
+def _with_lasting_greens(states: list[str], indices: list[int]) -> list[str]:
+    """A connection that never shows G or g goes by its other states, see `_ELSE`."""
+    never = [i for i in indices if not any(state[i] in "Gg" for state in states)]
+    return ["".join(_ELSE.get(c, c) if i in never else c for i, c in enumerate(state)) for state in states]
+
+
+def _kept(states: list[str], indices: list[int]) -> list[int]:
+    """Phases with a green and no yellow, and those with both that alone serve a connection."""
+    with_green = [p for p, state in enumerate(states) if set(state) & set("Gg")]
+    clean = [p for p in with_green if not set(states[p]) & _TRANSITION]
+    served = {i for p in clean for i in indices if states[p][i] in "Gg"}
+    needed = [p for p in with_green if any(states[p][i] in "Gg" and i not in served for i in indices)]
+    return sorted({*clean, *needed})
+
+
+def _timed(programme: Programme, states: list[str], kept: list[int]) -> list[Green]:
+    """Each kept phase with its time and that of what is left out behind it."""
+    n = len(states)
+    ends = [*kept[1:], kept[0] + n]
+    return [
+        Green(
+            sum(programme.durations_s[p % n] for p in range(first, end)),
+            ("".join(c if c in "Gg" else "r" for c in states[first]),),
+        )
+        for first, end in zip(kept, ends, strict=True)
+    ]
+
+
+def _merged(phases: list[Green]) -> tuple[Green, ...]:
+    """Neighbours that serve the same connections are one phase."""
+    merged = phases[:1]
+    for phase in phases[1:]:
+        last = merged[-1]
+        if phase.states[0].upper() == last.states[0].upper():
+            merged[-1] = Green(last.duration_s + phase.duration_s, last.states + phase.states)
+        else:
+            merged.append(phase)
+    return tuple(merged)
+
+
+def _connections(net: SumoNet, signal: str, index: int) -> str:
+    """Where the connections of that index lead, the first of them."""
+    for c in net.connections:
+        if c.signal == signal and c.signal_index == index:
+            return f"{c.start_edge} -> {c.end_edge} (link index {index})"
+    return f"link index {index}"
