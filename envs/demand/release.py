@@ -5,6 +5,7 @@ from numba import njit
 
 from intergreen.envs.arrays import IntArray
 from intergreen.envs.demand.demand import Demand, Trips, check_vehicles
+from intergreen.envs.demand.lanes import best_first_lanes
 from intergreen.envs.demand.routes import first_lanes
 from intergreen.envs.network.road_network import RoadNetwork
 
@@ -58,13 +59,24 @@ def choose_start_lanes(network: RoadNetwork, demand: Demand, route: IntArray, ra
     """A first lane for every trip, (N,) int32; ``route`` (N,) is the trips' route."""
     draw = random.random(len(route))
     lane = np.empty(len(route), np.int32)
-    choices: dict[tuple[int, int | None], IntArray] = {}
+    choices: dict[tuple[int, ...], IntArray] = {}
     order = np.argsort(route, kind="stable")
     bounds = np.searchsorted(route[order], np.arange(demand.n_routes + 1))
     for n in np.unique(route):
-        first, second = [*demand.route(n)[:2].tolist(), None][:2]
-        if (first, second) not in choices:
-            choices[first, second] = first_lanes(network, first, second)
-        lanes, trips = choices[first, second], order[bounds[n] : bounds[n + 1]]
+        key = _beginning(network, demand.route(n))
+        if key not in choices:
+            choices[key] = _first_lanes(network, key)
+        lanes, trips = choices[key], order[bounds[n] : bounds[n + 1]]
         lane[trips] = lanes[(draw[trips] * len(lanes)).astype(np.intp)]
     return lane
+
+
+def _beginning(network: RoadNetwork, route: IntArray) -> tuple[int, ...]:
+    """The part of a route that decides where it may start: drivers of networks from SUMO look farther ahead."""
+    return tuple(route.tolist() if network.conventions == "sumo" else route[:2].tolist())
+
+
+def _first_lanes(network: RoadNetwork, roads: tuple[int, ...]) -> IntArray:
+    if network.conventions == "sumo":
+        return best_first_lanes(network, np.array(roads, np.int32))
+    return first_lanes(network, roads[0], roads[1])

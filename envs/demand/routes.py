@@ -120,11 +120,9 @@ class RouteCollector:
         return start.astype(np.int32), roads
 
 
-def first_lanes(network: RoadNetwork, start_road: int, next_road: int | None) -> IntArray:
-    """Lanes of a road with a link to the next road, from the left; all where there is no next road."""
+def first_lanes(network: RoadNetwork, start_road: int, next_road: int) -> IntArray:
+    """Lanes of a road with a link to the next road, from the left."""
     first, last = network.road_lane_start[start_road], network.road_lane_start[start_road + 1]
-    if next_road is None:
-        return np.arange(first, last, dtype=np.int32)
     links = network.lane_links[network.lane_link_start[first] : network.lane_link_start[last]]
     fits = network.lane_road[network.link_to_lane[links]] == next_road
     return np.unique(network.link_from_lane[links[fits]]).astype(np.int32)

@@ -68,6 +68,7 @@ class RoadNetwork(ReadOnlyRecord):
     link_length_m: FloatArray  # (K,)
     link_speed_limit_mps: FloatArray  # (K,) on the link
     link_entry_speed_mps: FloatArray  # (K,) nobody drives onto it faster
+    link_changes_lane: BoolArray  # (K,) stands for a connection of the source and a lane change behind it
     link_point_start: IntArray  # (K + 1,)
     link_points: FloatArray  # (., 2)
 

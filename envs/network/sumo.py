@@ -228,6 +228,7 @@ class _Build:
             "link_length_m": np.array([way.length_m for way in ways], np.float64),
             "link_speed_limit_mps": speed,
             "link_entry_speed_mps": speed.copy(),
+            "link_changes_lane": np.array([not link.is_direct for link in flat], np.bool_),
             "link_point_start": starts([len(link.points) for link in flat]),
             "link_points": np.array([point for link in flat for point in link.points], np.float64).reshape(-1, 2),
             "lane_link_start": np.searchsorted(from_lane[order], np.arange(len(self.lanes) + 1)).astype(np.int32),

@@ -82,39 +82,39 @@ def find_sumo_crossings(links: Links, group_start: Sequence[int], order: RightOf
     drawn_m = np.empty(len(links.length_m))
     polyline_lengths(links.points, links.point_start, drawn_m)
     scale = np.divide(links.length_m, drawn_m, out=np.ones_like(drawn_m), where=drawn_m > 0)
-    rows: list[tuple[int, int, float, float, int]] = []  # own, foe, own distance, foe distance, right
+    rows: list[tuple[int, int, float, float, int, bool]] = []  # own, foe, own distance, foe distance, right, by the file
     for first, past in zip(group_start[:-1], group_start[1:], strict=True):
         for a in range(first, past):
             for b in range(a + 1, past):
                 meeting = _meeting(links, a, b, order)
                 if meeting is None:
                     continue
-                at_a, at_b, right = meeting[0] * scale[a], meeting[1] * scale[b], meeting[2]
-                rows += [(a, b, at_a, at_b, right), (b, a, at_b, at_a, -right)]
+                at_a, at_b, right, stated = meeting[0] * scale[a], meeting[1] * scale[b], meeting[2], meeting[3]
+                rows += [(a, b, at_a, at_b, right, stated), (b, a, at_b, at_a, -right, stated)]
     rows.sort(key=lambda row: (row[0], row[2]))
-    own, foe, at, foe_at, right = (np.array(column) for column in zip(*rows, strict=True)) if rows else [np.zeros(0)] * 5
-    own, foe = own.astype(np.int32), foe.astype(np.int32)
-    yielding = _waits(links, own, at, right < 0)
+    columns = [np.array(column) for column in zip(*rows, strict=True)] if rows else [np.zeros(0)] * 6
+    own, foe = columns[0].astype(np.int32), columns[1].astype(np.int32)
+    at, foe_at, right, stated = *columns[2:5], columns[5].astype(np.bool_)
     return {
         "crossing_start": np.searchsorted(own, np.arange(len(drawn_m) + 1)).astype(np.int32),
         "crossing_distance_m": at.astype(np.float64),
         "crossing_foe_link": foe,
         "crossing_foe_distance_m": foe_at.astype(np.float64),
-        "crossing_setback_m": yielding,
-        "crossing_foe_setback_m": _waits(links, foe, foe_at, right > 0),
+        "crossing_setback_m": _setback_m(links, own, at, stated & (right < 0)),
+        "crossing_foe_setback_m": _setback_m(links, foe, foe_at, stated & (right > 0)),
         "crossing_right": right.astype(np.int8),
     }
 
 
-def _waits(links: Links, link: IntArray, at_m: FloatArray, has_to: BoolArray) -> FloatArray:
-    """(X,) setback: who has to yield waits at the stop line, or inside where the file allows it; others before it."""
+def _setback_m(links: Links, link: IntArray, at_m: FloatArray, has_to: BoolArray) -> FloatArray:
+    """(X,) who yields by the file waits at the stop line, or inside where it allows that; others before the crossing."""
     inner_m = links.inner_m[link]
     wait_m = np.where(inner_m < at_m, inner_m, 0.0)
     return np.where(has_to, at_m - wait_m, YIELD_DISTANCE_M).astype(np.float64)
 
 
-def _meeting(links: Links, a: int, b: int, order: RightOfWay) -> tuple[float, float, int] | None:
-    """Where two links meet along each, as drawn, and which goes first; None where they do not."""
+def _meeting(links: Links, a: int, b: int, order: RightOfWay) -> tuple[float, float, int, bool] | None:
+    """Where two links meet along each, as drawn, which goes first and whether by the file; None where they do not."""
     own, other = int(links.connection[a]), int(links.connection[b])
     if links.from_lane[a] == links.from_lane[b]:
         return None  # they fan out: the one behind follows the one ahead
@@ -122,16 +122,17 @@ def _meeting(links: Links, a: int, b: int, order: RightOfWay) -> tuple[float, fl
     foes = order.are_foes(own, other)
     if both_direct and not foes:
         return None
-    right = order.right(own, other) if foes else int(links.is_direct[a]) - int(links.is_direct[b])
-    if own == other or (foes and right == 0):
+    right = order.right(own, other) if foes else 0
+    stated = right != 0
+    if not stated:
         right = int(links.is_direct[a]) - int(links.is_direct[b])
     if links.to_lane[a] == links.to_lane[b]:
-        return _drawn_m(links, a), _drawn_m(links, b), right
+        return _drawn_m(links, a), _drawn_m(links, b), right, stated
     start = links.point_start
     found, at_a, at_b = first_crossing(links.points, start[a], start[a + 1], start[b], start[b + 1])
     if found:
-        return at_a, at_b, right
-    return (*_nearest(links, a, b), right) if both_direct else None
+        return at_a, at_b, right, stated
+    return (*_nearest(links, a, b), right, stated) if both_direct else None
 
 
 def _drawn_m(links: Links, k: int) -> float:

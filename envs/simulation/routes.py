@@ -1,8 +1,8 @@
 """Which lane link a vehicle takes: fixed by its route and its lane, so computed once per route.
 
 CityFlow's rule: of the links to the next road whose end lane leads on to the road after it, the one whose
-end lane is nearest the own lane index, the first on ties. In networks from SUMO, whose drivers change lanes, the
-lanes that may be taken are spread evenly over the lanes they are reached from.
+end lane is nearest the own lane index, the first on ties. In networks from SUMO, whose drivers look farther ahead, it
+is the link that leads to the fewest lane changes (`intergreen.envs.demand.lanes`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numba import njit
 
 from intergreen.envs.arrays import IntArray
 from intergreen.envs.demand import Demand
+from intergreen.envs.demand.lanes import SAME_COST, lane_costs, link_cost
 from intergreen.envs.network import RoadNetwork
 
 NO_LINK = -1
@@ -31,8 +32,9 @@ def build_route_table(network: RoadNetwork, demand: Demand) -> RouteTable:
     lanes = np.diff(network.road_lane_start)
     entries = np.concatenate([[0], np.cumsum(lanes[demand.route_roads])])
     row_start = entries[demand.route_start[:-1]].astype(np.int32)
-    choose_links = _spread_links if network.conventions == "sumo" else _choose_links
-    next_link = choose_links(
+    if network.conventions == "sumo":
+        return RouteTable(row_start, _by_changes(network, demand))
+    next_link = _choose_links(
         demand.route_start,
         demand.route_roads,
         int(entries[-1]),
@@ -44,6 +46,16 @@ def build_route_table(network: RoadNetwork, demand: Demand) -> RouteTable:
         network.lane_index,
     )
     return RouteTable(row_start, next_link)
+
+
+def _by_changes(network: RoadNetwork, demand: Demand) -> IntArray:
+    cost = lane_costs(network, demand.route_start, demand.route_roads)
+    return np.asarray(
+        _cheapest_links(
+            demand.route_start, demand.route_roads, cost, network.road_lane_start, network.road_length_m,
+            network.lane_link_start, network.lane_links, network.link_to_lane, network.link_changes_lane,
+        )
+    )  # fmt: skip
 
 
 @njit(cache=True)
@@ -77,73 +89,46 @@ def _choose_links(
 
 
 @njit(cache=True)
-def _spread_links(
-    route_start, route_roads, n_entries, road_lanes, lane_link_start, lane_links, link_to, lane_road, lane_index
+def _cheapest_links(
+    route_start, route_roads, cost, road_lanes, road_length, lane_link_start, lane_links, link_to, changes_lane
 ):
-    """The same, with the lanes that lead on dealt out evenly, from the left, to the lanes with links to them.
-
-    Where one lane has several of them, routes take them in turn by their number.
-    """
-    out = np.full(n_entries, NO_LINK, np.int32)
+    """The same with the links that cost the fewest lane changes; equally good ones are taken in turn by the routes."""
+    out = np.full(len(cost), NO_LINK, np.int32)
     entry = 0
     for route in range(route_start.shape[0] - 1):
         for j in range(route_start[route], route_start[route + 1]):
-            left = route_start[route + 1] - j - 1  # roads still to come
-            first, past = road_lanes[route_roads[j]], road_lanes[route_roads[j] + 1]
-            if left > 0:
-                following = route_roads[j + 1]
-                after = route_roads[j + 2] if left > 1 else -1
-                feeders = 0
+            road = route_roads[j]
+            first, past = road_lanes[road], road_lanes[road + 1]
+            ahead = entry + past - first
+            if j + 1 < route_start[route + 1]:
+                onto, beyond = road_lanes[route_roads[j + 1]], road_lanes[route_roads[j + 1] + 1]
+                length = road_length[route_roads[j + 1]]
                 for lane in range(first, past):
-                    feeders += _reaches(lane, following, after, lane_link_start, lane_links, link_to, lane_road)
-                feeder = 0
-                for lane in range(first, past):
-                    if not _reaches(lane, following, after, lane_link_start, lane_links, link_to, lane_road):
-                        continue
-                    out[entry + lane - first] = _dealt(
-                        lane, feeder, feeders, following, after, route,
-                        road_lanes, lane_link_start, lane_links, link_to, lane_road,
-                    )  # fmt: skip
-                    feeder += 1
-            entry += past - first
+                    limit = cost[entry + lane - first] + SAME_COST
+                    links = lane_links[lane_link_start[lane] : lane_link_start[lane + 1]]
+                    onward = cost[ahead : ahead + beyond - onto]
+                    good, _ = _good_links(links, onward, onto, limit, length, link_to, changes_lane, -1)
+                    if good > 0:
+                        turn = route % good
+                        _, link = _good_links(links, onward, onto, limit, length, link_to, changes_lane, turn)
+                        out[entry + lane - first] = link
+            entry = ahead
     return out
 
 
 @njit(cache=True)
-def _dealt(
-    lane, feeder, feeders, following, after, turn, road_lanes, lane_link_start, lane_links, link_to, lane_road
-):
-    """The link of `lane`, the number `feeder` of `feeders`, to its share of the lanes of `following` that lead on."""
-    usable = 0
-    for end in range(road_lanes[following], road_lanes[following + 1]):
-        usable += after < 0 or _leads_to(end, after, lane_link_start, lane_links, link_to, lane_road)
-    lowest = feeder * usable // feeders
-    share = max(1, ((feeder + 1) * usable + feeders - 1) // feeders - lowest)
-    wanted = lowest + turn % share
-    best, best_away = NO_LINK, 1 << 30
-    for e in range(lane_link_start[lane], lane_link_start[lane + 1]):
-        end = link_to[lane_links[e]]
-        if lane_road[end] != following:
-            continue
-        if after >= 0 and not _leads_to(end, after, lane_link_start, lane_links, link_to, lane_road):
-            continue
-        rank = 0
-        for other in range(road_lanes[following], end):
-            rank += after < 0 or _leads_to(other, after, lane_link_start, lane_links, link_to, lane_road)
-        if abs(rank - wanted) < best_away:
-            best, best_away = lane_links[e], abs(rank - wanted)
-    return best
-
-
-@njit(cache=True)
-def _reaches(lane, road, after, lane_link_start, lane_links, link_to, lane_road):
-    """Has the lane a link to a lane of `road` that leads on to the road `after` (-1: to any)?"""
-    for e in range(lane_link_start[lane], lane_link_start[lane + 1]):
-        end = link_to[lane_links[e]]
-        if lane_road[end] == road:
-            if after < 0 or _leads_to(end, after, lane_link_start, lane_links, link_to, lane_road):
-                return True
-    return False
+def _good_links(links, onward, onto, limit, length, link_to, changes_lane, turn):
+    """How many of the links cost no more than the limit, and the one whose turn it is."""
+    good, chosen = 0, NO_LINK
+    for link in links:
+        lane = link_to[link] - onto
+        if 0 <= lane < len(onward):
+            cost = link_cost(onward[lane], changes_lane[link], length)
+            if cost < np.inf and cost <= limit:
+                if good == turn:
+                    chosen = link
+                good += 1
+    return good, chosen
 
 
 @njit(cache=True)
