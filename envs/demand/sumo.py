@@ -261,7 +261,7 @@ class _Reader:
 def _fastest_ways(network: RoadNetwork) -> Router:
     """Ways by the time that the empty network takes, as SUMO routes what has no route."""
     speed = np.maximum.reduceat(network.lane_speed_limit_mps, network.road_lane_start[:-1])
-    link_s = network.link_length_m / network.link_speed_limit_mps
+    link_s = network.link_length_m / network.link_speed_limit_mps + network.link_penalty_s
     movement_s = np.full(network.n_movements, math.inf)
     np.minimum.at(movement_s, network.link_movement, link_s)
     turn_s: dict[tuple[int, int], float] = {}

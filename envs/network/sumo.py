@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from intergreen.envs.network.sumo_links import Path as LinkPath
+    from intergreen.envs.network.sumo_net import SumoConnection
     from intergreen.envs.network.sumo_right_of_way import RightOfWay
 
 _TURNS = {"s": STRAIGHT, "l": TURN_LEFT, "L": TURN_LEFT, "t": TURN_LEFT, "T": TURN_LEFT, "r": TURN_RIGHT, "R": TURN_RIGHT}
+MINOR_PENALTY_S, TURNAROUND_PENALTY_S = 1.5, 5.0  # SUMO's options --weights.minor-penalty, --weights.turnaround-penalty
 _NO_SIGNAL = Greens((), 0.0)
 
 
@@ -229,6 +231,7 @@ class _Build:
             "link_speed_limit_mps": speed,
             "link_entry_speed_mps": speed.copy(),
             "link_changes_lane": np.array([not link.is_direct for link in flat], np.bool_),
+            "link_penalty_s": np.array([_penalty_s(c) for c in starts_at], np.float64),
             "link_point_start": starts([len(link.points) for link in flat]),
             "link_points": np.array([point for link in flat for point in link.points], np.float64).reshape(-1, 2),
             "lane_link_start": np.searchsorted(from_lane[order], np.arange(len(self.lanes) + 1)).astype(np.int32),
@@ -301,6 +304,11 @@ def _in_order(junctions: Sequence[_Junction], links: Sequence[Link]) -> list[lis
     for link in links:
         of.setdefault(link.connection, []).append(link)
     return [[link for number in move.connections for link in of[number]] for j in junctions for move in j.movements]
+
+
+def _penalty_s(connection: SumoConnection) -> float:
+    minor_s = 0.0 if connection.signal or connection.has_priority else MINOR_PENALTY_S
+    return minor_s + (TURNAROUND_PENALTY_S if connection.direction == "t" else 0.0)
 
 
 def _ints(values: Iterable[int]) -> np.ndarray:

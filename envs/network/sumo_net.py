@@ -53,6 +53,7 @@ class SumoConnection(NamedTuple):
     signal_index: int  # character of the programme's states
     direction: str
     for_cars: bool
+    has_priority: bool  # by its state in the file
 
 
 class SumoJunction(NamedTuple):
@@ -227,7 +228,7 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
     if signal and any(index >= len(state) for state in net.programmes[signal].states):
         tag.fail(f"is {index}", f"the states of <tlLogic> {shown(signal)} have fewer characters", "linkIndex")
     net.connections.append(
-        SumoConnection(start, end, lanes[0], lanes[1], tag.text("via", ""), signal, index, tag.text("dir", "s"), is_for_cars(tag))
+        SumoConnection(start, end, lanes[0], lanes[1], tag.text("via", ""), signal, index, tag.text("dir", "s"), is_for_cars(tag), tag.text("state", "M").isupper())
     )
 
 
