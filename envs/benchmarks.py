@@ -1,8 +1,8 @@
 """Where the benchmark networks are on this machine. None of them is shipped: their licences are their owners'.
 
-`cityflow/NAME` is a folder below the one that INTERGREEN_DATA names. `resco/NAME` are the eight scenarios of RESCO (Ault
-and Sharon, 2021, "Reinforcement learning benchmarks for traffic signal control"): from there too, or from the package
-sumo-rl, which holds their files. That package is looked up and never imported: its import asks for SUMO.
+`cityflow/NAME` is a folder below the one that INTERGREEN_DATA names. `resco/NAME` are the eight scenarios of RESCO
+(Ault and Sharon, 2021, "Reinforcement learning benchmarks for traffic signal control"): from there too, or from the
+package sumo-rl, which holds their files. That package is looked up and never imported: its import asks for SUMO.
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ def protocol_by_name(name: str) -> Protocol:
     if interval_s <= clearance_s:
         problem = f"the clearance of {clearance_s} s does not fit inside a decision interval of {interval_s} s"
         raise InputError("--protocol", name, problem, f"write {'resco' if is_resco else 'literature'}-D-C, D above C")
-    choices: Choices = "all" if is_resco else "literature-8" if (interval_s, clearance_s) == _EIGHT_PHASES else "literature"
+    choices: Choices = (
+        "all" if is_resco else "literature-8" if (interval_s, clearance_s) == _EIGHT_PHASES else "literature"
+    )
     return Protocol(name, interval_s, FixedClearance(clearance_s), choices, lane_change=match[3] is not None)
 
 

@@ -143,6 +143,9 @@ def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario
 def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
     config = read_sumo_config(path)
     network = read_sumo_network(config.net, begin_s=config.window.begin_s)
+    if not len(network.signalled):
+        problem = "no junction has a signal with two phases or more, so there is nothing to control"
+        raise InputError(config.net, "", problem, "use a network with traffic lights (netconvert --tls.guess)")
     demand = read_sumo_demand(config.routes, network, window=config.window, drop_invalid=drop_invalid_routes)
     protocol = benchmarks.PROTOCOLS.get(name, SUMO_PROTOCOL)
     return Scenario(name, network, demand, config.horizon_s, fixed_demand=True, default_protocol=protocol)

@@ -29,9 +29,9 @@ from intergreen.agents.evaluation.compare import Cell, comparison_cells, run_cel
 from intergreen.agents.evaluation.statistics import summarise
 from intergreen.agents.progress import Progress, part_of
 from intergreen.agents.tables import TextTable
+from intergreen.envs.benchmarks import DATA_VARIABLE
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.benchmarks import DATA_VARIABLE
 from intergreen.envs.scenario import scenario_names
 
 METRIC, WHOLE = "approach_time_literature_s", "average_travel_time_s"

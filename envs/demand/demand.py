@@ -51,7 +51,7 @@ class Demand(ReadOnlyRecord):
 
     Axes: F flows, N routes. Route ``n`` is ``route_roads[route_start[n]:route_start[n + 1]]``: complete (every road
     follows the one before through a movement). The readers of CityFlow's files and the generators list each route once
-    and give it two roads at least; in networks from SUMO copies of a route take different lanes, and it may be one road.
+    and give it two roads at least; in networks from SUMO it may be one road, and copies of it take different lanes.
     """
 
     types: tuple[VehicleType, ...]

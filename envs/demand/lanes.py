@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
     from intergreen.envs.network.road_network import RoadNetwork
 
-SIGHT_M = 140.0  # a change this far ahead counts 1/e: the 10 s, at 50 km/h, that SUMO's lane changer LC2013 looks forward
+SIGHT_M = 140.0  # a change this far ahead counts 1/e: the 10 s that SUMO's LC2013 looks forward, at 50 km/h
 ROOM_M = 50.0  # onto a road of this length a change costs twice what it costs onto an endless one
 SAME_COST = 0.1  # lanes whose costs differ by less are as good as each other
 

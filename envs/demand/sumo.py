@@ -21,12 +21,12 @@ from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from intergreen.envs.network.road_network import RoadNetwork
 
-ROOTS = ("routes", "additional")
+ROOTS = ("routes", "additional", "additionals")
 LANE_COPIES = 4  # of every route: its vehicles take them in turn, and where several lanes lead on, different ones
 LAST_S = 86_400.0  # SUMO's end of a flow that names none
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+(?:\.\d*)?)", re.ASCII)
@@ -41,8 +41,11 @@ class Window(NamedTuple):
     end_s: float = LAST_S
 
 
+WHOLE_DAY = Window()
+
+
 def read_sumo_demand(
-    paths: Sequence[str | Path], network: RoadNetwork, *, window: Window = Window(), drop_invalid: bool = False
+    paths: Sequence[str | Path], network: RoadNetwork, *, window: Window = WHOLE_DAY, drop_invalid: bool = False
 ) -> Demand:
     """The vehicles of route files and additional files, in their order, that depart inside the window.
 
@@ -104,7 +107,7 @@ class _Reader:
         elif tag.name == "routeDistribution":
             self._route_shares[tag.text("id")] = self._shares(tag, "route", "routes")
         elif tag.name in ("vehicle", "trip"):
-            self._add(tag, [self._departure(tag)])
+            self._add(tag, [_time(tag, "depart")])
         elif tag.name == "flow":
             self._add(tag, self._flow_times(tag))
 
@@ -139,14 +142,13 @@ class _Reader:
                 self.dropped += 1
                 continue
             if len(self.rows) >= MOST_VEHICLES:
-                tag.fail(f"is one vehicle more than the {MOST_VEHICLES} of a run", "shorten the window or thin the demand")
+                tag.fail(
+                    f"is one vehicle more than the {MOST_VEHICLES} of a run", "shorten the window or thin the demand"
+                )
             base = self._table.add(route)
             turn = self._taken[base] = self._taken.get(base, -1) + 1
             row = base * LANE_COPIES + turn % LANE_COPIES
             self.rows.append((row, self._numbers.setdefault(kind, len(self._numbers)), math.ceil(time_s - begin_s)))
-
-    def _departure(self, tag: Tag) -> float:
-        return _time(tag, "depart")
 
     def _flow_times(self, tag: Tag) -> Iterator[float]:
         """When the vehicles of a flow depart, up to the window's end."""
@@ -154,19 +156,19 @@ class _Reader:
         end_s = _time(tag, "end", LAST_S)
         if end_s < begin_s:
             tag.fail(f"ends at {end_s:g} s, before it begins at {begin_s:g} s", "exchange begin and end")
-        number = tag.whole("number") if tag.has("number") else None
+        number = tag.whole("number") if tag.has("number") else MOST_VEHICLES
         random = np.random.default_rng(zlib.crc32(tag.text("id").encode()))
-        if tag.has("probability"):
-            share = tag.number("probability", least=0)
-            gaps = (float(gap) for gap in iter(lambda: random.geometric(min(share, 1.0)), 0)) if share > 0 else iter(())
-            first = True
+        gap_s: Callable[[], float]
+        if tag.has("probability"):  # of a vehicle in each second, the first one included
+            share = min(tag.number("probability", above=0), 1.0)
+            time_s, gap_s = begin_s - 1.0, lambda: float(random.geometric(share))
         else:
-            mean_s, is_random = self._period(tag, begin_s, end_s, number)
-            gaps = (random.exponential(mean_s) if is_random else mean_s for _ in iter(int, 1))
-            first = is_random
-        return _spaced(begin_s, min(end_s, self._window.end_s), gaps, number, starts_with_gap=first)
+            mean_s, is_random = self._period(tag, begin_s, end_s)
+            time_s = begin_s if is_random else begin_s - mean_s
+            gap_s = (lambda: float(random.exponential(mean_s))) if is_random else (lambda: mean_s)
+        return _spaced(time_s, min(end_s, self._window.end_s), gap_s, number)
 
-    def _period(self, tag: Tag, begin_s: float, end_s: float, number: int | None) -> tuple[float, bool]:
+    def _period(self, tag: Tag, begin_s: float, end_s: float) -> tuple[float, bool]:
         """Mean time between two vehicles [s], and whether it is drawn."""
         for key in ("vehsPerHour", "perHour"):
             if tag.has(key):
@@ -179,9 +181,9 @@ class _Reader:
                     tag.fail(f"is {shown(tag.text('period'))}", "use exp(vehicles a second)", "period")
                 return _at_least(tag, "period", 1.0 / rate), True
             return _at_least(tag, "period", tag.number("period", above=0)), False
-        if number is None:
+        if not tag.has("number"):
             tag.fail("says nowhere how many vehicles it has", "add period, vehsPerHour, probability or number")
-        return (end_s - begin_s) / max(number, 1), False
+        return (end_s - begin_s) / max(tag.whole("number"), 1), False
 
     # --- types and routes -------------------------------------------------------------------------------------------
 
@@ -218,7 +220,8 @@ class _Reader:
             return None
         for (a, start), (b, end) in pairwise(zip(roads, edges, strict=True)):
             if b not in self._router.next_roads[a]:
-                return self._broken(tag, f"no connection for cars leads from {shown(start)} to {shown(end)}")
+                self._refuse(tag, f"no connection for cars leads from {shown(start)} to {shown(end)}")
+                return None
         return tuple(roads)
 
     def _between(self, tag: Tag, edges: list[str]) -> tuple[int, ...] | None:
@@ -228,15 +231,20 @@ class _Reader:
             return None
         if len(set(roads)) == 1:
             return (roads[0],)
-        return self._router.complete(roads) or self._broken(tag, f"no way for cars leads along {shown(edges, 120)}")
+        way = self._router.complete(roads)
+        if way is None:
+            self._refuse(tag, f"no way for cars leads along {shown(edges, 120)}")
+        return way
 
     def _known(self, tag: Tag, edges: list[str]) -> list[int] | None:
         for edge in edges:
             if edge not in self._roads:
-                return self._broken(tag, f"the edge {shown(edge)} is not there, or not for cars")
+                self._refuse(tag, f"the edge {shown(edge)} is not there, or not for cars")
+                return None
         return [self._roads[edge] for edge in edges]
 
-    def _broken(self, tag: Tag, problem: str) -> None:
+    def _refuse(self, tag: Tag, problem: str) -> None:
+        """Raise the InputError of a broken route, unless those are passed over."""
         if not self._drop_invalid:
             tag.fail(problem, _MEND)
 
@@ -271,19 +279,13 @@ def _fastest_ways(network: RoadNetwork) -> Router:
     return Router(network, road_cost=network.road_length_m / speed, turn_cost=turn_s)
 
 
-def _spaced(
-    time_s: float, end_s: float, gaps: Iterator[float], number: int | None, *, starts_with_gap: bool
-) -> Iterator[float]:
-    made = 0
-    for gap in gaps:
-        if starts_with_gap:
-            time_s += gap
-        if time_s >= end_s or (number is not None and made >= number):
+def _spaced(time_s: float, end_s: float, gap_s: Callable[[], float], number: int) -> Iterator[float]:
+    """So many times at most, each a gap after the one before, until the end."""
+    for _ in range(number):
+        time_s += gap_s()
+        if time_s >= end_s:
             return
         yield time_s
-        made += 1
-        if not starts_with_gap:
-            time_s += gap
 
 
 def _at_least(tag: Tag, key: str, period_s: float) -> float:

@@ -1,36 +1,39 @@
 """Reader of SUMO's ``.net.xml``: records to the arrays of a road network.
 
-Only what passenger cars may use is read. Lanes keep the lengths and speed limits of the file. A signal that controls
-several junctions makes one intersection of them. A movement is what leads from one road to another and always has
-green together, so that lanes with signals of their own are movements of their own.
+Only what passenger cars may use is read. Lanes keep the lengths and speed limits of the file.
 """
 
 from __future__ import annotations
 
-from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.envs.errors import shown
 from intergreen.envs.network.geometry import starts
 from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT, RoadNetwork
+from intergreen.envs.network.sumo_junctions import find_conflicts, find_intersections
 from intergreen.envs.network.sumo_links import Link, links_of, path_of
 from intergreen.envs.network.sumo_net import SumoNet, read_sumo_net
 from intergreen.envs.network.sumo_right_of_way import Links, find_sumo_crossings, right_of_way
-from intergreen.envs.network.sumo_signals import MINOR, Greens, greens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from intergreen.envs.network.sumo_junctions import Intersection
     from intergreen.envs.network.sumo_links import Path as LinkPath
     from intergreen.envs.network.sumo_net import SumoConnection
-    from intergreen.envs.network.sumo_right_of_way import RightOfWay
 
-_TURNS = {"s": STRAIGHT, "l": TURN_LEFT, "L": TURN_LEFT, "t": TURN_LEFT, "T": TURN_LEFT, "r": TURN_RIGHT, "R": TURN_RIGHT}
+_TURNS = {
+    "s": STRAIGHT,
+    "l": TURN_LEFT,
+    "L": TURN_LEFT,
+    "t": TURN_LEFT,
+    "T": TURN_LEFT,
+    "r": TURN_RIGHT,
+    "R": TURN_RIGHT,
+}
 MINOR_PENALTY_S, TURNAROUND_PENALTY_S = 1.5, 5.0  # SUMO's options --weights.minor-penalty, --weights.turnaround-penalty
-_NO_SIGNAL = Greens((), 0.0)
 
 
 def read_sumo_network(path: str | Path, *, begin_s: float = 0.0) -> RoadNetwork:
@@ -51,30 +54,11 @@ def read_sumo_network(path: str | Path, *, begin_s: float = 0.0) -> RoadNetwork:
     return _Build(net, begin_s).network(name)
 
 
-class _Movement(NamedTuple):
-    """Links from one road to another with one signal."""
-
-    start_edge: str
-    end_edge: str
-    connections: tuple[int, ...]
-    phases: tuple[int, ...]  # local phases with green
-
-
-class _Junction(NamedTuple):
-    """One or several of SUMO's junctions as one intersection."""
-
-    id: str
-    members: tuple[str, ...]
-    signal: str  # may be empty
-    greens: Greens
-    movements: tuple[_Movement, ...]
-
-
 class _Build:
     """The steps from records to arrays, each with what the ones before it found."""
 
     def __init__(self, net: SumoNet, begin_s: float) -> None:
-        self.net, self.begin_s = net, begin_s
+        self.net = net
         self.paths = [path_of(net, c) for c in net.connections]
         self.roads = [edge for edge in net.edges.values() if any(lane.for_cars for lane in edge.lanes)]
         if not self.roads:
@@ -85,72 +69,14 @@ class _Build:
                 if edge.lanes[i].for_cars:
                     self.lanes[edge.id, i] = len(self.lanes)
         self.order = right_of_way(net)
-        self.junctions = self._junctions()
+        used = {edge.start for edge in self.roads} | {edge.end for edge in self.roads}
+        self.junctions = find_intersections(net, self.paths, used, begin_s)
 
     def network(self, name: str) -> RoadNetwork:
         links = _in_order(self.junctions, links_of(self.net, self.paths))
         arrays = {**self._intersections(), **self._roads(), **self._movements(links), **self._links(links)}
         arrays |= self._crossings(links, arrays)
         return RoadNetwork(name=name, **arrays, conventions="sumo")
-
-    # --- which junctions belong together, and what their signals show ---------------------------------------------
-
-    def _junctions(self) -> list[_Junction]:
-        """One for every group of junctions under one signal that cars reach, in the file's order."""
-        used = {edge.start for edge in self.roads} | {edge.end for edge in self.roads}
-        group = self._groups()
-        members: dict[str, list[str]] = {}
-        for junction in self.net.junctions:
-            if junction in used:
-                members.setdefault(group[junction], []).append(junction)
-        by_head: dict[str, list[int]] = {head: [] for head in members}
-        for number, (c, path) in enumerate(zip(self.net.connections, self.paths, strict=True)):
-            if path is not None:
-                by_head[group[self.net.junction_of(c)]].append(number)
-        return [self._junction(members[head], by_head[head]) for head in members]
-
-    def _groups(self) -> dict[str, str]:
-        """For each junction the first one that its signal controls too."""
-        head = {junction: junction for junction in self.net.junctions}
-
-        def find(junction: str) -> str:
-            while head[junction] != junction:
-                junction = head[junction]
-            return junction
-
-        first_of: dict[str, str] = {}
-        for c, path in zip(self.net.connections, self.paths, strict=True):
-            if path is not None and c.signal:
-                here, there = find(self.net.junction_of(c)), find(first_of.setdefault(c.signal, self.net.junction_of(c)))
-                head[max(here, there)] = min(here, there)
-        return {junction: find(junction) for junction in head}
-
-    def _junction(self, members: list[str], connections: list[int]) -> _Junction:
-        signals = sorted({self.net.connections[n].signal for n in connections} - {""})
-        if len(signals) > 1:
-            place = f"<junction id={shown(members[0])}>"
-            problem = f"is under {len(signals)} signals, {' and '.join(shown(s) for s in signals[:2])}"
-            raise self.net.fail(place, problem, "give it one programme for all its connections")
-        if not signals:
-            movements = self._grouped(connections, _NO_SIGNAL)
-            return _Junction(members[0], tuple(members), "", _NO_SIGNAL, movements)
-        used = [self.net.connections[n].signal_index for n in connections if self.net.connections[n].signal]
-        greens = greens_of(self.net, self.net.programmes[signals[0]], used, self.begin_s)
-        is_taken = signals[0] in self.net.junctions and signals[0] not in members
-        name = members[0] if is_taken else signals[0]
-        return _Junction(name, tuple(members), signals[0], greens, self._grouped(connections, greens))
-
-    def _grouped(self, connections: Iterable[int], greens: Greens) -> tuple[_Movement, ...]:
-        movements: dict[tuple[str, str, tuple[int, ...]], list[int]] = {}
-        for number in connections:
-            c = self.net.connections[number]
-            served = tuple(
-                p for p, phase in enumerate(greens.phases) if not c.signal or phase.serves(c.signal_index)
-            )
-            movements.setdefault((c.start_edge, c.end_edge, served), []).append(number)
-        return tuple(_Movement(start, end, tuple(n), served) for (start, end, served), n in movements.items())
-
-    # --- arrays -----------------------------------------------------------------------------------------------------
 
     def _intersections(self) -> dict[str, Any]:
         junctions, net = self.junctions, self.net
@@ -160,9 +86,11 @@ class _Build:
             touching.setdefault(edge.end, []).append(r)
         roads = [sorted({r for member in j.members for r in touching[member]}) for j in junctions]
         xy = [np.mean([net.junctions[m].point for m in j.members], axis=0) for j in junctions]
-        phases = [(j, p) for j in junctions for p in range(len(j.greens.phases))]
-        first = dict(zip((j.id for j in junctions), accumulate((len(j.movements) for j in junctions), initial=0)))
-        greens = [[first[j.id] + m for m, move in enumerate(j.movements) if p in move.phases] for j, p in phases]
+        phases = [(i, p) for i, j in enumerate(junctions) for p in range(len(j.greens.phases))]
+        first = starts([len(j.movements) for j in junctions]).tolist()
+        greens = [
+            [first[i] + m for m, move in enumerate(junctions[i].movements) if p in move.phases] for i, p in phases
+        ]
         return {
             "intersection_ids": tuple(j.id for j in junctions),
             "intersection_xy": np.array(xy, np.float64).reshape(-1, 2),
@@ -171,7 +99,7 @@ class _Build:
             "intersection_road_start": starts([len(some) for some in roads]),
             "intersection_roads": _ints(r for some in roads for r in some),
             "phase_start": starts([len(j.greens.phases) for j in junctions]),
-            "phase_duration_s": np.array([j.greens.phases[p].duration_s for j, p in phases], np.float64),
+            "phase_duration_s": np.array([junctions[i].greens.phases[p].duration_s for i, p in phases], np.float64),
             "phase_movement_start": starts([len(some) for some in greens]),
             "phase_movements": _ints(m for some in greens for m in some),
             "programme_elapsed_s": np.array([j.greens.elapsed_s for j in junctions], np.float64),
@@ -255,42 +183,14 @@ class _Build:
         return find_sumo_crossings(view, group_start, self.order) | self._conflicts()
 
     def _conflicts(self) -> dict[str, Any]:
-        """Movements with connections that are foes, and whether one of the two yields wherever both have green."""
-        rows: list[tuple[int, int, bool]] = []
-        first = 0
-        for junction in self.junctions:
-            for a, one in enumerate(junction.movements):
-                for b, other in enumerate(junction.movements):
-                    if a != b and any(self.order.are_foes(m, n) for m in one.connections for n in other.connections):
-                        rows.append((first + a, first + b, self._is_permitted(junction, one, other)))
-            first += len(junction.movements)
-        own = _ints(row[0] for row in rows)
+        conflicts = find_conflicts(self.net, self.junctions, self.order)
+        own = _ints(one.own for one in conflicts)
+        n_movements = sum(len(j.movements) for j in self.junctions)
         return {
-            "conflict_start": np.searchsorted(own, np.arange(first + 1)).astype(np.int32),
-            "conflict_with": _ints(row[1] for row in rows),
-            "conflict_permitted": np.array([row[2] for row in rows], np.bool_),
+            "conflict_start": np.searchsorted(own, np.arange(n_movements + 1)).astype(np.int32),
+            "conflict_with": _ints(one.foe for one in conflicts),
+            "conflict_permitted": np.array([one.is_permitted for one in conflicts], np.bool_),
         }
-
-    def _is_permitted(self, junction: _Junction, one: _Movement, other: _Movement) -> bool:
-        shared = set(one.phases) & set(other.phases)
-        states = [state for p in shared for state in junction.greens.phases[p].states]
-        return bool(states) and all(
-            self._one_yields(m, n, state)
-            for state in states
-            for m in one.connections
-            for n in other.connections
-            if self.order.are_foes(m, n)
-        )
-
-    def _one_yields(self, a: int, b: int, state: str) -> bool:
-        return (self.order.yields_to(a, b) and self._is_minor(a, state)) or (
-            self.order.yields_to(b, a) and self._is_minor(b, state)
-        )
-
-    def _is_minor(self, number: int, state: str) -> bool:
-        """Does the connection show a green that yields? One without a signal does."""
-        c = self.net.connections[number]
-        return not c.signal or state[c.signal_index] == MINOR
 
     def _path(self, link: Link) -> LinkPath:
         path = self.paths[link.connection]
@@ -298,7 +198,7 @@ class _Build:
         return path
 
 
-def _in_order(junctions: Sequence[_Junction], links: Sequence[Link]) -> list[list[Link]]:
+def _in_order(junctions: Sequence[Intersection], links: Sequence[Link]) -> list[list[Link]]:
     """The links of every movement, movements by junction."""
     of: dict[int, list[Link]] = {}
     for link in links:

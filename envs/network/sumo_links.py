@@ -64,7 +64,8 @@ def links_of(net: SumoNet, paths: list[Path | None]) -> list[Link]:
         links.append(Link(number, c.end_lane, True, path.points))
         direct = targets[c.start_edge, c.start_lane, c.end_edge]
         for lane in _useful_lanes(net.edges[c.end_edge], has_way_on):
-            if lane not in direct and min(direct, key=lambda end, to=lane: (abs(end - to), end)) == c.end_lane:
+            nearest = min((abs(end - lane), end) for end in direct)[1]
+            if lane not in direct and nearest == c.end_lane:
                 points = _bent(path.points, net.edges[c.end_edge].lanes[lane].shape[0])
                 links.append(Link(number, lane, False, points))
     return links

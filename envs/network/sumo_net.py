@@ -210,12 +210,12 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
     if end.startswith(":"):
         return  # of pedestrians
     lanes = []
-    for key, edge, index in (("from", start, "fromLane"), ("to", end, "toLane")):
+    for key, edge, lane_key in (("from", start, "fromLane"), ("to", end, "toLane")):
         if edge not in net.edges:
             tag.fail(f"{shown(edge)} is not there", "name an edge of the file", key)
-        lane = tag.whole(index)
+        lane = tag.whole(lane_key)
         if lane >= len(net.edges[edge].lanes):
-            tag.fail(f"is {lane}", f"use 0 to {len(net.edges[edge].lanes) - 1}, the lanes of {shown(edge)}", index)
+            tag.fail(f"is {lane}", f"use 0 to {len(net.edges[edge].lanes) - 1}, the lanes of {shown(edge)}", lane_key)
         lanes.append(lane)
     if net.edges[start].end != net.edges[end].start:
         tag.fail(f"{shown(start)} does not end where {shown(end)} begins", "connect edges that meet", "to")
@@ -228,7 +228,18 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
     if signal and any(index >= len(state) for state in net.programmes[signal].states):
         tag.fail(f"is {index}", f"the states of <tlLogic> {shown(signal)} have fewer characters", "linkIndex")
     net.connections.append(
-        SumoConnection(start, end, lanes[0], lanes[1], tag.text("via", ""), signal, index, tag.text("dir", "s"), is_for_cars(tag), tag.text("state", "M").isupper())
+        SumoConnection(
+            start_edge=start,
+            end_edge=end,
+            start_lane=lanes[0],
+            end_lane=lanes[1],
+            via=tag.text("via", ""),
+            signal=signal,
+            signal_index=index,
+            direction=tag.text("dir", "s"),
+            for_cars=is_for_cars(tag),
+            has_priority=tag.text("state", "M").isupper(),
+        )
     )
 
 

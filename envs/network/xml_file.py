@@ -1,4 +1,4 @@
-"""Reading XML of others safely: streamed, bounded, without entities; and attributes with errors that name file and place.
+"""Reading XML safely: streamed, bounded, without entities; and attributes, with errors that name file and place.
 
 Neither a document type (the way to external files and to texts that explode) nor a file that unpacks beyond a bound
 is accepted. Only one child of the root is held in memory at a time.

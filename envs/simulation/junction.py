@@ -180,8 +180,9 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         if foe < 0:
             continue
         vehicle = state.vehicle[slot]
-        right = net.crossing_right[crossing]
-        if goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing):
+        if goes_first(
+            net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing
+        ):
             continue
         other = state.vehicle[foe]
         if in_deadlock(state, other, moment.step):

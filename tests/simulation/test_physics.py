@@ -7,8 +7,8 @@ import pytest
 from simulation.merge import APPROACH_M, merge_network, one_car_each
 
 from intergreen.envs.demand import CAR, Demand, Trips
-from intergreen.envs.simulation import Engine
 from intergreen.envs.network.road_network import TURN_SPEED_MPS, YIELD_DISTANCE_M
+from intergreen.envs.simulation import Engine
 from intergreen.envs.simulation.driving import (
     NO_SAFE_SPEED,
     can_yield,
