@@ -28,7 +28,7 @@ class RoadNetwork(ReadOnlyRecord):
 
     By CityFlow's conventions the phases are the whole programme, clearances included; a driver takes the lane nearest
     to the own and minds the next junction only. In networks from SUMO the phases are the greens, and a phase's time
-    has the clearance behind it in it; drivers spread over the lanes that lead on and mind every junction within sight.
+    has the clearance before it in it; drivers spread over the lanes that lead on and mind every junction within sight.
     """
 
     name: str

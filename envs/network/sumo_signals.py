@@ -24,7 +24,7 @@ _ELSE = {"s": MINOR, "o": MINOR, "O": MAJOR}  # what counts as green for a conne
 class Green(NamedTuple):
     """One phase: by index in the programme's states `G`, `g` where it yields, or `r`."""
 
-    duration_s: float  # until the next green begins
+    duration_s: float  # from the end of the green before, with the clearance, to its own end
     states: tuple[str, ...]  # more than one where phases that differ in who yields follow each other
 
     def serves(self, index: int) -> bool:
@@ -62,8 +62,8 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
     cycle_s = sum(programme.durations_s)
     if not cycle_s > 0:
         raise net.fail(f"<tlLogic id={shown(programme.id)}>", "all its times are 0", "give a phase a time > 0")
-    before_s = sum(programme.durations_s[: kept[0]])
-    elapsed_s = (begin_s - programme.offset_s - before_s) % cycle_s
+    after_last_s = sum(programme.durations_s[kept[-1] + 1 :])  # the programme begins within the first phase
+    elapsed_s = (begin_s - programme.offset_s + after_last_s) % cycle_s
     return Greens(_merged(_timed(programme, states, kept)), elapsed_s)
 
 
@@ -89,15 +89,15 @@ def _kept(states: list[str], indices: list[int]) -> list[int]:
 
 
 def _timed(programme: Programme, states: list[str], kept: list[int]) -> list[Green]:
-    """Each kept phase with its time and that of what is left out behind it."""
+    """Each kept phase with its time and that of what is left out before it."""
     n = len(states)
-    ends = [*kept[1:], kept[0] + n]
+    before = [kept[-1] - n, *kept[:-1]]
     return [
         Green(
-            sum(programme.durations_s[p % n] for p in range(first, end)),
-            ("".join(c if c in "Gg" else "r" for c in states[first]),),
+            sum(programme.durations_s[p % n] for p in range(last + 1, own + 1)),
+            ("".join(c if c in "Gg" else "r" for c in states[own]),),
         )
-        for first, end in zip(kept, ends, strict=True)
+        for last, own in zip(before, kept, strict=True)
     ]
 
 

@@ -1,0 +1,239 @@
+"""Demand from SUMO's route files: who departs when, on which way, as what."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from network import sumo_small as small
+from network.sumo_small import Crossroads
+
+from intergreen.envs.demand import Demand, read_sumo_demand, release_trips
+from intergreen.envs.demand.sumo import LANE_COPIES, Window, seconds
+from intergreen.envs.demand.sumo_types import default_type
+from intergreen.envs.errors import InputError
+from intergreen.envs.network import RoadNetwork, read_sumo_network
+
+SHORT = Window(0, 100)
+TRIP = '<trip id="t" depart="3" from="in_S" to="out_N"/>'
+
+
+@pytest.fixture
+def network(tmp_path) -> RoadNetwork:
+    path = tmp_path / "small.net.xml"
+    path.write_text(Crossroads().xml())
+    return read_sumo_network(path)
+
+
+def load(folder: Path, network: RoadNetwork, *elements: str, window: Window = SHORT, **options) -> Demand:
+    path = folder / "small.rou.xml"
+    path.write_text(small.routes(*elements))
+    return read_sumo_demand([path], network, window=window, **options)
+
+
+def releases(network: RoadNetwork, demand: Demand, horizon_s: int = 100) -> list[int]:
+    return release_trips(network, demand, horizon_s=horizon_s, seed=0).release_s.tolist()
+
+
+def ways(network: RoadNetwork, demand: Demand) -> list[list[str]]:
+    """The roads of every vehicle, in the order of the file."""
+    return [[network.road_ids[road] for road in demand.route(n)] for n in demand.flow_route]
+
+
+# --- ways --------------------------------------------------------------------------------------------------------
+
+BY_THE_WAY = {
+    "a trip": (TRIP,),
+    "a vehicle with its route inside": ('<vehicle id="v" depart="3"><route edges="in_S out_N"/></vehicle>',),
+    "a named route": ('<route id="r" edges="in_S out_N"/>', '<vehicle id="v" depart="3" route="r"/>'),
+    "a flow of one": ('<flow id="f" begin="3" end="4" number="1" from="in_S" to="out_N"/>',),
+    "a flow on one": ('<route id="r" edges="in_S out_N"/>', '<flow id="f" begin="3" end="4" period="9" route="r"/>'),
+    "a route of a distribution": (
+        '<routeDistribution id="d"><route id="r" edges="in_S out_N" probability="1"/></routeDistribution>',
+        '<vehicle id="v" depart="3" route="d"/>',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_THE_WAY)
+def test_every_way_to_write_a_vehicle_gives_the_same_one(tmp_path, network, name):
+    demand = load(tmp_path, network, *BY_THE_WAY[name])
+    assert ways(network, demand) == [["in_S", "out_N"]]
+    assert releases(network, demand) == [3]
+
+
+def test_a_trip_from_an_edge_to_itself_drives_along_it(tmp_path, network):
+    demand = load(tmp_path, network, '<trip id="t" depart="3" from="in_S" to="in_S"/>')
+    assert ways(network, demand) == [["in_S"]]
+    assert release_trips(network, demand, horizon_s=9, seed=0).start_lane.tolist() == [
+        network.road_lane_start[network.road_ids.index("in_S")]
+    ]
+
+
+def test_vehicles_of_one_route_take_its_copies_in_turn(tmp_path, network):
+    demand = load(tmp_path, network, *(TRIP.replace('"t"', f'"t{k}"') for k in range(6)))
+    assert demand.flow_route.tolist() == [0, 1, 2, 3, 0, 1]
+    assert demand.n_routes == LANE_COPIES
+
+
+def test_the_fastest_way_is_taken_not_the_shortest(tmp_path):
+    """Two ways round a block: 200 m at 5 m/s, or 300 m at 20 m/s."""
+    edges = {"a": ("0", "1", 50, 10), "slow": ("1", "2", 200, 5), "fast": ("1", "2", 300, 20), "z": ("2", "3", 50, 10)}
+    parts = [
+        f'<edge id="{name}" from="{start}" to="{end}"><lane id="{name}_0" index="0" speed="{speed}" length="{length}"'
+        f' shape="0,0 {length},0"/></edge>'
+        for name, (start, end, length, speed) in edges.items()
+    ]
+    parts += [f'<junction id="{n}" x="{n}" y="0"/>' for n in range(4)]
+    pairs = (("a", "slow"), ("a", "fast"), ("slow", "z"), ("fast", "z"))
+    parts += [f'<connection from="{a}" to="{b}" fromLane="0" toLane="0" state="M"/>' for a, b in pairs]
+    path = tmp_path / "ways.net.xml"
+    path.write_text(f"<net>{''.join(parts)}</net>")
+    network = read_sumo_network(path)
+    demand = load(tmp_path, network, '<trip id="t" depart="3" from="a" to="z"/>')
+    assert ways(network, demand) == [["a", "fast", "z"]]
+
+
+# --- times -------------------------------------------------------------------------------------------------------
+
+
+def test_the_window_begins_at_second_0(tmp_path, network):
+    elements = [TRIP.replace('"t"', f'"t{t}"').replace('"3"', f'"{t}"') for t in (99, 100, 100.2, 130, 160)]
+    demand = load(tmp_path, network, *elements, window=Window(100, 160))
+    assert releases(network, demand) == [0, 1, 30]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90", 90.0), ("90.5", 90.5), ("00:01:30", 90.0), ("1:00:01:30", 86_490.0), ("2:00:00.5", 7200.5)],
+)
+def test_times_are_read_as_sumo_writes_them(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ('begin="0" end="40" number="4"', [0, 10, 20, 30]),
+        ('begin="5" end="40" period="10"', [5, 15, 25, 35]),
+        ('begin="5" end="40" vehsPerHour="360"', [5, 15, 25, 35]),
+        ('begin="5" period="10" number="2"', [5, 15]),
+        ('begin="90" vehsPerHour="720"', [90, 95]),
+        ('begin="98" probability="1"', [98, 99]),
+    ],
+)
+def test_flows_depart_as_often_as_they_say(tmp_path, network, given, expected):
+    demand = load(tmp_path, network, f'<flow id="f" {given} from="in_S" to="out_N"/>')
+    assert releases(network, demand) == expected
+
+
+@pytest.mark.parametrize("given", ['probability="0.25"', 'period="exp(0.25)"'])
+def test_random_flows_have_about_their_number_and_are_the_same_every_time(tmp_path, network, given):
+    flow = f'<flow id="f" begin="0" end="4000" {given} from="in_S" to="out_N"/>'
+    first, second = (load(tmp_path, network, flow, window=Window(0, 4000)) for _ in range(2))
+    assert np.array_equal(first.flow_start_s, second.flow_start_s)
+    assert abs(first.n_flows - 1000) < 4 * np.sqrt(1000)  # four standard deviations of a Poisson number
+
+
+# --- types -------------------------------------------------------------------------------------------------------
+
+
+def test_a_type_keeps_its_numbers(tmp_path, network):
+    kind = '<vType id="k" length="4.3" minGap="1.5" accel="2.9" decel="7.5" tau="1.3" maxSpeed="8"/>'
+    (type_,) = load(tmp_path, network, kind, TRIP.replace("from", 'type="k" from')).types
+    assert (type_.length_m, type_.min_gap_m, type_.max_speed_mps, type_.headway_s) == (4.3, 1.5, 8.0, 1.3)
+    assert (type_.max_accel_mps2, type_.usual_accel_mps2) == (2.9, 2.9)
+    assert (type_.max_decel_mps2, type_.usual_decel_mps2) == (7.5, 7.5)
+
+
+def test_nobody_is_faster_than_the_fastest_road_allows(tmp_path, network):
+    kinds = ['<vType id="k" speedFactor="normc(1.2,0.1,0.2,2)"/>', TRIP.replace("from", 'type="k" from')]
+    assert load(tmp_path, network, *kinds).types[0].max_speed_mps == pytest.approx(1.2 * small.SPEED)
+    assert load(tmp_path, network, TRIP).types == (default_type(small.SPEED),)
+
+
+def test_a_bus_is_long_and_carries_many(tmp_path, network):
+    (bus,) = load(tmp_path, network, '<vType id="k" vClass="bus"/>', TRIP.replace("from", 'type="k" from')).types
+    assert (bus.name, bus.length_m, bus.occupancy) == ("bus", 12.0, 30.0)
+
+
+def test_types_that_are_alike_are_one(tmp_path, network):
+    kinds = [f'<vType id="k{k}" color="red"/>' for k in range(3)]
+    trips = [TRIP.replace("from", f'type="k{k}" from').replace('"t"', f'"t{k}"') for k in range(3)]
+    assert len(load(tmp_path, network, *kinds, *trips).types) == 1
+
+
+def test_who_does_not_drive_on_roads_is_left_out_and_counted(tmp_path, network):
+    tram = ['<vType id="k" vClass="tram"/>', '<trip id="x" type="k" depart="1" from="in_S" to="out_N"/>']
+    demand = load(tmp_path, network, *tram, TRIP, '<person id="p" depart="0"><walk edges="in_S"/></person>')
+    assert (demand.n_flows, demand.dropped_flows) == (1, 1)
+
+
+def test_a_distribution_of_types_is_drawn_by_its_shares(tmp_path, network):
+    kinds = (
+        '<vTypeDistribution id="mix"><vType id="a" length="4" probability="3"/>'
+        '<vType id="b" length="9" probability="1"/></vTypeDistribution>'
+    )
+    flow = '<flow id="f" type="mix" begin="0" end="4000" period="1" from="in_S" to="out_N"/>'
+    demand = load(tmp_path, network, kinds, flow, window=Window(0, 4000))
+    length_m = np.array([kind.length_m for kind in demand.types])[demand.flow_type]
+    assert abs((length_m == 9).sum() - 1000) < 4 * np.sqrt(750)  # four standard deviations of a binomial number
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def test_several_files_are_read_in_order_and_gzipped_ones_too(tmp_path, network):
+    types, trips = tmp_path / "types.add.xml", tmp_path / "trips.rou.xml.gz"
+    types.write_text('<additional><vType id="k" length="7"/></additional>')
+    trips.write_bytes(gzip.compress(small.routes(TRIP.replace("from", 'type="k" from')).encode()))
+    demand = read_sumo_demand([types, trips], network, window=Window(0, 100))
+    assert [kind.length_m for kind in demand.types] == [7.0]
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------
+
+BROKEN = {
+    "an edge that is not there": ('<trip id="t" depart="0" from="in_S" to="nowhere"/>', "'nowhere' is not there"),
+    "no way": ('<trip id="t" depart="0" from="out_N" to="in_S"/>', "no way for cars leads along"),
+    "edges that do not connect": (
+        '<vehicle id="v" depart="0"><route edges="in_S out_S"/></vehicle>',
+        "no connection for cars leads from 'in_S' to 'out_S'",
+    ),
+    "a route of no edge": ('<route id="r" edges=""/>', "has no edge"),
+    "a route that is not there": ('<vehicle id="v" depart="0" route="r"/>', "'r' is not there"),
+    "a type that is not there": (TRIP.replace("from", 'type="k" from'), "'k' is not there"),
+    "no way at all": ('<trip id="t" depart="0"/>', "neither a route nor edges"),
+    "no departure": ('<trip id="t" from="in_S" to="out_N"/>', "depart: is missing"),
+    "a departure by words": (TRIP.replace('"3"', '"triggered"'), "use seconds"),
+    "a flow of nobody knows how many": ('<flow id="f" begin="0" end="9" from="in_S" to="out_N"/>', "how many vehicles"),
+    "a flow that ends first": ('<flow id="f" begin="9" end="1" number="1" from="in_S" to="out_N"/>', "before it"),
+    "a flow without pause": ('<flow id="f" period="1e-9" from="in_S" to="out_N"/>', "use at least 0.001 s"),
+    "a probability of nought": ('<flow id="f" probability="0" from="in_S" to="out_N"/>', "use a number > 0"),
+    "a length of nought": ('<vType id="k" length="0"/>', "use a number > 0"),
+    "a length of a hair": ('<vType id="k" length="0.01"/>', "use at least 0.5 m"),
+    "a factor of words": ('<vType id="k" speedFactor="fast"/>', "use a number, or norm"),
+    "an empty distribution": ('<vTypeDistribution id="d"/>', "has no member"),
+    "nobody in the window": (TRIP.replace('"3"', '"500"'), "no vehicle departs from 0 s to 100 s"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_demand_is_refused_in_one_line(tmp_path, network, name):
+    element, words = BROKEN[name]
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, network, element)
+    assert words in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_too_many_vehicles_are_refused(tmp_path, network, monkeypatch):
+    monkeypatch.setattr("intergreen.envs.demand.sumo.MOST_VEHICLES", 10)
+    with pytest.raises(InputError, match="one vehicle more than the 10 of a run"):
+        load(tmp_path, network, *(TRIP.replace('"t"', f'"t{k}"') for k in range(11)))
+
+
+def test_broken_routes_are_left_out_and_counted_on_request(tmp_path, network):
+    broken = ['<trip id="x" depart="0" from="in_S" to="nowhere"/>', '<trip id="y" depart="0" from="out_N" to="in_S"/>']
+    demand = load(tmp_path, network, *broken, TRIP, drop_invalid=True)
+    assert (demand.n_flows, demand.dropped_flows) == (1, 2)
