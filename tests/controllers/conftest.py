@@ -59,6 +59,9 @@ def random_topology(seed: int, n_intersections: int = 4) -> Topology:
         phases[last] = np.union1d(phases[last], np.setdiff1d(of_intersection, served))
     return Topology(
         name="random",
+        conventions="cityflow",
+        conflict_permitted=np.zeros(0, np.bool_),
+        programme_elapsed_s=np.zeros(n_intersections),
         intersection_ids=tuple(f"j{j}" for j in range(n_intersections)),
         road_ids=tuple(f"r{r}" for r in range(6)),
         n_lanes=int(lanes_of_road.sum()),

@@ -116,3 +116,12 @@ def test_fixed_cycle_holds_each_choice_for_whole_decisions(topology, setup_of, s
 def test_cycle_slot_must_be_positive():
     with pytest.raises(ValueError, match="slot_s"):
         FixedCycle(slot_s=0)
+
+
+@pytest.mark.parametrize(("elapsed_s", "phases"), [(0, [0, 0, 0, 1]), (2, [0, 1, 1, 1]), (3, [1, 1, 1, 1])])
+def test_a_programme_under_way_is_shown_from_where_it_stands(topology, setup_of, elapsed_s, phases):
+    """Two phases of 3 and 9 s."""
+    network = one_signal(topology, [3, 9])
+    network.programme_elapsed_s = np.array([float(elapsed_s)])
+    shown = shown_each_second(FixedTime(), setup_of(network), 4)
+    assert [phase[0] for phase in shown] == phases
