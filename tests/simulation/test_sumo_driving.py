@@ -1,0 +1,171 @@
+"""How the engine drives on networks from SUMO: right of way by the file, eyes beyond the next junction, lanes ahead."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from network import sumo_small as small
+from network.sumo_small import Crossroads
+
+from intergreen.envs.demand import read_sumo_demand, release_trips
+from intergreen.envs.demand.lanes import best_first_lanes, lane_costs
+from intergreen.envs.demand.sumo import Window
+from intergreen.envs.network import RoadNetwork, read_sumo_network
+from intergreen.envs.simulation import Engine
+from intergreen.envs.simulation.routes import build_route_table
+
+SOUTH, LEFT, WEST = ("in_S", "out_N"), ("in_N", "out_E"), ("in_W", "out_E")
+
+
+def network_of(folder: Path, xml: str) -> RoadNetwork:
+    path = folder / "small.net.xml"
+    path.write_text(xml)
+    return read_sumo_network(path)
+
+
+def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str], int]) -> Engine:
+    """Cars from road to road, each with the second of its departure; everything green."""
+    path = folder / "small.rou.xml"
+    rows = [f'<trip id="{k}" depart="{second}" from="{a}" to="{b}"/>' for k, ((a, b), second) in enumerate(trips)]
+    path.write_text(small.routes(*rows))
+    demand = read_sumo_demand([path], network, window=Window(0, 600))
+    engine = Engine(network, demand)
+    engine.reset([release_trips(network, demand, horizon_s=600, seed=0)], [0])
+    engine.green[:] = 1
+    return engine
+
+
+def arrivals(engine: Engine, seconds: int = 120) -> list[int]:
+    """Seconds at which cars arrive, ascending."""
+    times: list[int] = []
+    for second in range(1, seconds + 1):
+        engine.advance(1)
+        times += [second] * (int(engine.totals().finished[0]) - len(times))
+    return times
+
+
+# --- right of way ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minor", [LEFT, WEST], ids=["left turn", "side road"])
+def test_who_gives_way_waits_and_the_other_does_not(tmp_path, minor):
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    (alone,) = arrivals(engine_of(tmp_path, network, (SOUTH, 0)))
+    (minor_alone,) = arrivals(engine_of(tmp_path, network, (minor, 0)))
+    first, second = arrivals(engine_of(tmp_path, network, (SOUTH, 0), (minor, 0)))
+    assert first == alone
+    assert second > minor_alone
+
+
+def test_a_stream_with_the_right_of_way_goes_before_who_came_earlier(tmp_path):
+    """The side road's car stands at the line until the last of eight has passed, three seconds apart."""
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    stream = [(SOUTH, 3 * k) for k in range(8)]
+    alone = arrivals(engine_of(tmp_path, network, *stream))
+    engine = engine_of(tmp_path, network, *stream, (WEST, 4))
+    times = arrivals(engine)
+    assert times[:8] == alone
+    assert times[8] > alone[-1]
+
+
+def test_who_gives_way_goes_once_there_is_a_gap(tmp_path):
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    (alone,) = arrivals(engine_of(tmp_path, network, (WEST, 4)))
+    times = arrivals(engine_of(tmp_path, network, (SOUTH, 0), (WEST, 4), (SOUTH, 60)))
+    assert times[1] <= alone + 8
+
+
+def test_nobody_overlaps_where_streams_merge_and_cross(tmp_path):
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    every = [(way, 4 * k + i) for k in range(20) for i, way in enumerate((SOUTH, LEFT, WEST))]
+    engine = engine_of(tmp_path, network, *every)
+    assert len(arrivals(engine, 600)) == 60
+    assert engine.totals().overlaps[0] == 0
+
+
+# --- beyond the next junction ------------------------------------------------------------------------------------
+
+
+def test_a_red_light_behind_a_short_road_is_seen_in_time(tmp_path):
+    """At 10 m/s a car needs 11 m to stop; the road before the light is 4 m long."""
+    connections = "".join(f'<connection from="e{k}" to="e{k + 1}" fromLane="0" toLane="0"/>' for k in range(2))
+    network = network_of(tmp_path, small.street([1, 1, 1], [100, 4, 100], connections))
+    engine = engine_of(tmp_path, network, (("e0", "e2"), 0))
+    engine.green[:, 1] = 0
+    assert arrivals(engine, 90) == []
+    assert engine.totals().red_entries[0] == 0
+    engine.green[:, 1] = 1
+    assert len(arrivals(engine, 60)) == 1
+
+
+def test_a_curve_is_entered_no_faster_than_it_allows(tmp_path):
+    inside = (
+        '<edge id=":n1_0" function="internal">'
+        '<lane id=":n1_0_0" index="0" speed="4" length="12" shape="100,0 112,0"/></edge>'
+    )
+    connection = '<connection from="e0" to="e1" fromLane="0" toLane="0" via=":n1_0_0"/>'
+    network = network_of(tmp_path, small.street([1, 1], [100, 100], connection, inside=inside))
+    engine = engine_of(tmp_path, network, (("e0", "e1"), 0))
+    inside_speeds = []
+    for _ in range(60):
+        engine.advance(1)
+        where = engine.positions(0)
+        inside_speeds += where.speed[where.drivable == network.n_lanes].tolist()
+    assert len(inside_speeds) >= 2
+    assert max(inside_speeds) <= 4.0 + 1e-9
+
+
+# --- lanes -------------------------------------------------------------------------------------------------------
+
+# Two lanes, then two, then two exits: from the right lane (0) to e2 alone, from the left one (1) to e3 alone.
+FORK = (
+    '<edge id="e3" from="n2" to="n4"><lane id="e3_0" index="0" speed="10" length="50" shape="0,9 50,9"/></edge>'
+    '<junction id="n4" x="9" y="9"/>'
+    '<connection from="e0" to="e1" fromLane="0" toLane="0"/><connection from="e0" to="e1" fromLane="1" toLane="1"/>'
+    '<connection from="e1" to="e2" fromLane="0" toLane="0"/><connection from="e1" to="e3" fromLane="1" toLane="0"/>'
+)
+
+
+@pytest.mark.parametrize(("goal", "lane"), [("e2", 1), ("e3", 0)])
+def test_drivers_begin_on_the_lane_they_will_need(tmp_path, goal, lane):
+    """Ours count from the left: the right lane is 1."""
+    network = network_of(tmp_path, small.street([2, 2, 1], [100, 50, 50], FORK))
+    route = np.array([network.road_ids.index(name) for name in ("e0", "e1", goal)], np.int32)
+    assert network.lane_index[best_first_lanes(network, route)].tolist() == [lane]
+
+
+def test_a_lane_that_needs_a_change_costs_more_the_shorter_the_road(tmp_path):
+    def cost(length_m: float) -> float:
+        network = network_of(tmp_path, small.street([2, 2, 1], [100, length_m, 50], FORK))
+        route = np.array([network.road_ids.index(name) for name in ("e0", "e1", "e2")], np.int32)
+        left, right = lane_costs(network, np.array([0, 3], np.int32), route)[:2]
+        assert right == 0.0
+        return float(left)
+
+    assert cost(10.0) > cost(100.0) > 1.0
+
+
+def test_a_driver_on_the_other_lane_changes_where_it_is_still_time(tmp_path):
+    network = network_of(tmp_path, small.street([2, 2, 1], [100, 50, 50], FORK))
+    path = tmp_path / "small.rou.xml"
+    path.write_text(small.routes('<trip id="x" depart="0" from="e0" to="e2"/>'))
+    demand = read_sumo_demand([path], network)
+    table = build_route_table(network, demand)
+    from_left = int(table.next_link[table.row_start[0]])
+    assert network.link_changes_lane[from_left]
+    assert network.lane_index[network.link_to_lane[from_left]] == 1
+
+
+def test_equally_good_lanes_are_taken_in_turn(tmp_path):
+    """One lane opens into two, both of which lead on."""
+    connections = "".join(
+        f'<connection from="e{k}" to="e{k + 1}" fromLane="{a}" toLane="{b}"/>'
+        for k, a, b in ((0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 1, 1))
+    )
+    network = network_of(tmp_path, small.street([1, 2, 2], [100, 100, 100], connections))
+    path = tmp_path / "small.rou.xml"
+    path.write_text(small.routes('<flow id="x" begin="0" end="40" number="4" from="e0" to="e2"/>'))
+    demand = read_sumo_demand([path], network)
+    table = build_route_table(network, demand)
+    lanes = [int(network.lane_index[network.link_to_lane[table.next_link[table.row_start[n]]]]) for n in range(4)]
+    assert lanes == [1, 0, 1, 0]
