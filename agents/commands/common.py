@@ -20,7 +20,10 @@ _MOST_LINES = 20  # of faults on stderr
 
 ScenarioArgument = Annotated[
     str,
-    typer.Argument(metavar="SCENARIO", help="a shipped name, a YAML file, or a folder with roadnet.json + flow.json"),
+    typer.Argument(
+        metavar="SCENARIO",
+        help="a shipped name, a YAML file, a .sumocfg, or a folder with one or with roadnet.json + flow.json",
+    ),
 ]
 ProtocolOption = Annotated[
     str | None,
