@@ -231,6 +231,7 @@ def _refusal(source: str | Path, error: ValidationError) -> InputError:
 def _unknown(config: str) -> InputError:
     names = (*recipe_names(), *scenario_names())
     near = difflib.get_close_matches(config, names, n=1)
-    known = f"use one of {', '.join(names)}, a YAML file, a .sumocfg, or a folder with one or with roadnet.json and flow.json"
+    folder = "a folder with roadnet.json and flow.json or with a .sumocfg"
+    known = f"use one of {', '.join(names)}, a YAML file, a .sumocfg, or {folder}"
     mend = f"did you mean {near[0]!r}?" if near else known
     return InputError(config, "", "no such recipe, scenario, file or folder", mend)
