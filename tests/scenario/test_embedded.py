@@ -105,4 +105,5 @@ def test_city_has_ten_thousand_vehicles_on_the_road(embedded):
 
 def test_names_without_benchmark_data_are_the_embedded_ones(monkeypatch):
     monkeypatch.delenv("INTERGREEN_DATA", raising=False)
+    monkeypatch.setattr("intergreen.envs.benchmarks.find_spec", lambda package: None)
     assert scenario_names() == EMBEDDED
