@@ -62,7 +62,7 @@ class FallbackRecord:
 
 def fallback_table(result: Mapping[str, Any]) -> TextTable | None:
     """Who decided, and why not always the policy; None where there is no ladder, or it was never needed."""
-    found = result["fallback"]
+    found = result.get("fallback")
     if found is None or not found["changes_by_reason"]:
         return None
     rows = [(f"decided by {name}", f"{share:.1%}") for name, share in found["share_of_decisions"].items() if share]
