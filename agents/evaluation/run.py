@@ -28,6 +28,7 @@ from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.stated import timing_stated
 
 if TYPE_CHECKING:
+    from intergreen.agents.evaluation.onlooker import Onlooker
     from intergreen.agents.progress import Progress
     from intergreen.envs.arrays import FloatArray, IntArray
     from intergreen.envs.demand import Trips
@@ -79,6 +80,7 @@ def evaluate(
     horizon_s: int | None = None,
     faults: Sequence[Fault] = (),
     progress: Progress | None = None,
+    onlooker: Onlooker | None = None,
 ) -> dict[str, Any]:
     """Run `controller` once per seed and report metrics, series, safety and cost.
 
@@ -89,6 +91,7 @@ def evaluate(
     horizon_s : seconds to run; None: the scenario's
     faults : of detectors, which the controller then sees through as readings, and of the policy
     progress : called as the run goes on
+    onlooker : sees the run at every decision of the protocol; the numbers do not depend on it
 
     Raises
     ------
@@ -106,7 +109,7 @@ def evaluate(
     records = []
     batches = _batches(scenario.network, trips, threads)
     for number, batch in enumerate(batches):
-        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken)
+        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken, onlooker)
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
         records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
         fallback.add(controller, plan, scenario.network, mine[0])
@@ -151,6 +154,7 @@ class _Run:
     threads: int
     cost: Cost
     broken: Sequence[DetectorFault]
+    onlooker: Onlooker | None
 
     def batch(
         self,
@@ -171,20 +175,29 @@ class _Run:
         core.reset(trips, seeds, self.controller.start(setup))
         detectors = self._detectors(seeds) if self.broken else None
         marks = Marks()
-        decide_at, wanted = 0, core.phase
+        decide_at, look_at, wanted = 0, self.horizon_s, core.phase
+        if self.onlooker is not None:
+            look_at = 0
+            self.onlooker.start(core, seeds)
         while core.time_s < self.horizon_s:
             now = core.time_s
-            if now == decide_at:
+            due = now == decide_at
+            if due:
                 seen = core.counts() if detectors is None else detectors.read(core.counts(), now)
                 wanted = self.controller.decide(seen, core.signals(self.protocol.interval_s), now)
                 decide_at = now + self._period_s(now)
+            if self.onlooker is not None and now == look_at:
+                self.onlooker.look(core, wanted)
+                look_at = min(now + self.protocol.interval_s, self.horizon_s)
             mark = (now // SERIES_STEP_S + 1) * SERIES_STEP_S
-            self._advance(core, wanted, min(decide_at, mark, self.horizon_s) - now)
+            self._advance(core, wanted if due else None, min(decide_at, look_at, mark, self.horizon_s) - now)
             if core.time_s == mark:
                 marks.t.append(mark)
                 marks.rows.append(series_row(core.totals()))
                 if progress is not None:
                     progress((number + mark / self.horizon_s) / n_batches, f"{mark} of {self.horizon_s} s")
+        if self.onlooker is not None:
+            self.onlooker.end(core)
         totals = core.totals()
         metrics = metrics_of(totals, horizon_s=self.horizon_s)
         updates = int(np.sum(totals.vehicle_updates))
@@ -200,9 +213,13 @@ class _Run:
             return self.controller.seconds_until_change(now)
         return self.controller.interval_s or self.protocol.interval_s
 
-    def _advance(self, core: TrafficCore, wanted: IntArray, seconds: int) -> None:
+    def _advance(self, core: TrafficCore, wanted: IntArray | None, seconds: int) -> None:
+        """Simulate; `wanted` None: in a period that has begun."""
         cpu, wall = time.process_time(), time.perf_counter()
-        core.run(wanted, seconds)
+        if wanted is None:
+            core.go_on(seconds)
+        else:
+            core.run(wanted, seconds)
         self.cost.cpu_s += time.process_time() - cpu
         self.cost.wall_s += time.perf_counter() - wall
 
