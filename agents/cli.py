@@ -36,6 +36,7 @@ for command in (
     learning.published,
     learning.demo,
     deploy.export,
+    deploy.shadow,
     speed.benchmark,
 ):
     app.command()(command)

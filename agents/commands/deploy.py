@@ -1,4 +1,4 @@
-"""Commands that take a trained policy towards a street: export."""
+"""Commands that take a trained policy towards a street: export, and the shadow of what is in charge there."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from typing import Annotated
 import typer
 
 from intergreen.agents.commands.common import (
+    DropOption,
+    HorizonOption,
+    JsonOption,
     ProtocolOption,
+    ScenarioArgument,
     SeedsOption,
+    SimulatorOption,
     ThreadsOption,
+    check_run_options,
+    deliver,
+    finish,
     make_engine_ready,
+    print_tables,
+    refuse_beside,
     say_written,
 )
-from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_threads
+from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_threads, require_writable
 from intergreen.agents.progress import progress_bar
 
 
@@ -52,3 +62,54 @@ def export(
         )
     say_written([folder])
     print(folder, file=sys.stdout)
+
+
+def shadow(
+    policy: Annotated[str, typer.Argument(metavar="BUNDLE", help="who looks on: a bundle, or any controller's name")],
+    scenario: ScenarioArgument,
+    in_charge: Annotated[str, typer.Option("--in-charge", help="the controller that decides")] = "fixed-time",
+    protocol: ProtocolOption = None,
+    seeds: SeedsOption = "0",
+    simulator: SimulatorOption = "native",
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="FILE", help="write decisions that differ: .csv or .jsonl")
+    ] = None,
+    every: Annotated[bool, typer.Option("--every", help="with --log: write all decisions")] = False,
+    no_counterfactual: Annotated[
+        bool, typer.Option("--no-counterfactual", help="no second run with the policy in charge")
+    ] = False,
+    json: JsonOption = None,
+    drop_invalid_routes: DropOption = False,
+    threads: ThreadsOption = 1,
+    horizon: HorizonOption = None,
+) -> None:
+    """Let a policy look on beside the controller in charge, and tell what it would have done."""
+    check_run_options(simulator, threads, horizon, json)
+    require_writable("--log", None if log is None else str(log))
+    if log is None:
+        refuse_beside("a run without --log", {"--every": every})
+    seed_list = parse_seeds(seeds)
+    from intergreen.agents.evaluation.shadow import faulty_runs, shadow_pair
+    from intergreen.agents.evaluation.shadow import shadow as run_shadow
+    from intergreen.agents.evaluation.shadow_log import log_rows, require_log_name, write_log
+    from intergreen.agents.evaluation.shadow_tables import shadow_tables
+
+    require_log_name(log)
+    pair = shadow_pair(
+        policy, scenario, in_charge=in_charge, protocol_name=protocol, drop_invalid_routes=drop_invalid_routes
+    )
+    make_engine_ready(lane_change=pair.in_charge.protocol.lane_change)
+    with progress_bar("simulating") as progress:
+        result, watched = run_shadow(
+            pair,
+            seeds=seed_list,
+            threads=threads,
+            horizon_s=horizon,
+            counterfactual=not no_counterfactual,
+            progress=progress,
+        )
+    deliver(result, json, lambda: print_tables(shadow_tables(result)))
+    if log is not None:
+        write_log(log, log_rows(watched, pair.signals, every=every))
+        say_written([log])
+    finish(faulty_runs(result))
