@@ -1,4 +1,4 @@
-"""What a phase would serve: the vehicles that wait on the lanes of its movements, and how many of them could leave."""
+"""What a phase would serve: the vehicles that wait on the lanes of its movements, and how many could leave there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Served(NamedTuple):
 
     phase: IntArray  # local, -1 none
     waiting: IntArray  # vehicles on the lanes of its movements
-    released: FloatArray  # of these, how many could leave before the next decision
+    released: FloatArray  # how many could leave before the next decision, of those and of who drives within reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,15 @@ def phase_lanes(network: RoadNetwork, plan: SignalPlan) -> PhaseLanes:
 
 
 def served_of(
-    phase: IntArray, waiting: IntArray, green_s: FloatArray, lanes: PhaseLanes
+    phase: IntArray, waiting: IntArray, near: IntArray, green_s: FloatArray, lanes: PhaseLanes
 ) -> tuple[IntArray, FloatArray]:
     """(B, I) vehicles that wait on the lanes of the local phases (B, I), and how many can leave in `green_s` (B, I).
 
-    A lane discharges at saturation flow, 1800 veh/h, and no more than waits there (B, L) now.
+    A lane discharges at saturation flow, 1800 veh/h, and no more than wait there (B, L) or drive within reach of its
+    stop line (B, L) now.
     """
     row = np.where(phase >= 0, lanes.first + phase, len(lanes.lane) - 1)
-    queue = np.pad(waiting, ((0, 0), (0, 1)))[np.arange(len(phase))[:, None, None], lanes.lane[row]]
+    at = np.arange(len(phase))[:, None, None], lanes.lane[row]
+    queue, coming = (np.pad(counts, ((0, 0), (0, 1)))[at] for counts in (waiting, near))
     room = green_s[:, :, None] * (SATURATION_VPHPL / 3600.0)
-    return queue.sum(axis=2, dtype=np.int32), np.minimum(queue, room).sum(axis=2)
+    return queue.sum(axis=2, dtype=np.int32), np.minimum(queue + coming, room).sum(axis=2)

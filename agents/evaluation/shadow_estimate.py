@@ -3,17 +3,18 @@
 On a street there is only the log. Its estimate, for decisions d of all signals i with D seconds between two decisions:
 
     delay difference [s/veh] = - D / N * sum over d, i of (released(wanted) - released(shown))
-    released(phase)          = sum over the lanes that the phase serves of min(waiting, s * g)
+    released(phase)          = sum over the lanes that the phase serves of min(waiting + near, s * g)
     g                        = D where the same side asked for that phase one decision before as well,
                                else D - transition - 2 s of start-up
     s                        = 1800 veh/h a lane
+    near                     = moving, but able to reach the stop line before the next decision
 
 N vehicles drove. A vehicle that leaves one slot earlier waits D seconds less. Every decision is weighed by itself, in
 the traffic that the controller in charge has made, and that is the estimate's limit: the queue that the policy would
-have served still stands at the next decision and counts again; only who stands still counts, so a green with moving
-traffic looks empty, which flatters the policy; and a vehicle that leaves lets all behind it move up for as long as the
-queue lasts, which no single slot shows: in congestion the estimate is far too small. It tells where and when the two
-differ and is no promise in seconds. Where the other world can be run, as here, the second answer stands beside it.
+have served still stands at the next decision and counts again; and a vehicle that leaves lets all behind it move up for
+as long as the queue lasts, which no single slot shows: in congestion the estimate is far too small. It tells where and
+when the two differ and is no promise in seconds. Where the other world can be run, as here, the second answer stands
+beside it.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ COLUMNS = (
     "wanted",
     "waiting_shown",  # vehicles that stand on the lanes that the phase serves
     "waiting_wanted",
-    "released_shown",  # of these, how many could leave before the next decision
+    "released_shown",  # vehicles that could leave before the next decision
     "released_wanted",
     "rung",
 )

@@ -86,7 +86,8 @@ class Shadow:
         self._glances.append(
             _Glance(
                 second=core.time_s,
-                waiting=counts.waiting.astype(np.int32),
+                waiting=counts.waiting.copy(),
+                near=counts.near.copy(),
                 present=signals.phase.copy(),
                 shown=_valid(wanted, signals.phase, self._in_charge),
                 wanted=_valid(wish, signals.phase, self._asked),
@@ -98,21 +99,20 @@ class Shadow:
         """Close the batch's record."""
         seen = self._glances
         present = np.array([one.present for one in seen])
-        waiting = np.array([one.waiting for one in seen])
-        sides = [
-            self._served(_without_clearance(np.array(phases), present, plan), present, waiting)
+        shown, wanted = (
+            self._served(_without_clearance(np.array(phases), present, plan), present)
             for phases, plan in (
                 ([one.shown for one in seen], self._in_charge),
                 ([one.wanted for one in seen], self._asked),
             )
-        ]
+        )
         self.watched.append(
             Watched(
                 seeds=self._seeds,
                 second=np.array([one.second for one in seen], np.int32),
                 present=present,
-                shown=sides[0],
-                wanted=sides[1],
+                shown=shown,
+                wanted=wanted,
                 rung=None if seen[0].rung is None else np.array([one.rung for one in seen]),
                 rung_changes=tuple(self._policy.log) if isinstance(self._policy, HasLadder) else (),
                 vehicles=np.asarray(core.totals().released, np.int32),
@@ -135,10 +135,11 @@ class Shadow:
             overruled=unblamed,
         )
 
-    def _served(self, phase: IntArray, present: IntArray, waiting: IntArray) -> Served:
+    def _served(self, phase: IntArray, present: IntArray) -> Served:
         green_s = self._green_s(phase, np.concatenate([present[:1], phase[:-1]]))
         sums = [
-            served_of(now, queue, green, self._lanes) for now, queue, green in zip(phase, waiting, green_s, strict=True)
+            served_of(mine, one.waiting, one.near, green, self._lanes)
+            for mine, one, green in zip(phase, self._glances, green_s, strict=True)
         ]
         return Served(phase, np.array([one[0] for one in sums]), np.array([one[1] for one in sums]))
 
@@ -158,6 +159,7 @@ class _Glance(NamedTuple):
 
     second: int
     waiting: IntArray  # (B, L)
+    near: IntArray  # (B, L)
     present: IntArray  # (B, I)
     shown: IntArray  # (B, I)
     wanted: IntArray  # (B, I)

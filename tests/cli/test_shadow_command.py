@@ -96,4 +96,4 @@ def test_policy_that_does_not_fit_the_network_is_refused_before_any_run(monkeypa
 
     monkeypatch.setattr(MaxPressure, "start", start)
     assert main(["shadow", "max-pressure", "single", *SHORT]) == 2
-    assert "was made for another one than" in capsys.readouterr().err
+    assert "was made for another network" in capsys.readouterr().err

@@ -119,7 +119,7 @@ class Recording(MaxPressure):
 
     def decide(self, counts, signals, time_s):
         copies = signals._replace(**{name: values.copy() for name, values in signals._asdict().items()})
-        self.told.append((time_s, counts.waiting.copy(), copies))
+        self.told.append((time_s, counts.waiting.copy(), counts.near.copy(), copies))
         return super().decide(counts, signals, time_s)
 
 
@@ -127,9 +127,9 @@ def test_shadow_is_told_what_the_controller_in_charge_is_told(arterial):
     in_charge, policy = Recording(), Recording()
     beside(arterial, in_charge, policy, FIELD, seeds=[0], horizon_s=600)
     assert len(policy.told) == 120
-    for (second, waiting, mine), (at, counts, its) in zip(policy.told, in_charge.told, strict=True):
+    for (second, *counts, mine), (at, *same, its) in zip(policy.told, in_charge.told, strict=True):
         assert second == at
-        np.testing.assert_array_equal(waiting, counts)
+        np.testing.assert_array_equal(counts, same)
         for name in ("phase", "green_s", "red_s", "granted"):
             np.testing.assert_array_equal(getattr(mine, name), getattr(its, name))
         assert not mine.overruled.any()
@@ -140,7 +140,7 @@ def test_shadow_of_a_programme_is_told_of_the_last_green_and_of_no_green_time_wh
     beside(arterial, FixedTime(), policy, LITERATURE, seeds=[0], horizon_s=600)
     durations = arterial.network.phase_duration_s[:9]  # 5 s of clearance, then eight phases of 30 s: 245 s
     ends = np.cumsum(durations)
-    for second, _, signals in policy.told:
+    for second, *_, signals in policy.told:
         running = int(np.searchsorted(ends, second % ends[-1], side="right"))
         before = 0 if second == 0 else int(np.searchsorted(ends, (second - 1) % ends[-1], side="right"))
         if second > 5 and before != 0:
@@ -156,7 +156,7 @@ def test_row_of_the_log_tells_the_counts_that_the_shadow_saw(arterial):
     _, (watched,) = beside(arterial, FixedTime(), policy, LITERATURE, seeds=[3], horizon_s=900)
     network = arterial.network
     names = [network.intersection_ids[j] for j in network.signalled]
-    told = {second: waiting[0] for second, waiting, _ in policy.told}
+    told = {second: (waiting[0], near[0]) for second, waiting, near, _ in policy.told}
     rows = list(log_rows([watched], names, every=True))
     assert len(rows) == 90 * 6
     assert any(row["waiting_shown"] > 0 for row in rows)
@@ -173,8 +173,9 @@ def test_row_of_the_log_tells_the_counts_that_the_shadow_saw(arterial):
                 if network.movement_turn[m] != TURN_RIGHT
                 for lane in network.start_lanes(m).tolist()
             }
-            assert row[f"waiting_{side}"] == sum(int(told[row["second"]][lane]) for lane in lanes)
-            assert 0.0 <= row[f"released_{side}"] <= row[f"waiting_{side}"]
+            waiting, near = (sum(int(counts[lane]) for lane in lanes) for counts in told[row["second"]])
+            assert row[f"waiting_{side}"] == waiting
+            assert 0.0 <= row[f"released_{side}"] <= waiting + near
     differing = list(log_rows([watched], names, every=False))
     assert differing == [row for row in rows if row["shown"] != row["wanted"]]
     assert 0 < len(differing) < len(rows)
@@ -187,14 +188,14 @@ def test_programme_in_its_clearance_counts_as_the_phase_that_it_leads_to(arteria
     assert (watched.shown.phase[:-1] > 0).all()
 
 
-def test_released_is_at_saturation_flow_and_never_more_than_waits(arterial):
+def test_released_is_at_saturation_flow_and_never_more_than_wait_or_come_near(arterial):
     lanes = phase_lanes(arterial.network, LITERATURE.plan(arterial.network))
-    waiting = np.full((1, arterial.network.n_lanes), 4, np.int32)
+    waiting, near = (np.full((1, arterial.network.n_lanes), count, np.int32) for count in (3, 1))
     phase = np.full((1, 6), 1, np.int32)
     for green_s, per_lane in ((0.0, 0.0), (3.0, 1.5), (8.0, 4.0), (10.0, 4.0)):
-        queue, released = served_of(phase, waiting, np.full((1, 6), green_s), lanes)
-        np.testing.assert_allclose(released, queue / 4 * per_lane)  # 0.5 vehicles a second and lane
-    assert served_of(phase * 0 - 1, waiting, np.full((1, 6), 10.0), lanes)[0].tolist() == [[0] * 6]
+        queue, released = served_of(phase, waiting, near, np.full((1, 6), green_s), lanes)
+        np.testing.assert_allclose(released, queue / 3 * per_lane)  # 0.5 vehicles a second and lane
+    assert served_of(phase * 0 - 1, waiting, near, np.full((1, 6), 10.0), lanes)[0].tolist() == [[0] * 6]
 
 
 def test_estimate_is_the_sum_over_the_log(pair, seen):
