@@ -6,7 +6,8 @@ Python would take half a second for a thousand signals. Equal to `observe` in ev
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -38,42 +39,78 @@ from intergreen.envs.observation import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.layout import ObservationLayout
     from intergreen.envs.observation import Table
     from intergreen.envs.signals import SignalStatus
 
 
+class Groups(NamedTuple):
+    """Entries in n groups, by rank: the first of every group, then the second of those that have two, and so on."""
+
+    n: int
+    ranks: tuple[tuple[IntArray | None, IntArray], ...]  # the groups that have an entry of this rank, None: all; where
+
+
 class Gathers(NamedTuple):
-    """What of a layout does not change: I signals with N movements together, C choices, M movements of the widest."""
+    """What of a layout does not change: I signals of M movements, those that a signal lacks included, and C choices."""
 
     table: Table
-    signal: IntArray  # (N,) of each movement
-    local: IntArray  # (N,) number within its signal
-    still: Float32Array  # (I, M, columns) `exists`, turns and lanes; the rest 0
-    serves: Float32Array  # (I, C, M)
-    choice_phase: IntArray  # (I, C) local phase, 0 where there is none
-    is_choice: BoolArray  # (I, C)
-    size: int
+    movement: IntArray  # (I, M) number in the network; any where there is none
+    lacking: tuple[IntArray, IntArray]  # signal and place of every movement that there is not
+    still: Float32Array  # (I, size) vectors of all that does not change; the rest 0
+    serves: BoolArray  # (I, C, M)
+    can_be_served: BoolArray  # (I, M) by any choice
+    choice_phase: IntArray  # (I, C) local phase, -2 where there is none
+    granted_at: IntArray  # (I, C) its number in the network
+    lanes: Groups  # that each of the I M movements starts from
+    lane_room: FloatArray  # (I, M)
+    road: IntArray  # (I, M) ahead, one of R
+    road_lanes: Groups  # of the R
+    road_width: IntArray  # (R,) lanes
+    road_room: FloatArray  # (R,)
+    above: IntArray  # (I, M) which of A sets of movements leads to the road that it starts from
+    above_movements: Groups  # of the A; places among the I M
 
 
 def make_gathers(layout: ObservationLayout) -> Gathers:
     """What `observe_arrays` needs, made once."""
     table = layout.table
     counts = np.diff(table.movement_start)
-    signal = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    local = (np.arange(len(signal)) - table.movement_start[signal]).astype(np.int32)
-    still = np.zeros((len(counts), table.movements, table.movement_columns), np.float32)
-    still[signal, local, 0] = 1.0
-    column = table.movement_column
-    if column[RIGHT] >= 0:
-        still[signal, local, column[table.turn]] = 1.0
-    if column[LANES] >= 0:
-        still[signal, local, column[LANES]] = np.minimum(table.lane_share, HIGHEST)
+    exists = np.arange(table.movements) < counts[:, None]  # (I, M)
+    place = np.flatnonzero(exists).astype(np.int32)  # (N,) of each movement among the I M
+
+    def placed(values: Any, rest: float = 0) -> Any:
+        everywhere = np.full(exists.shape, rest, values.dtype)
+        everywhere[exists] = values
+        return everywhere
+
     is_choice = table.choice_phase >= 0
     choice_phase = np.where(is_choice, table.choice_phase, 0)
-    serves = table.phase_serves[table.phase_start[:-1, None] + choice_phase] * is_choice[:, :, None]
-    return Gathers(table, signal, local, still, serves.astype(np.float32), choice_phase, is_choice, layout.blocks.size)
+    serves = (table.phase_serves[table.phase_start[:-1, None] + choice_phase] != 0) & is_choice[:, :, None]
+    _, first, road = np.unique(table.out_first, return_index=True, return_inverse=True)
+    out_first, out_past = table.out_first[first], table.out_past[first]
+    first_above, above = _distinct(table.up_movement, table.up_start)
+    up_first, up_past = table.up_start[first_above], table.up_start[first_above + 1]
+    starts, ends = placed(table.lane_start[:-1]), placed(table.lane_start[1:])
+    return Gathers(
+        table=table,
+        movement=placed(table.movement),
+        lacking=np.nonzero(~exists),
+        still=_still(layout, exists, serves),
+        serves=serves,
+        can_be_served=serves.any(axis=1),
+        choice_phase=np.where(is_choice, table.choice_phase, -2).astype(np.int32),
+        granted_at=(table.phase_offset[:, None] + choice_phase).astype(np.int32),
+        lanes=_groups(table.lanes, starts.ravel(), ends.ravel()),
+        lane_room=placed(table.lane_room, 1.0),
+        road=placed(road.astype(np.int32)),
+        road_lanes=_groups(np.arange(max(out_past), dtype=np.int32), out_first, out_past),
+        road_width=out_past - out_first,
+        road_room=table.out_room[first],
+        above=placed(above),
+        above_movements=_groups(place[table.up_movement], up_first, up_past),
+    )
 
 
 def observe_arrays(
@@ -83,117 +120,155 @@ def observe_arrays(
     signals: SignalStatus,
     interval_s: int,
     gathers: Gathers,
+    out: Float32Array | None = None,
 ) -> Float32Array:
-    """Observations (B, I, size) from lane counts (B, L), arriving (B, L, bins), and what the signals show."""
+    """Observations (B, I, size) from lane counts (B, L), arriving (B, L, bins), and what the signals show.
+
+    out  (B, I, size) overwritten and returned; None: room of its own
+    """
     g, table = gathers, gathers.table
-    phase, green_s = signals.phase, signals.green_s
-    n_replicas, n_signals = phase.shape
-    movements = np.tile(g.still, (n_replicas, 1, 1, 1))
-    served = _served(phase, g)  # (B, N)
-    _write_queues(movements, waiting, vehicles, arriving, g)
-    _write_neighbours(movements, waiting, vehicles, served, g)
+    phase = signals.phase
+    if out is None:
+        out = np.empty((len(phase), *g.still.shape), np.float32)
+    out[:] = g.still
+    choices_at = table.movements * table.movement_columns
+    signal_at = choices_at + 2 * table.choices
+    movements = out[:, :, :choices_at].reshape(*phase.shape, table.movements, table.movement_columns)  # a view
+    queue = queues(waiting, g)
+    served = _served(phase, g)
+    _write_own(movements, queue, vehicles, arriving, g)
+    _write_neighbours(movements, queue, waiting, vehicles, served, g)
     column = table.movement_column
     if column[GREEN] >= 0:
-        movements[:, g.signal, g.local, column[GREEN]] = served
+        movements[..., column[GREEN]] = served
     if column[RED_TIME] >= 0:
-        movements[:, g.signal, g.local, column[RED_TIME]] = np.minimum(
-            signals.red_s[:, table.movement] / RED_TIME_S, HIGHEST
-        )
-    choices = np.zeros((n_replicas, n_signals, table.choices, 2), np.float32)
-    choices[..., 0] = (g.choice_phase == phase[:, :, None]) & g.is_choice
-    choices[..., 1] = _allowed(waiting, phase, green_s, signals.granted, served, choices[..., 0] > 0.0, g)
-    signal = np.zeros((n_replicas, n_signals, table.signal_columns), np.float32)
-    _write_signal(signal, green_s, interval_s, table)
-    flat = (movements, choices, signal, np.broadcast_to(g.serves, (n_replicas, *g.serves.shape)))
-    return np.concatenate([block.reshape(n_replicas, n_signals, -1) for block in flat], axis=2)
+        _write_share(signals.red_s[:, g.movement], RED_TIME_S, movements[..., column[RED_TIME]])
+    movements[:, *g.lacking] = 0.0
+    is_current = g.choice_phase == phase[:, :, None]
+    out[:, :, choices_at:signal_at:2] = is_current
+    out[:, :, choices_at + 1 : signal_at : 2] = _allowed(queue, signals, served, is_current, g)
+    _write_signal(out[:, :, signal_at : signal_at + table.signal_columns], signals.green_s, interval_s, table)
+    return out
+
+
+def queues(waiting: IntArray, gathers: Gathers) -> IntArray:
+    """(B, I, M) vehicles that wait for each movement, from those on each lane (B, L)."""
+    return group_sums(waiting, gathers.lanes).reshape(len(waiting), *gathers.movement.shape)
+
+
+def group_sums(values: NDArray[np.integer], groups: Groups) -> IntArray:
+    """(B, n, ...) sums of values (B, e, ...) over the entries of each group; an empty one has 0."""
+    total: IntArray | None = None
+    for which, entry in groups.ranks:
+        if which is None:
+            total = values.take(entry, axis=1) if total is None else total + values.take(entry, axis=1)
+            continue
+        if total is None:
+            total = np.zeros((len(values), groups.n, *values.shape[2:]), np.int32)
+        total[:, which] += values.take(entry, axis=1)
+    return np.zeros((len(values), groups.n, *values.shape[2:]), np.int32) if total is None else total
+
+
+def _groups(entries: IntArray, first: IntArray, past: IntArray) -> Groups:
+    """Group k has the entries first[k]..past[k]-1."""
+    sizes = past - first
+    ranks: list[tuple[IntArray | None, IntArray]] = []
+    for rank in range(max(sizes, default=0)):
+        which = np.flatnonzero(sizes > rank).astype(np.int32)
+        ranks.append((None if len(which) == len(sizes) else which, entries[first[which] + rank]))
+    return Groups(len(sizes), tuple(ranks))
+
+
+def _distinct(entries: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
+    """Groups of which many are equal: the first of each that differs, and which of them every group is equal to."""
+    values, ends = entries.tolist(), starts.tolist()
+    number: dict[tuple[int, ...], int] = {}
+    first, same_as = [], []
+    for k, (start, past) in enumerate(itertools.pairwise(ends)):
+        group = tuple(values[start:past])
+        if group not in number:
+            number[group] = len(number)
+            first.append(k)
+        same_as.append(number[group])
+    return np.array(first, np.int32), np.array(same_as, np.int32)
+
+
+def _still(layout: ObservationLayout, exists: BoolArray, serves: BoolArray) -> Float32Array:
+    table, blocks, column = layout.table, layout.blocks, layout.table.movement_column
+    still = np.zeros((len(exists), blocks.size), np.float32)
+    movements = still[:, : blocks.choices_at].reshape(*exists.shape, blocks.movement_columns)  # a view
+    signal, local = np.nonzero(exists)
+    movements[signal, local, 0] = 1.0
+    if column[RIGHT] >= 0:
+        movements[signal, local, column[table.turn]] = 1.0
+    if column[LANES] >= 0:
+        movements[signal, local, column[LANES]] = np.minimum(table.lane_share, HIGHEST)
+    still[:, blocks.serves_at :] = serves.reshape(len(exists), -1)
+    return still
 
 
 def _served(phase: IntArray, g: Gathers) -> BoolArray:
-    """(B, N): does the phase last shown as green serve each movement."""
-    shown = phase[:, g.signal]
-    row = g.table.phase_start[g.signal] + np.maximum(shown, 0)
-    served: BoolArray = (g.table.phase_serves[row, g.local] != 0) & (shown >= 0)
+    """(B, I, M): does the phase last shown as green serve each movement."""
+    row = g.table.phase_start[:-1] + np.maximum(phase, 0)
+    served: BoolArray = (g.table.phase_serves.take(row, axis=0) != 0) & (phase >= 0)[:, :, None]
     return served
 
 
-def _write_queues(
-    movements: Float32Array, waiting: IntArray, vehicles: IntArray, arriving: IntArray, g: Gathers
-) -> None:
-    table, column = g.table, g.table.movement_column
-    lanes, starts = table.lanes, table.lane_start
+def _write_own(movements: Float32Array, queue: IntArray, vehicles: IntArray, arriving: IntArray, g: Gathers) -> None:
+    column = g.table.movement_column
     if column[QUEUE] >= 0:
-        movements[:, g.signal, g.local, column[QUEUE]] = _tens(group_sums(waiting[:, lanes], starts))
+        _write_share(queue, VEHICLES, movements[..., column[QUEUE]])
     if column[ARRIVING] >= 0:
+        total = group_sums(arriving, g.lanes)
         for step in range(N_BINS):
-            total = group_sums(arriving[:, lanes, step], starts)
-            movements[:, g.signal, g.local, column[ARRIVING] + step] = _tens(total)
+            share = movements[..., column[ARRIVING] + step]
+            _write_share(total[:, :, step].reshape(share.shape), VEHICLES, share)
     if column[OCCUPIED] >= 0:
-        share = np.minimum(group_sums(vehicles[:, lanes], starts) / table.lane_room, HIGHEST)
-        movements[:, g.signal, g.local, column[OCCUPIED]] = share
+        share = group_sums(vehicles, g.lanes).reshape(queue.shape) / g.lane_room
+        movements[..., column[OCCUPIED]] = np.minimum(share, HIGHEST)
 
 
 def _write_neighbours(
-    movements: Float32Array, waiting: IntArray, vehicles: IntArray, served: BoolArray, g: Gathers
+    movements: Float32Array, queue: IntArray, waiting: IntArray, vehicles: IntArray, served: BoolArray, g: Gathers
 ) -> None:
-    table, column = g.table, g.table.movement_column
+    """Movements that lead to one road see the same ahead, those that start from one the same behind: computed once."""
+    column = g.table.movement_column
     if column[OUT_QUEUE] >= 0:
-        standing = _between(waiting, table.out_first, table.out_past)
-        per_lane = standing / (table.out_past - table.out_first)
-        free = 1.0 - _between(vehicles, table.out_first, table.out_past) / table.out_room
-        movements[:, g.signal, g.local, column[OUT_QUEUE]] = _tens(per_lane)
-        movements[:, g.signal, g.local, column[OUT_FREE]] = np.maximum(0.0, free)
+        per_lane = group_sums(waiting, g.road_lanes) / g.road_width
+        free = 1.0 - group_sums(vehicles, g.road_lanes) / g.road_room
+        movements[..., column[OUT_QUEUE]] = _tens(per_lane)[:, g.road]
+        movements[..., column[OUT_FREE]] = np.maximum(0.0, free).astype(np.float32)[:, g.road]
     if column[UP_QUEUE] >= 0:
-        queue = group_sums(waiting[:, table.lanes], table.lane_start)
-        above = table.up_movement
-        movements[:, g.signal, g.local, column[UP_QUEUE]] = _tens(group_sums(queue[:, above], table.up_start))
-        moving = group_sums((queue * served)[:, above], table.up_start)
-        movements[:, g.signal, g.local, column[UP_GREEN]] = _tens(moving)
+        for counted, at in ((queue, column[UP_QUEUE]), (queue * served, column[UP_GREEN])):
+            total = group_sums(counted.reshape(len(queue), -1), g.above_movements)
+            movements[..., at] = _tens(total)[:, g.above]
 
 
-def _allowed(
-    waiting: IntArray,
-    phase: IntArray,
-    green_s: IntArray,
-    granted: ByteArray,
-    served: BoolArray,
-    is_current: BoolArray,
-    g: Gathers,
-) -> BoolArray:
+def _allowed(queue: IntArray, signals: SignalStatus, served: BoolArray, is_current: BoolArray, g: Gathers) -> BoolArray:
     """(B, I, C): granted by the shield, and not a phase that has been green for too long while others wait."""
-    table = g.table
-    allowed: BoolArray = (granted[:, table.phase_offset[:, None] + g.choice_phase] != 0) & g.is_choice
-    overdue = (phase >= 0) & (green_s >= LONGEST_GREEN_S)
-    for b, i in np.argwhere(overdue & is_current.any(axis=2)).tolist():
-        mine = slice(table.movement_start[i], table.movement_start[i + 1])
-        waits = group_sums(waiting[b : b + 1, table.lanes], table.lane_start)[0, mine] > 0
-        wanted = g.serves[i, :, : mine.stop - mine.start].any(axis=0)
-        if (waits & wanted & ~served[b, mine]).any():
-            allowed[b, i] &= ~is_current[b, i]
+    allowed: BoolArray = (signals.granted[:, g.granted_at] != 0) & (g.choice_phase >= 0)
+    overdue = (signals.phase >= 0) & (signals.green_s >= LONGEST_GREEN_S)
+    if overdue.any():
+        others_wait = ((queue > 0) & g.can_be_served & ~served).any(axis=2)
+        allowed &= ~(is_current & (overdue & others_wait)[:, :, None])
     return allowed
 
 
 def _write_signal(signal: Float32Array, green_s: IntArray, interval_s: int, table: Table) -> None:
     if table.signal_column[GREEN_TIME] >= 0:
-        signal[:, :, table.signal_column[GREEN_TIME]] = np.minimum(green_s / GREEN_TIME_S, HIGHEST)
+        _write_share(green_s, GREEN_TIME_S, signal[:, :, table.signal_column[GREEN_TIME]])
     if table.signal_column[INTERVAL] >= 0:
         signal[:, :, table.signal_column[INTERVAL]] = min(interval_s / INTERVAL_S, HIGHEST)
         signal[:, :, table.signal_column[CLEARANCE]] = np.minimum(table.clearance_s / CLEARANCE_S, HIGHEST)
 
 
-def group_sums(values: NDArray[np.integer], starts: IntArray) -> NDArray[np.int64]:
-    """(B, n) sums of values (B, e) over the entries of each of n groups; a group may be empty."""
-    running = np.zeros((len(values), values.shape[1] + 1), np.int64)
-    np.cumsum(values, axis=1, out=running[:, 1:])
-    return running[:, starts[1:]] - running[:, starts[:-1]]
+def _write_share(values: IntArray, unit: float, out: Float32Array) -> None:
+    """Overwrite `out` with whole numbers by the unit. A quotient of two numbers that 32 bits hold exactly is the same
+    whether it is rounded once, or to 64 bits before (Figueroa 1995, When is double rounding innocuous?)."""
+    np.divide(values, unit, out=out, dtype=np.float32, casting="same_kind")
+    np.minimum(out, np.float32(HIGHEST), out=out)
 
 
-def _between(values: IntArray, first: IntArray, past: IntArray) -> NDArray[np.int64]:
-    """(B, n) sums over lanes first..past-1."""
-    running = np.zeros((len(values), values.shape[1] + 1), np.int64)
-    np.cumsum(values, axis=1, out=running[:, 1:])
-    return running[:, past] - running[:, first]
-
-
-def _tens(total: NDArray[np.int64] | FloatArray) -> FloatArray:
-    tens: FloatArray = np.minimum(total / VEHICLES, HIGHEST)
+def _tens(total: IntArray | FloatArray) -> Float32Array:
+    tens: Float32Array = np.minimum(total / VEHICLES, HIGHEST).astype(np.float32)
     return tens

@@ -7,7 +7,7 @@ runs. NumPy and onnxruntime only; where traffic is simulated, the compiled obser
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from intergreen.agents.deployment.quiet import QuietSignals
 from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
-from intergreen.envs.observation_arrays import group_sums, make_gathers, observe_arrays
+from intergreen.envs.observation_arrays import make_gathers, observe_arrays, queues
 from intergreen.envs.readings import Readings, readings_of
 from intergreen.envs.signals import FieldTiming
 
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.agents.controllers.base import LaneCounts, Setup
-    from intergreen.agents.deployment.bundle import Bundle
+    from intergreen.agents.deployment.bundle import Bundle, Envelope
     from intergreen.agents.deployment.inference import Policy
     from intergreen.agents.deployment.ladder import RungChange
     from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, IntArray
     from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.observation import Blocks
     from intergreen.envs.signals import SignalStatus
 
 
@@ -101,7 +102,9 @@ class BundleController:
         self._unserved_s = self.settings.unserved_cycles * np.maximum(
             self._programme.cycle_s, self.settings.shortest_cycle_s
         )
-        self._call_since = np.full((n_replicas, len(self._gathers.signal)), _NEVER, np.int64)
+        self._observation = np.empty((n_replicas, *self._gathers.still.shape), np.float32)
+        self._seen = _seen_in_training(self.bundle.envelope, self._layout.blocks, self.settings.margin)
+        self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int64)
         self._overruled: list[IntArray] = []
         return self._wanted
 
@@ -146,7 +149,8 @@ class BundleController:
     def _decided(self, readings: Readings, signals: SignalStatus, time_s: int) -> IntArray:
         found = self._health.judge(readings, signals.red_s)
         waiting, vehicles, arriving = _believed(readings, found)
-        observation = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers)
+        counts = waiting, vehicles, arriving
+        observation = observe_arrays(*counts, signals, self._interval_s, self._gathers, self._observation)
         needs = Needs(*signals.phase.shape)
         self._judge_detectors(needs, found)
         needs.ask(self._quiet.judge(vehicles), Rung.PROGRAMME, "all detectors of the signal are silent")
@@ -168,6 +172,7 @@ class BundleController:
         try:
             choice = self._policy.choose(observation.reshape(-1, blocks.size), blocks)
         except PolicyFailedError as error:
+            self._observation = np.empty_like(observation)  # one that is late may still be reading
             needs.ask(np.ones(phase.shape, np.bool_), Rung.PRESSURE, f"the policy failed: {error}")
             return phase
         return chosen_phases(self._setup.plan, choice.reshape(phase.shape))
@@ -188,9 +193,9 @@ class BundleController:
 
     def _judge_detectors(self, needs: Needs, found: ByteArray) -> None:
         own = self._signal_of_lane
-        wrong = _count_by_signal(found != Finding.FINE, own, self._setup.plan.n_signals)
-        if not wrong.any():
+        if not found.any():
             return
+        wrong = _count_by_signal(found != Finding.FINE, own, self._setup.plan.n_signals)
         every = np.bincount(own[own >= 0], minlength=self._setup.plan.n_signals)
 
         def reason(b: int, i: int) -> str:
@@ -203,23 +208,15 @@ class BundleController:
     def _judge_service(self, needs: Needs, waiting: IntArray, signals: SignalStatus, time_s: int) -> None:
         """A call that has lasted for two cycles: the rung in charge does not serve it, the next one down shall have two
         cycles for it."""
-        table, signal = self._layout.table, self._gathers.signal
-        queue = group_sums(waiting[:, table.lanes], table.lane_start)
-        calls = (queue > 0) & (signals.red_s[:, table.movement] > 0) & self._can_be_served()
+        is_red = signals.red_s[:, self._gathers.movement] > 0
+        calls = (queues(waiting, self._gathers) > 0) & is_red & self._gathers.can_be_served
         self._call_since = np.where(calls, np.minimum(self._call_since, time_s), _NEVER)
-        unserved = np.zeros(signals.phase.shape, np.bool_)
-        for b, n in np.argwhere(time_s - self._call_since > self._unserved_s[signal]).tolist():
-            unserved[b, signal[n]] = True
+        unserved = time_s - self._call_since.min(axis=2) > self._unserved_s
         needs.ask(unserved, Rung.PRESSURE, "a call unserved for two cycles")
         rung, tried_s = self._ladder.rung, time_s - self._ladder.since_s
         tried = (rung == Rung.PRESSURE) & (tried_s > self._unserved_s)
         again = unserved & (tried | (rung == Rung.PROGRAMME))
         needs.ask(again, Rung.PROGRAMME, "a call unserved for two cycles by max-pressure too")
-
-    def _can_be_served(self) -> BoolArray:
-        """(N,) has the movement green in any of its signal's choices?"""
-        served = self._gathers.serves.max(axis=1) > 0.0
-        return np.asarray(served[self._gathers.signal, self._gathers.local])
 
     def _judge_interventions(self, needs: Needs, signals: SignalStatus) -> None:
         window = max(1, self.settings.overruled_s // self._interval_s)
@@ -232,12 +229,9 @@ class BundleController:
 
     def _is_beyond_training(self, observation: Float32Array) -> BoolArray:
         """(B, I) does any column lie outside the range seen in training, by more than the margin?"""
-        b, seen = self._layout.blocks, self.bundle.envelope
-        movements = observation[..., : b.choices_at].reshape(*observation.shape[:2], b.movements, b.movement_columns)
-        signal = observation[..., b.signal_at : b.serves_at]
-        return _outside(movements, seen.movement, self.settings.margin).any(axis=2) | _outside(
-            signal, seen.signal, self.settings.margin
-        )
+        lowest, highest = self._seen
+        beyond: BoolArray = ((observation < lowest) | (observation > highest)).any(axis=2)
+        return beyond
 
 
 def check_fit(bundle: Bundle, network: RoadNetwork, fingerprint: str) -> None:
@@ -248,23 +242,24 @@ def check_fit(bundle: Bundle, network: RoadNetwork, fingerprint: str) -> None:
 
 def _believed(readings: Readings, found: ByteArray) -> tuple[IntArray, IntArray, IntArray]:
     """Whole numbers (B, L), (B, L), (B, L, bins); 0 where a reading cannot be believed."""
-    fine = found == Finding.FINE
-
-    def whole(values: Any, where: BoolArray) -> IntArray:
-        return np.rint(np.where(where, values, 0.0)).astype(np.int32)
-
-    return (
-        whole(readings.waiting, fine),
-        whole(readings.vehicles, fine),
-        whole(readings.arriving, fine[:, :, None]),
-    )
+    counts = (readings.waiting, readings.vehicles, readings.arriving)
+    if found.any():
+        fine = found == Finding.FINE
+        counts = tuple(np.where(fine if one.ndim == 2 else fine[:, :, None], one, 0.0) for one in counts)
+    waiting, vehicles, arriving = (np.rint(one).astype(np.int32) for one in counts)
+    return waiting, vehicles, arriving
 
 
-def _outside(values: Float32Array, seen: Any, margin: float) -> BoolArray:
-    """(...) does any of the last axis lie outside seen (2, columns), by more than a share of the range?"""
-    slack = margin * (seen[1] - seen[0]) + 1e-6
-    outside = (values < seen[0] - slack) | (values > seen[1] + slack)
-    return np.asarray(outside.any(axis=-1))
+def _seen_in_training(seen: Envelope, blocks: Blocks, margin: float) -> tuple[Float32Array, Float32Array]:
+    """(size,) the lowest and highest of every value that a policy is trusted with: a share of the range beyond it."""
+    lowest, highest = np.full(blocks.size, -np.inf), np.full(blocks.size, np.inf)
+    for limits, where in (
+        (np.tile(seen.movement, blocks.movements), slice(0, blocks.choices_at)),
+        (seen.signal, slice(blocks.signal_at, blocks.serves_at)),
+    ):
+        slack = margin * (limits[1] - limits[0]) + 1e-6
+        lowest[where], highest[where] = limits[0] - slack, limits[1] + slack
+    return lowest.astype(np.float32), highest.astype(np.float32)
 
 
 def _signal_of_lane(network: RoadNetwork, intersection: IntArray) -> IntArray:

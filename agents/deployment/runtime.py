@@ -29,10 +29,12 @@ from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.readings import Readings
-from intergreen.envs.signals import SignalStatus, monitor, shield
+from intergreen.envs.signals import SignalStatus, shield
 from intergreen.envs.signals.aspects import GREEN, RED, YELLOW
 from intergreen.envs.signals.card import program_card
-from intergreen.envs.signals.grants import granted_phases
+from intergreen.envs.signals.grants import granted_phases, make_grants
+from intergreen.envs.signals.plain_monitor import PlainMonitor
+from intergreen.envs.signals.plain_shield import PlainShield
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -92,9 +94,9 @@ class SignalController:
         self._state = shield.signal_state(self.plan, network, 1)
         shield.start(first, self.plan.rules, self._state)
         self._signals = shield.replica_state(self._state, 0)
-        self._card = program_card(network, self.plan.timing)
-        self._watched = monitor.make_memory(self._card)
-        self._green = np.zeros(network.n_movements, np.uint8)
+        self._shield = PlainShield(self.plan.rules, self._signals)
+        self._grants = make_grants(self.plan.rules, network.n_phases, network.n_movements)
+        self._monitor = PlainMonitor(program_card(network, self.plan.timing))
         self._shown = self.aspects.copy()  # in the last second; what an error leaves half painted never is
         self._yellow_s: IntArray = np.zeros(network.n_movements, np.int32)  # seconds of yellow shown so far
         self._lanes_of = [network.start_lanes(m) for m in range(network.n_movements)]
@@ -156,8 +158,8 @@ class SignalController:
         try:
             heard = self._calls(readings) if calls is None else np.asarray(calls, np.uint8)
             self._decide(readings, heard, time_s)
-            shield.tick(self.plan.rules, self._signals, heard, self._green)
-            n_faults = monitor.watch(self.aspects, heard, self._card, monitor.replica_rows(self._watched, 0))
+            self._shield.tick(heard)
+            n_faults = self._monitor.watch(self.aspects, heard)
         except Exception as error:  # a bug of ours must not leave a street with what it happens to show
             _LOG.exception("the runtime failed")
             return self._begin_flash(f"the runtime raised {type(error).__name__}")
@@ -186,7 +188,7 @@ class SignalController:
 
     def faults(self) -> list[FaultReport]:
         """The monitor's latched faults."""
-        return monitor.faults(self._card, self._watched)
+        return self._monitor.faults
 
     def close(self) -> None:
         """End the thread that asks the policy."""
@@ -194,14 +196,14 @@ class SignalController:
 
     def decide(self, readings: Readings, calls: ByteArray, time_s: int) -> IntArray:
         """(1, I) the phases wanted now; what `step` asks the shield for."""
-        rules, state, interval_s = self.plan.rules, self._signals, self.protocol.interval_s
+        state = self._signals
         red_s = np.where(state.red_since < 0, 0, state.time[0] - state.red_since).astype(np.int32)
         overruled = state.interventions.reshape(-1, shield.N_INTERVENTIONS).sum(axis=1, dtype=np.int32)
         status = SignalStatus(
             state.phase[None],
             state.green_s[None],
             red_s[None],
-            granted_phases(rules, state, calls, interval_s, self.network.n_phases)[None],
+            granted_phases(self._grants, state, calls, self.protocol.interval_s)[None],
             overruled[None],
         )
         return self._decider.decide(readings, status, time_s)
@@ -209,7 +211,7 @@ class SignalController:
     def _decide(self, readings: Readings, calls: ByteArray, time_s: int) -> None:
         if self._time_s is None or self._decider.is_due(time_s):
             wanted = self.decide(readings, calls, time_s)
-            shield.request(wanted[0], self.plan.rules, self._signals)
+            self._shield.request(wanted[0])
         self._time_s = time_s
 
     def _calls(self, readings: Readings) -> ByteArray:

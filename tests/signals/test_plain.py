@@ -1,0 +1,123 @@
+"""Without a compiler signals at which nothing can happen are passed over: same displays, clocks, grants and faults."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+from intergreen.envs.signals import monitor, shield
+from intergreen.envs.signals.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
+from intergreen.envs.signals.card import program_card
+from intergreen.envs.signals.grants import granted_phases, make_grants
+from intergreen.envs.signals.plain_monitor import PlainMonitor
+from intergreen.envs.signals.plain_shield import PlainShield
+
+LAMPS = np.array([DARK, RED, YELLOW, GREEN, RED_AMBER, RED | GREEN, YELLOW | GREEN], np.uint8)
+PROTOCOLS = ("literature-10-5", "literature-5-2", "us-mutcd-5", "de-rilsa-5")
+NETWORKS = ("town", "single")
+
+
+def plan_of(name, protocol):
+    network = load_scenario(name).network
+    return network, protocol_by_name(protocol).plan(network)
+
+
+def copies(network, plan, random):
+    """Two equal states with a random beginning."""
+    first = random.integers(-1, 4, (1, plan.n_signals)).astype(np.int32)
+    states = []
+    for _ in range(2):
+        state = shield.signal_state(plan, network, 1)
+        shield.start(first, plan.rules, state)
+        states.append(shield.replica_state(state, 0))
+    return states
+
+
+def oldest_calls(plan, state):
+    """(I,) by the definition: no call of the signal began before that second."""
+    starts = plan.rules.movement_start
+    now = int(state.time[0]) - 1
+    since = [state.call_since[starts[j] : starts[j + 1]] for j in plan.intersection]
+    return np.array([min([now, *one[one >= 0].tolist()]) for one in since])
+
+
+def assert_equal_states(mine, plain, plan):
+    for name in shield.SignalState._fields:
+        if name != "oldest_call":
+            assert getattr(mine, name).tolist() == getattr(plain, name).tolist(), name
+    heard = plan.rules.overdue > 0  # the bound may be as tight as it can be, and no looser than the shield's own
+    assert (plain.oldest_call[heard] <= mine.oldest_call[heard]).all()
+    assert (mine.oldest_call[heard] <= oldest_calls(plan, plain)[heard]).all()
+
+
+stories = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 2**32 - 1),
+        "call_share": st.sampled_from([0.0, 0.01, 0.2, 0.9]),
+        "turn_share": st.sampled_from([0.01, 0.1, 0.5]),  # of callers that come or go in a second
+        "wish_share": st.sampled_from([0.0, 0.1, 0.5, 1.0]),  # of signals that get another wish
+        "interval_s": st.sampled_from([1, 5, 10]),
+    }
+)
+
+
+@pytest.mark.parametrize("network_name", NETWORKS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(max_examples=12)
+@given(story=stories)
+def test_signals_passed_over_are_as_if_each_had_been_asked(network_name, protocol, story):
+    network, plan = plan_of(network_name, protocol)
+    random = np.random.default_rng(story["seed"])
+    mine, plain = copies(network, plan, random)
+    passing, grants = PlainShield(plan.rules, mine), make_grants(plan.rules, network.n_phases, network.n_movements)
+    card = program_card(network, plan.timing)
+    watching, memory = PlainMonitor(card), monitor.make_memory(card)
+    calls, green = np.zeros(network.n_movements, np.uint8), np.zeros(network.n_movements, np.uint8)
+    wanted = np.full(plan.n_signals, shield.NO_PHASE, np.int32)
+    for second in range(100):
+        turned = random.random(len(calls)) < story["turn_share"]
+        calls = np.where(turned, random.random(len(calls)) < story["call_share"], calls).astype(np.uint8)
+        if second % story["interval_s"] == 0:
+            granted = np.zeros(network.n_phases, np.uint8)
+            shield.granted(plan.rules, plain, calls, story["interval_s"], granted)
+            assert granted_phases(grants, mine, calls, story["interval_s"]).tolist() == granted.tolist()
+            changes = random.random(plan.n_signals) < story["wish_share"]
+            wanted = np.where(changes, random.integers(-2, 9, plan.n_signals), wanted).astype(np.int32)
+            passing.request(wanted)
+            shield.request(wanted, plan.rules, plain)
+        passing.tick(calls)
+        shield.tick(plan.rules, plain, calls, green)
+        assert_equal_states(mine, plain, plan)
+        rows = monitor.replica_rows(memory, 0)
+        assert watching.watch(mine.aspects, calls) == monitor.watch(plain.aspects, calls, card, rows)
+    assert_equal_memories(watching, memory)
+
+
+@pytest.mark.parametrize("network_name", NETWORKS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32 - 1), changing=st.sampled_from([0.001, 0.02, 0.3]))
+def test_every_fault_is_found_in_the_same_tick(network_name, protocol, seed, changing):
+    network, plan = plan_of(network_name, protocol)
+    random = np.random.default_rng(seed)
+    card = program_card(network, plan.timing)
+    watching, memory = PlainMonitor(card), monitor.make_memory(card)
+    lamps, calls = np.full(network.n_movements, RED, np.uint8), np.zeros(network.n_movements, np.uint8)
+    total = 0
+    for _ in range(100):
+        lamps = np.where(random.random(len(lamps)) < changing, random.choice(LAMPS, len(lamps)), lamps)
+        calls = np.where(random.random(len(calls)) < changing, random.integers(0, 2, len(calls)), calls)
+        lamps, calls = lamps.astype(np.uint8), calls.astype(np.uint8)
+        found = monitor.watch(lamps, calls, card, monitor.replica_rows(memory, 0))
+        assert watching.watch(lamps, calls) == found
+        total += found
+    assert watching.faults == monitor.faults(card, memory)
+    assert_equal_memories(watching, memory)
+    assert total > 0 or changing < 0.3
+
+
+def assert_equal_memories(watching, memory):
+    for mine, plain in zip(watching._memory, memory, strict=True):
+        assert np.array_equal(mine, plain)
