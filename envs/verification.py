@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.model import SignalModel
+    from intergreen.envs.signals.monitor_card import MonitorCard
     from intergreen.envs.signals.proof import Proof, Violation
 
 SMALL = 5  # phases of a signal that is proved whenever it is loaded: a fraction of a second
@@ -43,12 +44,16 @@ def fastest_shield() -> dict[str, Callable[..., None]]:
 
 
 def distinct_models(
-    network: RoadNetwork, plan: SignalPlan, *, most_phases: int | None = None
+    network: RoadNetwork, plan: SignalPlan, *, most_phases: int | None = None, card: MonitorCard | None = None
 ) -> list[tuple[SignalModel, tuple[int, ...]]]:
-    """Every signal, of at most so many phases, that differs from those before it, with the indices of all alike."""
+    """Every signal, of at most so many phases, that differs from those before it, with the indices of all alike.
+
+    card : the network's, where it is made already
+    """
     if most_phases is not None and not (plan.n_phases <= most_phases).any():
         return []
-    card, startup_s = program_card(network, plan.timing), startup_red_s(plan.timing)
+    card = card or program_card(network, plan.timing)
+    startup_s = startup_red_s(plan.timing)
     alike: dict[str, tuple[SignalModel, list[int]]] = {}
     for i, j in enumerate(plan.intersection.tolist()):
         if most_phases is not None and plan.n_phases[i] > most_phases:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.scenario import Scenario
+    from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.model import SignalModel
+    from intergreen.envs.signals.monitor_card import MonitorCard
 
 REFERENCE_JUNCTIONS = ("single", "town")  # of three, four and five legs: for a policy that belongs to no network
 _PER_MOVEMENT = ("yellow", "longest_yellow", "min_green", "max_green", "red_revert", "longest_wait")
@@ -71,10 +73,9 @@ def signals_stated(scenarios: Sequence[Scenario], protocols: Sequence[str]) -> l
     return list(stated.values())
 
 
-def unproved(network: RoadNetwork, protocol: str, proved: frozenset[str]) -> list[str]:
-    """Hashes of the network's plans under the protocol whose proof is not among those."""
-    plan = protocol_by_name(protocol).plan(network)
-    return [model.hash for model, _ in distinct_models(network, plan) if model.hash not in proved]
+def unproved(network: RoadNetwork, plan: SignalPlan, card: MonitorCard, proved: frozenset[str]) -> list[str]:
+    """Hashes of the plan's signals whose proof is not among those."""
+    return [model.hash for model, _ in distinct_models(network, plan, card=card) if model.hash not in proved]
 
 
 def _model_stated(

@@ -88,7 +88,8 @@ class SignalController:
         self.plan = protocol.plan(network)
         if self.plan.n_signals == 0:
             raise InputError(network.name, "signals", "has no signal with two phases or more", "use another network")
-        self.unproved = unproved(network, protocol.name, bundle.proved)
+        card = program_card(network, self.plan.timing)
+        self.unproved = unproved(network, self.plan, card, bundle.proved)
         self._decider = BundleController(bundle, settings)
         first = self._decider.start(Setup(network, self.plan, protocol, 1, flows_vph=flows_vph))
         self._state = shield.signal_state(self.plan, network, 1)
@@ -96,7 +97,7 @@ class SignalController:
         self._signals = shield.replica_state(self._state, 0)
         self._shield = PlainShield(self.plan.rules, self._signals)
         self._grants = make_grants(self.plan.rules, network.n_phases, network.n_movements)
-        self._monitor = PlainMonitor(program_card(network, self.plan.timing))
+        self._monitor = PlainMonitor(card)
         self._shown = self.aspects.copy()  # in the last second; what an error leaves half painted never is
         self._yellow_s: IntArray = np.zeros(network.n_movements, np.int32)  # seconds of yellow shown so far
         self._lanes_of = [network.start_lanes(m) for m in range(network.n_movements)]

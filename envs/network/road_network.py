@@ -134,7 +134,7 @@ class RoadNetwork(ReadOnlyRecord):
     def start_lanes(self, movement: int) -> IntArray:
         """Lanes that the movement starts from, ascending, each once although several links may leave it. int32."""
         first, past = self.movement_link_start[movement : movement + 2]
-        return np.unique(self.link_from_lane[first:past]).astype(np.int32)
+        return np.array(sorted(set(self.link_from_lane[first:past].tolist())), np.int32)  # a few: NumPy takes longer
 
     def conflict_matrix(self, intersection: int) -> BoolArray:
         """(m, m): do the intersection's movements conflict, numbered from its first one."""
