@@ -134,7 +134,8 @@ def _value_info(data: bytes, columns: list[int]) -> bytes:
 
 def _fields(data: bytes, message: _Message) -> Iterator[tuple[int, int | bytes]]:
     """The fields of a message, one after the other."""
-    at, met = 0, []
+    at = 0
+    met: list[int] = []
     while at < len(data):
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
@@ -170,7 +171,8 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _varints(data: bytes) -> list[int]:
-    values, at = [], 0
+    values: list[int] = []
+    at = 0
     while at < len(data) and len(values) <= _MOST_AXES:
         value, at = _varint(data, at)
         values.append(value)
