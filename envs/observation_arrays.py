@@ -96,7 +96,7 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
     return Gathers(
         table=table,
         movement=placed(table.movement),
-        lacking=np.nonzero(~exists),
+        lacking=(np.nonzero(~exists)[0].astype(np.int32), np.nonzero(~exists)[1].astype(np.int32)),
         still=_still(layout, exists, serves),
         serves=serves,
         can_be_served=serves.any(axis=1),
@@ -161,7 +161,8 @@ def group_sums(values: NDArray[np.integer], groups: Groups) -> IntArray:
     total: IntArray | None = None
     for which, entry in groups.ranks:
         if which is None:
-            total = values.take(entry, axis=1) if total is None else total + values.take(entry, axis=1)
+            taken: IntArray = np.asarray(values.take(entry, axis=1))
+            total = taken if total is None else total + taken
             continue
         if total is None:
             total = np.zeros((len(values), groups.n, *values.shape[2:]), np.int32)
@@ -224,8 +225,8 @@ def _write_own(movements: Float32Array, queue: IntArray, vehicles: IntArray, arr
             share = movements[..., column[ARRIVING] + step]
             _write_share(total[:, :, step].reshape(share.shape), VEHICLES, share)
     if column[OCCUPIED] >= 0:
-        share = group_sums(vehicles, g.lanes).reshape(queue.shape) / g.lane_room
-        movements[..., column[OCCUPIED]] = np.minimum(share, HIGHEST)
+        occupied = group_sums(vehicles, g.lanes).reshape(queue.shape) / g.lane_room
+        movements[..., column[OCCUPIED]] = np.minimum(occupied, HIGHEST)
 
 
 def _write_neighbours(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from intergreen.agents.deployment.bundle import Bundle, Envelope
     from intergreen.agents.deployment.inference import Policy
     from intergreen.agents.deployment.ladder import RungChange
-    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, IntArray
+    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.observation import Blocks
@@ -230,8 +230,7 @@ class BundleController:
     def _is_beyond_training(self, observation: Float32Array) -> BoolArray:
         """(B, I) does any column lie outside the range seen in training, by more than the margin?"""
         lowest, highest = self._seen
-        beyond: BoolArray = ((observation < lowest) | (observation > highest)).any(axis=2)
-        return beyond
+        return np.asarray(((observation < lowest) | (observation > highest)).any(axis=2))
 
 
 def check_fit(bundle: Bundle, network: RoadNetwork, fingerprint: str) -> None:
@@ -242,7 +241,7 @@ def check_fit(bundle: Bundle, network: RoadNetwork, fingerprint: str) -> None:
 
 def _believed(readings: Readings, found: ByteArray) -> tuple[IntArray, IntArray, IntArray]:
     """Whole numbers (B, L), (B, L), (B, L, bins); 0 where a reading cannot be believed."""
-    counts = (readings.waiting, readings.vehicles, readings.arriving)
+    counts: tuple[FloatArray, ...] = (readings.waiting, readings.vehicles, readings.arriving)
     if found.any():
         fine = found == Finding.FINE
         counts = tuple(np.where(fine if one.ndim == 2 else fine[:, :, None], one, 0.0) for one in counts)

@@ -68,7 +68,7 @@ def granted_phases(grants: Grants, state: SignalState, calls: ByteArray, interva
     may_end = (target < 0) & (rest_s < interval_s)
     stays = np.where((target < 0) & ~may_end, phase, NO_PHASE)
     only = np.where((target >= 0) & (rules.clearance_phase < 0), target, stays)
-    calling = np.flatnonzero((calls != 0) & (state.aspects != GREEN))
+    calling = np.flatnonzero((calls != 0) & (state.aspects != GREEN)).astype(np.int32)
     overdue = may_end & _is_overdue(rest_s, rules, state)
     if overdue.any():
         only = np.where(overdue, _in_turn(rules.overdue - rest_s, calling, g, state), only)

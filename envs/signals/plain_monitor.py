@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from intergreen.envs.arrays import memory_of
 from intergreen.envs.signals import monitor
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.monitor import FaultReport, MonitorState, make_memory, replica_rows
@@ -46,12 +47,12 @@ class PlainMonitor:
         look = state.next_check <= tick
         look[self._signal[aspects[card.channel] != state.seen]] = True
         heard = calls[card.channel]
-        turned = np.flatnonzero((heard != state.called) & ~look[self._signal])
+        turned = np.flatnonzero((heard != state.called) & ~look[self._signal]).astype(np.int32)
         self._hear(turned, heard[turned], tick)
-        lit, calling, found = memoryview(aspects), memoryview(calls), 0
+        lit, calling, found = memory_of(aspects), memory_of(calls), 0
         for i in np.flatnonzero(look).tolist():
             self._clock[0] = tick
-            found += int(monitor.watch(lit, calling, *self._single[i]))  # type: ignore[arg-type]
+            found += int(monitor.watch(lit, calling, *self._single[i]))
         state.tick[0] = tick + 1
         return found
 
@@ -76,11 +77,12 @@ class PlainMonitor:
         one, two = slice(i, i + 1), slice(i, i + 2)
         mine = {name: getattr(card, name)[one] for name in _BY_SIGNAL}
         mine |= {name: getattr(card, name)[two] for name in _STARTS}
+        mine["row_past"] = [1]  # no other signal is looked at in the same row
         its = {name: getattr(state, name)[one] for name in _STATE_BY_SIGNAL}
-        return card._replace(**mine), state._replace(tick=memoryview(self._clock), **its)
+        return card._replace(**mine), state._replace(tick=memory_of(self._clock), **its)
 
 
 def _memory(card: MonitorCard, state: MonitorState) -> tuple[Any, Any]:
     """Plain Python reads memory four times as fast as entries of an array."""
-    arrays = [memoryview(values) if isinstance(values, np.ndarray) else values for values in card]
-    return MonitorCard(*arrays), MonitorState(*(memoryview(values) for values in state))  # type: ignore[arg-type]
+    arrays = [memory_of(values) if isinstance(values, np.ndarray) else values for values in card]
+    return MonitorCard(*arrays), MonitorState(*(memory_of(values) for values in state))  # type: ignore[arg-type]

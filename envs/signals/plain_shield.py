@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from intergreen.envs.arrays import memory_of
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.rules import Rules
@@ -45,16 +46,16 @@ class PlainShield:
     def request(self, wanted: IntArray) -> None:
         """Take the wanted local phases (I,): `shield.request`."""
         rules, state = self._every
-        shield.request(wanted.tolist(), rules, state)  # type: ignore[arg-type]
+        shield.request(wanted.tolist(), rules, state)
 
     def tick(self, calls: ByteArray) -> None:
         """Show one second: `shield.tick`."""
         state, now = self._state, int(self._state.time[0])
         busy = self._may_change(calls)
-        heard, green = memoryview(calls), memoryview(self._green)
+        heard, green = memory_of(calls), memory_of(self._green)
         for i in np.flatnonzero(busy).tolist():
             self._clock[0] = now
-            shield.tick(*self._single[i], heard, green)  # type: ignore[arg-type]
+            shield.tick(*self._single[i], heard, green)
         state.green_s[~busy] += 1
         self._hear(calls, now)
         state.time[0] = now + 1
@@ -104,4 +105,4 @@ class PlainShield:
 
 
 def _memory(state: SignalState) -> Any:
-    return SignalState(*(memoryview(values) for values in state))  # type: ignore[arg-type]
+    return SignalState(*(memory_of(values) for values in state))

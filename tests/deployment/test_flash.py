@@ -6,11 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intergreen.agents.deployment import runtime as runtime_module
 from intergreen.agents.deployment.runtime import SignalController, lane_readings
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN, RED, YELLOW
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.monitor import SignalMonitor
@@ -38,25 +36,25 @@ def fail_in_decide(controller, monkeypatch):
 def fail_while_painting(controller, monkeypatch):
     """The tick paints some movements red, others green, and raises: its array is no display."""
 
-    def tick(rules, state, calls, green):
-        state.aspects[:] = RED
-        state.aspects[::2] = GREEN
+    def tick(calls):
+        controller.aspects[:] = RED
+        controller.aspects[::2] = GREEN
         raise RuntimeError("half way")
 
-    monkeypatch.setattr(shield, "tick", tick)
+    monkeypatch.setattr(controller._shield, "tick", tick)
 
 
 def show_conflict(controller, monkeypatch):
     """The tick turns everything green: the monitor has to see it before anybody else does."""
 
-    def tick(rules, state, calls, green):
-        state.aspects[:] = GREEN
+    def tick(calls):
+        controller.aspects[:] = GREEN
 
-    monkeypatch.setattr(shield, "tick", tick)
+    monkeypatch.setattr(controller._shield, "tick", tick)
 
 
 def fail_in_monitor(controller, monkeypatch):
-    monkeypatch.setattr(runtime_module.monitor, "watch", _raise)
+    monkeypatch.setattr(controller._monitor, "watch", _raise)
 
 
 def _raise(*arguments):

@@ -119,5 +119,9 @@ def test_every_fault_is_found_in_the_same_tick(network_name, protocol, seed, cha
 
 
 def assert_equal_memories(watching, memory):
+    """But for the tick of the next look, which `watch` may set earlier: it looks at signals in rows of several."""
+    next_check = monitor.MonitorState._fields.index("next_check")
+    assert (memory.signals[:, next_check] <= watching._memory.signals[:, next_check]).all()
     for mine, plain in zip(watching._memory, memory, strict=True):
-        assert np.array_equal(mine, plain)
+        which = [k for k in range(mine.shape[1]) if mine is not watching._memory.signals or k != next_check]
+        assert np.array_equal(mine[:, which], plain[:, which])
