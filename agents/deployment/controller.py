@@ -14,6 +14,7 @@ import numpy as np
 from intergreen.agents.controllers.max_pressure import pressure_weights
 from intergreen.agents.controllers.pressure import choice_sums
 from intergreen.agents.controllers.webster import fixed_programme
+from intergreen.agents.deployment.at_home import trusted_range, unlike_training
 from intergreen.agents.deployment.failing import FailingPolicy
 from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
 from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, SupervisedPolicy
@@ -22,22 +23,22 @@ from intergreen.agents.deployment.quiet import QuietSignals
 from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
+from intergreen.envs.network.fingerprint import fingerprint_of
+from intergreen.envs.observation import N_BINS
 from intergreen.envs.observation_arrays import make_gathers, observe_arrays, queues
 from intergreen.envs.readings import Readings, readings_of
-from intergreen.envs.signals import FieldTiming
+from intergreen.envs.signals import FieldTiming, SignalStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.agents.controllers.base import LaneCounts, Setup
-    from intergreen.agents.deployment.bundle import Bundle, Envelope
+    from intergreen.agents.deployment.bundle import Bundle
     from intergreen.agents.deployment.inference import Policy
     from intergreen.agents.deployment.ladder import RungChange
     from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
-    from intergreen.envs.observation import Blocks
-    from intergreen.envs.signals import SignalStatus
 
 
 _NEVER = 2**62  # a second that does not come
@@ -73,6 +74,7 @@ class BundleController:
     def __init__(self, bundle: Bundle, settings: LadderSettings | None = None, *, policy: Policy | None = None) -> None:
         self.name = bundle.name
         self.bundle = bundle
+        self.unlike_training: list[str] = []  # what of the network and its timing training had not, in words
         self.settings = settings or LadderSettings()
         self._failing = FailingPolicy(policy or OnnxPolicy(bundle.model))
         self._policy = SupervisedPolicy(self._failing, self.settings.budget_s)
@@ -83,6 +85,7 @@ class BundleController:
 
     def start(self, setup: Setup) -> IntArray:
         """Bind to a network; everything is on the first rung."""
+        check_fit(self.bundle, setup.network)
         self._setup = setup
         plan, n_replicas = setup.plan, setup.n_replicas
         self._interval_s = setup.protocol.interval_s
@@ -103,7 +106,8 @@ class BundleController:
             self._programme.cycle_s, self.settings.shortest_cycle_s
         )
         self._observation = np.empty((n_replicas, *self._gathers.still.shape), np.float32)
-        self._seen = _seen_in_training(self.bundle.envelope, self._layout.blocks, self.settings.margin)
+        self._seen = trusted_range(self.bundle, self._layout.blocks, self.settings.margin)
+        self.unlike_training = unlike_training(self.bundle, self._empty_roads(), self._layout.blocks)
         self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int64)
         self._overruled: list[IntArray] = []
         return self._wanted
@@ -141,6 +145,20 @@ class BundleController:
     def log(self) -> list[RungChange]:
         """All changes since the start, in their order."""
         return self._ladder.log
+
+    def _empty_roads(self) -> Float32Array:
+        """(I, size) what the policy sees where there is nobody: the network and its timing alone."""
+        network, plan = self._setup.network, self._setup.plan
+        lanes = np.zeros((1, network.n_lanes), np.int32)
+        nobody = SignalStatus(
+            phase=np.full((1, plan.n_signals), -1, np.int32),
+            green_s=np.zeros((1, plan.n_signals), np.int32),
+            red_s=np.zeros((1, network.n_movements), np.int32),
+            granted=np.zeros((1, network.n_phases), np.uint8),
+            overruled=np.zeros((1, plan.n_signals), np.int32),
+        )
+        arriving = np.zeros((*lanes.shape, N_BINS), np.int32)
+        return observe_arrays(lanes, lanes, arriving, nobody, self._interval_s, self._gathers)[0]
 
     def close(self) -> None:
         """End the thread that asks the policy."""
@@ -210,6 +228,7 @@ class BundleController:
         cycles for it."""
         is_red = signals.red_s[:, self._gathers.movement] > 0
         calls = (queues(waiting, self._gathers) > 0) & is_red & self._gathers.can_be_served
+        self.unlike_training = unlike_training(self.bundle, self._empty_roads(), self._layout.blocks)
         self._call_since = np.where(calls, np.minimum(self._call_since, time_s), _NEVER)
         unserved = time_s - self._call_since.min(axis=2) > self._unserved_s
         needs.ask(unserved, Rung.PRESSURE, "a call unserved for two cycles")
@@ -228,14 +247,14 @@ class BundleController:
         needs.ask(too_many, Rung.PRESSURE, f"the shield overruled more than {self.settings.overruled_share:.0%}")
 
     def _is_beyond_training(self, observation: Float32Array) -> BoolArray:
-        """(B, I) does any column lie outside the range seen in training, by more than the margin?"""
+        """(B, I) does anything that changes with traffic lie outside the range seen in training, and the margin?"""
         lowest, highest = self._seen
         return np.asarray(((observation < lowest) | (observation > highest)).any(axis=2))
 
 
-def check_fit(bundle: Bundle, network: RoadNetwork, fingerprint: str) -> None:
+def check_fit(bundle: Bundle, network: RoadNetwork) -> None:
     """Raise InputError if the bundle was made for another network."""
-    if bundle.network is not None and bundle.network != fingerprint:
+    if bundle.network is not None and bundle.network != fingerprint_of(network):
         raise InputError(bundle.folder, "network", f"was made for another network than {network.name}", "export for it")
 
 
@@ -247,18 +266,6 @@ def _believed(readings: Readings, found: ByteArray) -> tuple[IntArray, IntArray,
         counts = tuple(np.where(fine if one.ndim == 2 else fine[:, :, None], one, 0.0) for one in counts)
     waiting, vehicles, arriving = (np.rint(one).astype(np.int32) for one in counts)
     return waiting, vehicles, arriving
-
-
-def _seen_in_training(seen: Envelope, blocks: Blocks, margin: float) -> tuple[Float32Array, Float32Array]:
-    """(size,) the lowest and highest of every value that a policy is trusted with: a share of the range beyond it."""
-    lowest, highest = np.full(blocks.size, -np.inf), np.full(blocks.size, np.inf)
-    for limits, where in (
-        (np.tile(seen.movement, blocks.movements), slice(0, blocks.choices_at)),
-        (seen.signal, slice(blocks.signal_at, blocks.serves_at)),
-    ):
-        slack = margin * (limits[1] - limits[0]) + 1e-6
-        lowest[where], highest[where] = limits[0] - slack, limits[1] + slack
-    return lowest.astype(np.float32), highest.astype(np.float32)
 
 
 def _signal_of_lane(network: RoadNetwork, intersection: IntArray) -> IntArray:

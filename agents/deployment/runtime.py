@@ -19,13 +19,12 @@ import numpy as np
 
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.deployment.bundle import Bundle, read_bundle
-from intergreen.agents.deployment.controller import BundleController, LadderSettings, check_fit
+from intergreen.agents.deployment.controller import BundleController, LadderSettings
 from intergreen.agents.deployment.health import STALE_DECISIONS
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork
-from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.readings import Readings
@@ -72,6 +71,7 @@ class SignalController:
 
     aspects   (M,) uint8, lamps lit in the present second, see `intergreen.envs.signals.aspects`
     unproved  hashes of signal plans whose proof is not in the bundle: prove them with `intergreen verify`
+    unlike_training  what of the network and its timing the policy was not trained on, in words
     """
 
     def __init__(
@@ -83,7 +83,6 @@ class SignalController:
         settings: LadderSettings | None = None,
         flows_vph: FloatArray | None = None,
     ) -> None:
-        check_fit(bundle, network, fingerprint_of(network) if bundle.network is not None else "")
         self.network, self.protocol = network, protocol
         self.plan = protocol.plan(network)
         if self.plan.n_signals == 0:
@@ -92,6 +91,7 @@ class SignalController:
         self.unproved = unproved(network, self.plan, card, bundle.proved)
         self._decider = BundleController(bundle, settings)
         first = self._decider.start(Setup(network, self.plan, protocol, 1, flows_vph=flows_vph))
+        self.unlike_training = self._decider.unlike_training
         self._state = shield.signal_state(self.plan, network, 1)
         shield.start(first, self.plan.rules, self._state)
         self._signals = shield.replica_state(self._state, 0)
@@ -134,6 +134,8 @@ class SignalController:
         made = cls(read_bundle(bundle), loaded, protocol_by_name(protocol), settings=settings, flows_vph=flows_vph)
         if made.unproved:
             _LOG.warning("%s: %d signal plans are not proved in the bundle", loaded.name, len(made.unproved))
+        for words in made.unlike_training:
+            _LOG.warning("%s: unlike what the policy was trained on: %s", loaded.name, words)
         return made
 
     def step(self, readings: Readings, time_s: int, calls: BoolArray | None = None) -> ByteArray:

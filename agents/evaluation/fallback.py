@@ -28,12 +28,14 @@ class FallbackRecord:
 
     decisions: np.ndarray = field(default_factory=lambda: np.zeros(len(Rung), np.int64))
     changes: list[dict[str, Any]] = field(default_factory=list)
+    unlike_training: list[str] = field(default_factory=list)
 
     def add(self, controller: Controller, plan: SignalPlan, network: RoadNetwork, seeds: Sequence[int]) -> None:
         """Take over what a controller with a ladder has noted in a batch; nothing from any other."""
         if not isinstance(controller, BundleController):
             return
         self.decisions += controller.decisions_by_rung
+        self.unlike_training = controller.unlike_training
         self.changes += [
             {
                 "seed": int(seeds[one.replica]),
@@ -55,6 +57,7 @@ class FallbackRecord:
         reasons = Counter(f"{one['to']}: {_kind(one['reason'])}" for one in self.changes)
         return {
             "share_of_decisions": shares,
+            "unlike_training": self.unlike_training,
             "changes_by_reason": dict(sorted(reasons.items())),
             "changes": self.changes[:MOST_CHANGES],
         }
@@ -63,9 +66,10 @@ class FallbackRecord:
 def fallback_table(result: Mapping[str, Any]) -> TextTable | None:
     """Who decided, and why not always the policy; None where there is no ladder, or it was never needed."""
     found = result.get("fallback")
-    if found is None or not found["changes_by_reason"]:
+    if found is None or not (found["changes_by_reason"] or found["unlike_training"]):
         return None
     rows = [(f"decided by {name}", f"{share:.1%}") for name, share in found["share_of_decisions"].items() if share]
+    rows += [("unlike training", words) for words in found["unlike_training"]]
     rows += [(f"to {reason}", f"{count} times") for reason, count in found["changes_by_reason"].items()]
     return TextTable(f"fallback ladder of {result['controller']}", ("", ""), tuple(rows))
 
