@@ -16,7 +16,7 @@ from intergreen.envs.demand import randomise
 from intergreen.envs.layout import make_layout
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.reward import make_reward, neighbour_mixing
+from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.verification import refuse_unsafe
 
@@ -46,6 +46,7 @@ class Episodes:
     neighbour_share : every signal is also told this share of its neighbours' mean reward
     exact_trips : drive a fixed demand's own trips instead of varied ones; they are the evaluation's
     demand_scale : lowest and highest factor on the number of trips; drawn anew for every episode
+    backlog_periods : for which a vehicle that waits outside counts in the reward, see `intergreen.envs.reward`
     movements, choices : room in the observation for so many; None: those of the widest signal
     """
 
@@ -60,6 +61,7 @@ class Episodes:
         neighbour_share: float = 0.0,
         exact_trips: bool = False,
         demand_scale: tuple[float, float] = (1.0, 1.0),
+        backlog_periods: float = BACKLOG_PERIODS,
         movements: int | None = None,
         choices: int | None = None,
         replicas: int = 1,
@@ -87,7 +89,9 @@ class Episodes:
             threads=threads,
             lane_change=self.protocol.lane_change,
         )
-        self._senses = self._core.senses(self.layout, make_reward(reward, network, self.plan))
+        self._senses = self._core.senses(
+            self.layout, make_reward(reward, network, self.plan, backlog_periods=backlog_periods)
+        )
         self.observe()
 
     def reset(self, randoms: Sequence[np.random.Generator]) -> Float32Array:

@@ -4,7 +4,8 @@ Every reward is the mean over the seconds of the period and over the signal's la
 so it mostly lies between 0 and a few units below, whatever the network's size, its lanes or the decision interval.
 In all but `pressure`, a vehicle that cannot enter and waits outside counts when it comes to that, as if it stood on
 the approach for `BACKLOG_PERIODS`, and is given back when it enters: a backlog that stands for long would drown what
-the signal can still do about it. For a discount of 1 - 1 / BACKLOG_PERIODS that moves rewards in time and changes no
+the signal can still do about it. For a discount of 1 - 1 / BACKLOG_PERIODS, and about so for others with as many
+periods as they look ahead (`backlog_periods`), that moves rewards in time and changes no
 policy's rank (Ng, Harada and Russell 1999, "Policy invariance under reward transformations", ICML; the backlog is the
 potential).
 
@@ -53,10 +54,15 @@ class RewardTable(NamedTuple):
     outgoing_start: IntArray  # (I + 1,)
     outgoing: IntArray
     weight: FloatArray  # (len(REWARDS),)
+    backlog_periods: float
 
 
-def make_reward(spec: RewardSpec, network: RoadNetwork, plan: SignalPlan) -> RewardTable:
+def make_reward(
+    spec: RewardSpec, network: RoadNetwork, plan: SignalPlan, *, backlog_periods: float = BACKLOG_PERIODS
+) -> RewardTable:
     """The table of the reward that `spec` names.
+
+    backlog_periods  for which a vehicle counts that begins to wait outside
 
     Raises
     ------
@@ -69,7 +75,9 @@ def make_reward(spec: RewardSpec, network: RoadNetwork, plan: SignalPlan) -> Rew
         movements = range(network.movement_start[j], network.movement_start[j + 1])
         incoming.append(_lanes_of(network, {int(network.movement_from_road[m]) for m in movements}))
         outgoing.append(_lanes_of(network, {int(network.movement_to_road[m]) for m in movements}))
-    return RewardTable(_starts(incoming), _joined(incoming), _starts(outgoing), _joined(outgoing), weight)
+    return RewardTable(
+        _starts(incoming), _joined(incoming), _starts(outgoing), _joined(outgoing), weight, float(backlog_periods)
+    )
 
 
 def check_reward(spec: RewardSpec) -> None:
@@ -94,7 +102,7 @@ def reward_of(signal: int, seconds: int, sums: LaneSums, table: RewardTable) -> 
     for k in range(first, past):
         queue_beyond += sums.queue[table.outgoing[k]]
     pressure = abs(queue / n_incoming - queue_beyond / max(past - first, 1))
-    stay = BACKLOG_PERIODS * seconds
+    stay = table.backlog_periods * seconds
     total = table.weight[0] * (queue + stay * backlog) + table.weight[1] * (delay + stay * backlog)
     total += table.weight[2] * (person_delay + stay * person_backlog)
     return -(total / n_incoming + table.weight[3] * pressure) / (seconds * REWARD_VEHICLES)

@@ -23,7 +23,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
-    from intergreen.envs.arrays import BoolArray, Float32Array
+    from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
     from intergreen.envs.scenario import Scenario
 
 _NOTHING: dict[str, Any] = {}  # shared by all slots of all steps that have nothing to tell
@@ -129,6 +129,13 @@ class TrafficVecEnv(VecEnv):
     def action_masks(self) -> BoolArray:
         """Which choices each slot may ask for now, (slots, C)."""
         return np.concatenate([world.allowed().reshape(-1, self.blocks.choices) for world in self.worlds])
+
+    @property
+    def interval_s(self) -> IntArray:
+        """(slots,) seconds between the decisions of each slot."""
+        return np.repeat(
+            [world.protocol.interval_s for world in self.worlds], [slots.stop - slots.start for slots in self._slots]
+        )
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         """The same attribute for every slot asked for."""

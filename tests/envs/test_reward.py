@@ -172,3 +172,11 @@ def test_reward_that_is_no_number_is_one_line_that_says_where_and_when(pair):
     with pytest.raises(FloatingPointError) as caught:
         episodes.step(np.zeros((1, 2), np.int32))
     assert str(caught.value) == "pair: the reward of signal 0 in copy 0 is nan at second 10"
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_backlog_counts_for_as_many_periods_as_asked(pair, name):
+    without, once, twice = (rewards(pair, name, backlog_periods=periods) for periods in (0, 20, 40))
+    assert rewards(pair, name) == pytest.approx(once)
+    assert twice - once == pytest.approx(once - without, abs=1e-5)
+    assert (np.abs(once - without).max() > 0.1) == (name != "pressure")
