@@ -10,10 +10,12 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import Logger
 
 from intergreen.agents.controllers.policy_network import PolicyNetwork, actor_shapes
+from intergreen.agents.learning.discount import TimedDiscount
 from intergreen.agents.learning.policies import MaskableSignalPolicy, SignalPolicy, SignalQPolicy
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.callbacks import BaseCallback
 
     from intergreen.agents.learning.budget import Budget
     from intergreen.agents.learning.network import SignalNetwork
@@ -34,6 +36,13 @@ def make_model(env: TrafficVecEnv, recipe: Recipe, budget: Budget) -> BaseAlgori
     model = _dqn(env, recipe, budget, common) if recipe.algorithm == "dqn" else _ppo(env, recipe, common)
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
+
+
+def adjustments(env: TrafficVecEnv, recipe: Recipe) -> list[BaseCallback]:
+    """What the recipe asks of PPO beyond what Stable-Baselines3's does."""
+    if recipe.algorithm == "dqn" or recipe.ppo.decision_s is None:
+        return []
+    return [TimedDiscount(recipe.ppo, env.interval_s, recipe.ppo.decision_s)]
 
 
 def network_of(model: BaseAlgorithm) -> PolicyNetwork:
@@ -70,7 +79,7 @@ def batch_size(decisions: int, *, minibatches: int) -> int:
 
 
 def _ppo(env: TrafficVecEnv, recipe: Recipe, common: dict[str, Any]) -> PPO | MaskablePPO:
-    settings = recipe.ppo.model_dump(exclude={"learning_rate", "minibatches"})
+    settings = recipe.ppo.model_dump(exclude={"learning_rate", "minibatches", "decision_s"})
     size = batch_size(env.num_envs * recipe.ppo.n_steps, minibatches=recipe.ppo.minibatches)
     if recipe.algorithm == "maskable-ppo":
         return MaskablePPO(MaskableSignalPolicy, env, batch_size=size, **common, **settings)

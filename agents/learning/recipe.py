@@ -38,6 +38,7 @@ class PPOSettings(_Settings):
     learning_rate: float = Field(default=2e-3, gt=0)  # at the start; falls to a tenth as the budget is used up
     gamma: float = Field(default=0.95, ge=0, le=1)
     gae_lambda: float = Field(default=0.9, ge=0, le=1)
+    decision_s: float | None = Field(default=None, gt=0)  # what gamma and gae_lambda are for; None: any decision
     clip_range: float = Field(default=0.2, gt=0)
     ent_coef: float = Field(default=0.002, ge=0)
     vf_coef: float = Field(default=0.5, ge=0)

@@ -54,7 +54,7 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     from intergreen.agents.learning.checkpoint import load_checkpoint
     from intergreen.agents.learning.keeper import Keeper
     from intergreen.agents.learning.log import TrainingLog
-    from intergreen.agents.learning.model import make_model, not_finite
+    from intergreen.agents.learning.model import adjustments, make_model, not_finite
 
     recipe, folder = training.recipe, training.folder
     threads = min(recipe.threads, os.cpu_count() or 1)
@@ -76,10 +76,13 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
         write_text(folder / RECIPE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
         budget.start()
     log = TrainingLog(folder, steps=model.num_timesteps)
-    keeper = Keeper(folder, training.run, recipe, budget=budget, trials=trials, log=log, progress=progress)
+    keeper = Keeper(
+        folder, training.run, recipe, budget=budget, trials=trials, log=log, progress=progress
+    )
+    callbacks = [keeper, *adjustments(env, recipe)]  # the keeper first: it sees rewards as they are told
     left = max((recipe.steps or _ENDLESS) - model.num_timesteps, 0)
     try:
-        model.learn(left, callback=keeper, log_interval=_NEVER, reset_num_timesteps=False)
+        model.learn(left, callback=callbacks, log_interval=_NEVER, reset_num_timesteps=False)
     except ValueError as error:
         if "invalid values" not in str(error):  # PyTorch's words where it shall draw from scores that are no numbers
             raise
@@ -122,6 +125,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         neighbour_share=recipe.neighbour_share,
         horizon_s=recipe.horizon_s or _WORLDS_HORIZON_S,
         protocols=recipe.worlds.protocols,
+        decision_s=recipe.ppo.decision_s,
         threads=threads,
     )
 

@@ -33,7 +33,7 @@ from intergreen.envs.network import (
     generate_town,
 )
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.reward import make_reward
+from intergreen.envs.reward import BACKLOG_PERIODS, make_reward
 from intergreen.envs.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -75,10 +75,14 @@ def make_worlds(
     neighbour_share: float,
     horizon_s: int,
     protocols: Sequence[str] = PROTOCOLS,
+    decision_s: float | None = None,
     threads: int = 1,
 ) -> list[Episodes]:
-    """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices."""
-    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads)
+    """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices.
+
+    decision_s  the discount is one for so many seconds; None: for every decision, however long
+    """
+    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads, decision_s)
     plans = [protocol_by_name(w.protocol).plan(w.scenario.network) for w in worlds]
     movements = max(
         int(np.diff(w.scenario.network.movement_start)[plan.intersection].max())
@@ -94,6 +98,7 @@ def make_worlds(
             reward=_scaled(reward, REWARD_SHARE / world.reward_unit),
             neighbour_share=neighbour_share,
             demand_scale=(EPISODE_LEVELS[0] * world.level, EPISODE_LEVELS[1] * world.level),
+            backlog_periods=_backlog_periods(protocol_by_name(world.protocol), decision_s),
             movements=movements,
             choices=choices,
         )
@@ -102,18 +107,29 @@ def make_worlds(
 
 
 def draw_worlds(
-    count: int, seed: int, protocols: Sequence[str], reward: RewardSpec, horizon_s: int, threads: int
+    count: int,
+    seed: int,
+    protocols: Sequence[str],
+    reward: RewardSpec,
+    horizon_s: int,
+    threads: int,
+    decision_s: float | None = None,
 ) -> list[World]:
     """`count` worlds with the protocols in turn, always the same for the same seed."""
     seeds = np.random.SeedSequence(seed).spawn(count)
     with ThreadPoolExecutor(threads) as pool:
         return list(
-            pool.map(lambda k: make_world(seeds[k], protocols[k % len(protocols)], reward, horizon_s), range(count))
+            pool.map(
+                lambda k: make_world(seeds[k], protocols[k % len(protocols)], reward, horizon_s, decision_s),
+                range(count),
+            )
         )
 
 
-def make_world(seed: np.random.SeedSequence, protocol: str, reward: RewardSpec, horizon_s: int) -> World:
-    """The world of the seed: the same for the same four."""
+def make_world(
+    seed: np.random.SeedSequence, protocol: str, reward: RewardSpec, horizon_s: int, decision_s: float | None = None
+) -> World:
+    """The world of the seed: the same for the same five."""
     random = np.random.default_rng(seed)
     if random.random() < LANE_CHANGE_SHARE and not protocol.endswith("-lane-change"):
         protocol += "-lane-change"
@@ -123,12 +139,18 @@ def make_world(seed: np.random.SeedSequence, protocol: str, reward: RewardSpec, 
             scenario = _scenario(random, horizon_s)
             full = _full_level(scenario, timing, horizon_s)
             level = full * random.uniform(*LEVELS)
-            unit = -_rehearsed(scenario, timing, reward, level, horizon_s).mean_reward
+            patience = _backlog_periods(timing, decision_s)
+            unit = -_rehearsed(scenario, timing, reward, level, horizon_s, patience).mean_reward
         except (InputError, ValueError, CapacityError):  # roads too short for their junctions, nobody to drive
             continue
         if unit > 0.0:
             return World(scenario, protocol, level, unit)
     raise RuntimeError(f"no world came out of {_ATTEMPTS} attempts with seed {seed.entropy} {seed.spawn_key}")
+
+
+def _backlog_periods(protocol: Protocol, decision_s: float | None) -> float:
+    """So many that the backlog moves rewards in time alone, see `intergreen.envs.reward`."""
+    return BACKLOG_PERIODS if decision_s is None else BACKLOG_PERIODS * decision_s / protocol.interval_s
 
 
 def _scaled(reward: RewardSpec, factor: float) -> dict[str, float]:
@@ -301,14 +323,22 @@ class _Rehearsal:
     mean_reward: float
 
 
-def _rehearsed(scenario: Scenario, protocol: Protocol, reward: RewardSpec, level: float, horizon_s: int) -> _Rehearsal:
+def _rehearsed(
+    scenario: Scenario,
+    protocol: Protocol,
+    reward: RewardSpec,
+    level: float,
+    horizon_s: int,
+    backlog_periods: float = BACKLOG_PERIODS,
+) -> _Rehearsal:
     """Advanced max-pressure on `level` of the demand."""
     network = scenario.network
     plan = protocol.plan(network)
     controller = AdvancedMaxPressure()
     core = TrafficCore(network, plan, scenario.demand, lane_change=protocol.lane_change)
     core.near_m = near_distance_m(network, protocol.interval_s)
-    senses = core.senses(make_layout(network, plan, features=()), make_reward(reward, network, plan))
+    rewards_by_signal = make_reward(reward, network, plan, backlog_periods=backlog_periods)
+    senses = core.senses(make_layout(network, plan, features=()), rewards_by_signal)
     start = controller.start(Setup(network, plan, protocol, 1))
     core.reset([training_trips(scenario, _REHEARSAL_SEED, horizon_s, scale=level)], [_REHEARSAL_SEED], start)
     rewards = []

@@ -207,6 +207,12 @@ def rollout(env, *, seed=20, steps=33):
     return np.array(observations), np.array(rewards), np.array(dones), infos
 
 
+@pytest.mark.parametrize(("decision_s", "expected"), [(None, [20, 20, 20]), (10.0, [20 / 3, 20, 40])])
+def test_backlog_counts_for_as_long_as_the_discount_looks_ahead(decision_s, expected):
+    timings = [protocol_by_name(name) for name in ("literature-30-5", "literature-10-5", "us-mutcd-5")]
+    assert [worlds._backlog_periods(timing, decision_s) for timing in timings] == pytest.approx(expected)
+
+
 @pytest.fixture(scope="module")
 def played():
     """Four worlds of 300 s in steps of 30, 15, 10 and 10 s: how many signals and decisions each has, and a rollout."""
