@@ -6,6 +6,8 @@ network, policies   the policy's network, and as policies of Stable-Baselines3
 prepare     a run, read and checked before it begins
 train       the run itself, on every signal of every copy of the networks
 model       the learner that the recipe describes: PPO, MaskablePPO or DQN
+discount    by time instead of by decision, where the recipe asks for it
+averaging   the mean of the weights over the updates
 keeper      when to stop, to evaluate and to write
 trials      how a controller does on trips that nobody trains on
 budget, checkpoint, log, origin   time, files to go on from, rows, and where the code came from

@@ -24,6 +24,7 @@ from intergreen.envs.files import replacing
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+    from intergreen.agents.learning.averaging import WeightAverage
     from intergreen.agents.learning.budget import Budget
     from intergreen.envs.vector_env import TrafficVecEnv
 
@@ -31,7 +32,9 @@ _MEND = "name the folder of a run that was begun with this version"
 _BROKEN = (RuntimeError, OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, pickle.UnpicklingError)
 
 
-def write_checkpoint(path: Path, model: BaseAlgorithm, env: TrafficVecEnv, budget: Budget) -> None:
+def write_checkpoint(
+    path: Path, model: BaseAlgorithm, env: TrafficVecEnv, budget: Budget, average: WeightAverage | None = None
+) -> None:
     """Write where the run is; `model` must stand between two rollouts, or at the end."""
     traffic = episode_state(env)
     content = {
@@ -45,6 +48,8 @@ def write_checkpoint(path: Path, model: BaseAlgorithm, env: TrafficVecEnv, budge
         "observation": torch.from_numpy(np.array(model._last_obs)),
         "episode_starts": torch.from_numpy(np.array(model._last_episode_starts)),
         "traffic": {name: torch.from_numpy(array) for name, array in traffic.arrays.items()},
+        "averaged": 0 if average is None else average.count,
+        "average": {} if average is None else {name: torch.from_numpy(a) for name, a in average.arrays.items()},
         "traffic_random": traffic.randoms,
         "torch_random": torch.get_rng_state(),
         "random": _random_states(model),
@@ -53,7 +58,9 @@ def write_checkpoint(path: Path, model: BaseAlgorithm, env: TrafficVecEnv, budge
         torch.save(content, temporary)
 
 
-def load_checkpoint(path: Path, model: BaseAlgorithm, env: TrafficVecEnv, budget: Budget) -> None:
+def load_checkpoint(
+    path: Path, model: BaseAlgorithm, env: TrafficVecEnv, budget: Budget, average: WeightAverage | None = None
+) -> None:
     """Bring model, traffic and budget to where the checkpoint was written, and let the budget's clock run from there.
 
     Raises
@@ -74,6 +81,8 @@ def load_checkpoint(path: Path, model: BaseAlgorithm, env: TrafficVecEnv, budget
         if isinstance(model, DQN):
             model._n_calls = content["calls"]
             model.learning_starts += content["steps"]
+        if average is not None:
+            average.go_on(content["averaged"], {name: a.numpy() for name, a in content["average"].items()})
         torch.set_rng_state(content["torch_random"])
         _set_random_states(model, content["random"])
         budget.start(used_s=content["used_s"], paused_s=content["paused_s"], steps=content["steps"])

@@ -20,6 +20,8 @@ from intergreen.agents.learning.model import network_of
 from intergreen.agents.learning.trials import Verdict
 
 if TYPE_CHECKING:
+    from intergreen.agents.controllers.policy_network import PolicyNetwork
+    from intergreen.agents.learning.averaging import WeightAverage
     from intergreen.agents.learning.budget import Budget
     from intergreen.agents.learning.log import TrainingLog
     from intergreen.agents.learning.recipe import Recipe
@@ -45,6 +47,7 @@ class Keeper(BaseCallback):
         budget: Budget,
         trials: Trials,
         log: TrainingLog,
+        average: WeightAverage | None,
         progress: Progress | None,
     ) -> None:
         super().__init__()
@@ -54,6 +57,7 @@ class Keeper(BaseCallback):
         self._budget = budget
         self._trials = trials
         self._log = log
+        self._average = average
         self._progress = progress
         self._max_pressure = Verdict(run["evaluation"]["baselines"]["max-pressure"])
         outcome = run.get("outcome", {})
@@ -64,7 +68,7 @@ class Keeper(BaseCallback):
         self._judging_s = 0.0
 
     def _on_training_start(self) -> None:
-        self._row_updates = self._judged_updates = self.model._n_updates
+        self._row_updates = self._judged_updates = self._averaged_updates = self.model._n_updates
         if self._latest is not None and self._latest["steps"] != self.num_timesteps:
             self._judged_updates = -1  # the run was killed before the policy of its checkpoint was judged
         self._row_steps = self.num_timesteps
@@ -89,6 +93,7 @@ class Keeper(BaseCallback):
         return False
 
     def _on_rollout_start(self) -> None:
+        self._take_average()
         used_s = self._budget.used_s
         # Where judging takes long, no more time goes into it than into learning.
         pause_s = max(self._recipe.evaluation.every_s, self._judging_s)
@@ -100,6 +105,7 @@ class Keeper(BaseCallback):
             self.save(finished=False)
 
     def _on_training_end(self) -> None:
+        self._take_average()
         judge = self._is_changed or self._latest is None
         if judge:
             self._evaluate()
@@ -113,17 +119,28 @@ class Keeper(BaseCallback):
 
     def save(self, *, finished: bool) -> None:
         """Write all files of the run; the checkpoint first, because it is what a resumed run goes by."""
-        network = network_of(self.model)
+        network = self._policy()
         self._saved_at_s = self._budget.used_s
         self._saved = {"steps": self.num_timesteps, "minutes": self._budget.minutes}
-        write_checkpoint(self._folder / CHECKPOINT, self.model, self.training_env, self._budget)  # type: ignore[arg-type]
+        write_checkpoint(self._folder / CHECKPOINT, self.model, self.training_env, self._budget, self._average)  # type: ignore[arg-type]
         write_network(self._folder / POLICY, network)
         self._log.save()
         self._write_run(finished=finished)
 
+    def _take_average(self) -> None:
+        if self._average is not None and self.model._n_updates != self._averaged_updates:
+            self._average.add(network_of(self.model))
+            self._averaged_updates = self.model._n_updates
+
+    def _policy(self) -> PolicyNetwork:
+        """What is judged and written: the learner's network, or the mean of all that it has been."""
+        if self._average is None or self._average.count == 0:
+            return network_of(self.model)
+        return self._average.network()
+
     def _evaluate(self) -> None:
         """Judge the present policy, and keep it if none was better."""
-        network = network_of(self.model)
+        network = self._policy()
         steps, minutes, paused_s = self.num_timesteps, self._budget.minutes, self._budget.paused_s
         with self._budget.paused():
             verdict = self._trials.of(PolicyController("policy", network, self._recipe.features))

@@ -97,6 +97,7 @@ class Recipe(_Settings):
     replicas: int | None = Field(default=None, ge=1, le=4096)  # copies of the network; None: about 128 signals in all
     threads: int = Field(default=2, ge=1)  # for simulation and learner; never more than there are cores
     minutes: float | None = Field(default=None, gt=0)  # wall time, without compiling and evaluating
+    averaging: float | None = Field(default=None, ge=0)  # the policy is the mean over its updates, k counts k ** this
     steps: int | None = Field(default=None, ge=1)  # signal decisions, all signals of all copies together
     seed: int = Field(default=0, ge=0, lt=2**31)
     checkpoint_s: float = Field(default=20.0, gt=0)  # wall time between checkpoints

@@ -50,6 +50,7 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
+    from intergreen.agents.learning.averaging import WeightAverage
     from intergreen.agents.learning.budget import Budget
     from intergreen.agents.learning.checkpoint import load_checkpoint
     from intergreen.agents.learning.keeper import Keeper
@@ -69,15 +70,16 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     _judge_baselines(training, trials, progress)
     budget = Budget(minutes=recipe.minutes, steps=recipe.steps)
     model = make_model(env, recipe, budget)
+    average = None if recipe.averaging is None else WeightAverage(recipe.averaging)
     env.seed(recipe.seed * _SEEDS_APART)
     if training.resumed:
-        load_checkpoint(folder / CHECKPOINT, model, env, budget)
+        load_checkpoint(folder / CHECKPOINT, model, env, budget, average)
     else:
         write_text(folder / RECIPE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
         budget.start()
     log = TrainingLog(folder, steps=model.num_timesteps)
     keeper = Keeper(
-        folder, training.run, recipe, budget=budget, trials=trials, log=log, progress=progress
+        folder, training.run, recipe, budget=budget, trials=trials, log=log, average=average, progress=progress
     )
     callbacks = [keeper, *adjustments(env, recipe)]  # the keeper first: it sees rewards as they are told
     left = max((recipe.steps or _ENDLESS) - model.num_timesteps, 0)

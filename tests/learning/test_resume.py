@@ -35,6 +35,8 @@ def assert_same_policy(folder, other):
     assert all(np.array_equal(first[name], second[name]) for name in first)
     first, second = (checkpoint(path) for path in (folder, other))
     assert all(torch.equal(first["policy"][name], second["policy"][name]) for name in first["policy"])
+    assert first["averaged"] == second["averaged"]
+    assert all(torch.equal(first["average"][name], second["average"][name]) for name in first["average"])
     for k, moments in first["optimizer"]["state"].items():
         assert torch.equal(moments["exp_avg_sq"], second["optimizer"]["state"][k]["exp_avg_sq"])
 
@@ -51,13 +53,22 @@ def interrupted(recipe, folder, *, at_share):
     return folder
 
 
+ADJUSTED = (
+    "averaging: 3",
+    "ppo: {n_steps: 20, minibatches: 2, n_epochs: 2, decision_s: 5}",
+)
+
+
+@pytest.mark.parametrize("adjusted", [(), ADJUSTED], ids=["plain", "adjusted"])
 @pytest.mark.parametrize("algorithm", ["ppo", "maskable-ppo"])
-def test_interrupted_run_ends_where_an_uninterrupted_one_does(algorithm, recipe_with, tmp_path, stated):
-    recipe = recipe_with(f"algorithm: {algorithm}", OFTEN, "steps: 480", without=["steps"])
+def test_interrupted_run_ends_where_an_uninterrupted_one_does(algorithm, adjusted, recipe_with, tmp_path, stated):
+    replaced = ["steps", "ppo"] if adjusted else ["steps"]
+    recipe = recipe_with(f"algorithm: {algorithm}", OFTEN, "steps: 480", *adjusted, without=replaced)
     whole = train(prepare(recipe, out=tmp_path / "whole"))
     folder = interrupted(recipe, tmp_path / "stopped", at_share=0.5)
     assert not stated(folder)["outcome"]["finished"]
     assert checkpoint(folder)["steps"] == 240
+    assert checkpoint(folder)["averaged"] == (3 if adjusted else 0)
     assert controller_by_name(str(folder)).name == "stopped"
     train(prepare(recipe, resume=folder))
     assert stated(folder)["outcome"]["finished"]
