@@ -1,7 +1,7 @@
 """Signals whose detectors all tell of nobody, at once, where there usually is traffic: a cable is cut, not a road.
 
-A lane that is silent by itself may wait ten minutes to be judged (`health.py`); all approaches of a signal do not empty
-together for two minutes while vehicles arrive.
+A lane that is silent by itself may wait ten minutes to be judged (`health.py`); all approaches of a signal, or all
+signals of a network, do not empty together for two minutes while vehicles arrive.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, IntArray
 
 QUIET_S = 120
-USUAL_VEH = 3.0  # on all lanes of the signal together, on average while there was anybody: below, it may be night
+USUAL_VEH = 3.0  # on all these lanes together, on average while there was anybody: below, it may be night
 _LEARNED_FROM = 200  # decisions that the average looks back on
 
 
@@ -25,17 +25,20 @@ class QuietSignals:
         self._own = np.flatnonzero(signal_of_lane >= 0)
         self._signal, self._n_signals = signal_of_lane[self._own], n_signals
         self._interval_s = interval_s
-        self._usual = np.zeros((n_replicas, n_signals))
-        self._looks = np.zeros((n_replicas, n_signals))
-        self._empty_s = np.zeros((n_replicas, n_signals), np.int32)
+        shape = (n_replicas, n_signals + 1)  # the last column is the whole network
+        self._usual, self._looks = np.zeros(shape), np.zeros(shape)
+        self._empty_s = np.zeros(shape, np.int32)
 
     def judge(self, vehicles: IntArray) -> BoolArray:
-        """(B, I) is every lane silent that leads to the signal? vehicles (B, L), 0 where a reading is not believed."""
-        total = np.stack(
+        """(B, I) is every lane silent that leads to the signal, or to any signal? vehicles (B, L), 0 where a reading is
+        not believed."""
+        by_signal = np.stack(
             [np.bincount(self._signal, weights=row[self._own], minlength=self._n_signals) for row in vehicles]
         )
+        total = np.concatenate([by_signal, by_signal.sum(axis=1, keepdims=True)], axis=1)
         somebody = total > 0
         self._empty_s = np.where(somebody, 0, self._empty_s + self._interval_s)
         self._looks = np.minimum(self._looks + somebody, _LEARNED_FROM)
         self._usual += np.where(somebody, (total - self._usual) / np.maximum(self._looks, 1), 0.0)
-        return np.asarray((self._empty_s >= QUIET_S) & (self._usual >= USUAL_VEH))
+        quiet = (self._empty_s >= QUIET_S) & (self._usual >= USUAL_VEH)
+        return np.asarray(quiet[:, :-1] | quiet[:, -1:])

@@ -24,14 +24,19 @@ def judge() -> QuietSignals:
 def test_signal_without_anybody_for_two_minutes_is_found_where_traffic_is_usual(judge):
     assert told(judge, [3, 2, 0, 1, 0], 30) == [False, False]
     looks = QUIET_S // INTERVAL_S
-    assert told(judge, [0, 0, 0, 0, 5], looks - 1) == [False, False]
-    assert told(judge, [0, 0, 0, 0, 5], 1) == [True, False]  # the second never has three vehicles
+    assert told(judge, [0, 0, 0, 1, 5], looks - 1) == [False, False]
+    assert told(judge, [0, 0, 0, 1, 5], 1) == [True, False]
 
 
 def test_anybody_on_any_lane_ends_it(judge):
     told(judge, [3, 2, 4, 4, 0], 30)
     assert told(judge, [0, 0, 0, 0, 0], 30) == [True, True]
     assert told(judge, [0, 1, 0, 0, 0], 1) == [False, True]
+
+
+def test_network_that_falls_silent_as_a_whole_is_found_at_its_small_signals_too(judge):
+    assert told(judge, [9, 2, 0, 1, 0], 30) == [False, False]
+    assert told(judge, [0, 0, 0, 0, 7], QUIET_S // INTERVAL_S) == [True, True]
 
 
 def test_night_is_no_failure(judge):
