@@ -3,6 +3,6 @@
 common     what they share
 runs       scenarios, evaluate, compare, verify
 learning   train, demo, published, transfer
-deploy     export
+deploy     export, shadow
 speed      benchmark
 """

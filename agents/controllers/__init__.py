@@ -1,7 +1,8 @@
 """Controllers: everything that decides. Counts in, wanted phases out, for all intersections of all replicas at once.
 
 base            the interface, and what a controller is told at the start
-fixed_time, fixed_cycle, max_pressure, advanced_max_pressure   the baselines
+fixed_time, fixed_cycle, webster, max_pressure, advanced_max_pressure   the baselines
+programme       fixed-time programmes, from volumes or the network's own
 learned         the folder of a training run as a controller; NumPy alone
 run_folder      the files of a run; nothing that loads them unpickles
 policy_network  the policy's network as arrays
