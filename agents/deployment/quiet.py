@@ -41,4 +41,5 @@ class QuietSignals:
         self._looks = np.minimum(self._looks + somebody, _LEARNED_FROM)
         self._usual += np.where(somebody, (total - self._usual) / np.maximum(self._looks, 1), 0.0)
         quiet = (self._empty_s >= QUIET_S) & (self._usual >= USUAL_VEH)
-        return np.asarray(quiet[:, :-1] | quiet[:, -1:])
+        never = (self._empty_s[:, -1:] >= QUIET_S) & (self._looks[:, -1:] == 0)  # no detector has proved itself yet
+        return np.asarray(quiet[:, :-1] | quiet[:, -1:] | never)

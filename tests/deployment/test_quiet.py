@@ -39,7 +39,15 @@ def test_network_that_falls_silent_as_a_whole_is_found_at_its_small_signals_too(
     assert told(judge, [0, 0, 0, 0, 7], QUIET_S // INTERVAL_S) == [True, True]
 
 
+def test_detectors_that_have_never_told_of_anybody_are_not_trusted(judge):
+    looks = QUIET_S // INTERVAL_S
+    assert told(judge, [0, 0, 0, 0, 0], looks - 1) == [False, False]
+    assert told(judge, [0, 0, 0, 0, 0], 1) == [True, True]
+    assert told(judge, [0, 0, 1, 0, 0], 1) == [False, False]
+
+
 def test_night_is_no_failure(judge):
+    told(judge, [1, 0, 0, 1, 0], 1)
     assert told(judge, [0, 0, 0, 0, 0], 500) == [False, False]
     for _ in range(50):
         told(judge, [1, 0, 0, 1, 0], 1)

@@ -10,7 +10,7 @@ from intergreen.agents.deployment.names import bundle_by_name, decider_by_name
 from intergreen.agents.evaluation.fallback import fallback_table
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.fault_file import read_faults
-from intergreen.envs.fault_kinds import PolicyRaises, PolicySleeps
+from intergreen.envs.fault_kinds import Dead, NotANumber, PolicyRaises, PolicySleeps
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
@@ -65,8 +65,9 @@ def test_no_failure_of_detectors_shows_an_unsafe_signal(kind, share):
 
 
 @pytest.mark.parametrize("scenario", ["single", "arterial6", "grid4x4", "town"])
-def test_with_all_detectors_dead_it_is_no_worse_than_fixed_time(scenario):
-    blind = run(scenario, LITERATURE, faults_of("dead-100"), horizon_s=None)
+@pytest.mark.parametrize("faults", [(Dead(share=1.0),), (Dead(share=1.0, begin_s=300),), (NotANumber(share=1.0),)])
+def test_with_all_detectors_dead_it_is_no_worse_than_fixed_time(scenario, faults):
+    blind = run(scenario, LITERATURE, faults, horizon_s=None)
     fixed = run(scenario, LITERATURE, controller=decider_by_name("fixed-time"), horizon_s=None)
     assert blind["safety"]["monitor_faults"] == 0
     assert blind["metrics"][METRIC]["mean"] <= 1.02 * fixed["metrics"][METRIC]["mean"]
