@@ -25,6 +25,9 @@ class KernelCalls:
         self._last: dict[Callable[..., None], tuple[tuple[Any, ...], Callable[..., None]]] = {}
         self._code: dict[tuple[Any, ...], Callable[..., None]] = {}
 
+    def __reduce__(self) -> tuple[type[KernelCalls], tuple[()]]:
+        return KernelCalls, ()  # machine code belongs to its process: a copy looks anew
+
     def code(self, kernel: Any, arguments: tuple[Any, ...], n_numbers: int) -> Callable[..., None]:
         """What runs `kernel` for these arguments, arrays and named tuples of them, and so many whole numbers."""
         if kernel in self._last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import NamedTuple
 
 import numpy as np
@@ -87,3 +88,11 @@ def test_objects_of_the_last_call_are_not_looked_at_at_all(kernel_calls, monkeyp
     assert kernel_calls.code(_add_values, (*arguments,), 1) is code
     with pytest.raises(TypeError):
         kernel_calls.code(_add_values, (PAIR, None, np.zeros(1)), 1)
+
+
+def test_copy_by_pickling_knows_no_machine_code():
+    calls = KernelCalls()
+    calls._last[test_copy_by_pickling_knows_no_machine_code] = ((), test_copy_by_pickling_knows_no_machine_code)
+    copy = pickle.loads(pickle.dumps(calls))
+    assert copy._last == {}
+    assert copy._code == {}
