@@ -22,7 +22,7 @@ def test_rows_are_every_scenario_under_every_protocol_with_baselines_as_they_are
 
 def test_the_whole_interval_must_lie_below_the_baselines(monkeypatch):
     times = {"fixed-time": 200.0, "max-pressure": 100.0, "advanced-max-pressure": 90.0, "a": 80.0, "b": 89.0, "c": 91.0}
-    monkeypatch.setattr(transfer, "controller_by_name", lambda name: name)
+    monkeypatch.setattr(transfer, "decider_by_name", lambda name: name)
     monkeypatch.setattr(
         transfer,
         "evaluate",
