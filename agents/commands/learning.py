@@ -71,10 +71,10 @@ def demo(
     threads: ThreadsOption = 1,
     json: JsonOption = None,
 ) -> None:
-    """The main job on the embedded grid, in minutes: train, compare with baselines, table and picture."""
+    """The main job on the embedded grid, in minutes: train, export, compare with baselines, table and picture."""
     check_run_options("native", threads, None, json)
     require_positive("--minutes", minutes)
-    from intergreen.agents.evaluation.demo import prepare_demo, run_demo
+    from intergreen.agents.evaluation.demo import bundle_of, prepare_demo, run_demo
     from intergreen.agents.evaluation.report import print_comparisons, write_report
 
     training = prepare_demo(out, minutes=minutes, seed=seed)
@@ -83,7 +83,7 @@ def demo(
     with progress_bar("demo") as progress:
         results = run_demo(training, threads=threads, progress=progress)
     deliver(results, json, lambda: print_comparisons(results))
-    say_written([training.folder, *write_report(results, out / "report")])
+    say_written([training.folder, bundle_of(training.folder), *write_report(results, out / "report")])
     finish(results)
 
 

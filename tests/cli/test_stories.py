@@ -8,6 +8,7 @@ from network import small
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_names
+from intergreen.agents.deployment.bundle import read_bundle
 
 SCENARIO = """
 name: crossing
@@ -46,12 +47,15 @@ def printed_json(capsys, *arguments, status=0):
     return json.loads(capsys.readouterr().out)
 
 
-def test_demo_trains_compares_and_writes_a_report(tmp_path, capsys):
+def test_demo_trains_exports_compares_and_writes_a_report(tmp_path, capsys):
     results = printed_json(capsys, "demo", "--minutes", "0.03", "--out", str(tmp_path))
     *baselines, learned = (result["controller"] for result in results)
     assert {"fixed-time", "fixed-cycle", "max-pressure"} <= set(baselines) <= set(controller_names())
-    (run,) = (path for path in tmp_path.iterdir() if path.name != "report")
-    assert learned == run.name
+    run, bundle = sorted(
+        (path for path in tmp_path.iterdir() if path.name != "report"), key=lambda path: path.name < "q"
+    )
+    assert learned == bundle.name
+    assert read_bundle(bundle).protocols == ("literature-10-5",)
     written = {"run.json", "recipe.yaml", "policy.npz", "best.npz", "checkpoint.pt", "progress.csv", "tensorboard"}
     assert {path.name for path in run.iterdir()} == written
     assert json.loads((run / "run.json").read_text())["outcome"]["steps"] > 0
