@@ -1,7 +1,7 @@
 """A bundle as a controller: judges what detectors tell, decides by the highest rung that can be trusted, logs the rest.
 
 The same class decides in evaluation and in the runtime on the street (`runtime.py`), so that what was evaluated is what
-runs. NumPy and onnxruntime only; where traffic is simulated, the compiled observation gives the same bits.
+runs. NumPy and onnxruntime only; the observation has the bits of the compiled one, which policies are trained with.
 """
 
 from __future__ import annotations
@@ -228,7 +228,6 @@ class BundleController:
         cycles for it."""
         is_red = signals.red_s[:, self._gathers.movement] > 0
         calls = (queues(waiting, self._gathers) > 0) & is_red & self._gathers.can_be_served
-        self.unlike_training = unlike_training(self.bundle, self._empty_roads(), self._layout.blocks)
         self._call_since = np.where(calls, np.minimum(self._call_since, time_s), _NEVER)
         unserved = time_s - self._call_since.min(axis=2) > self._unserved_s
         needs.ask(unserved, Rung.PRESSURE, "a call unserved for two cycles")
