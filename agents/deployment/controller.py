@@ -254,7 +254,8 @@ class BundleController:
 def check_fit(bundle: Bundle, network: RoadNetwork) -> None:
     """Raise InputError if the bundle was made for another network."""
     if bundle.network is not None and bundle.network != fingerprint_of(network):
-        raise InputError(bundle.folder, "network", f"was made for another network than {network.name}", "export for it")
+        mend = "use one that was made for it, or one for any network, as universal is"
+        raise InputError(bundle.folder, "network", f"was made for another network than {network.name}", mend)
 
 
 def _believed(readings: Readings, found: ByteArray) -> tuple[IntArray, IntArray, IntArray]:
