@@ -17,6 +17,7 @@ from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray
 from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.layout import ObservationLayout, arrival_bounds_m
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, stop_line_ahead_m
 from intergreen.envs.observation import N_BINS, Table
 from intergreen.envs.reward import PERSON_DELAY, RewardTable
 from intergreen.envs.signals import monitor, shield
@@ -33,14 +34,15 @@ from intergreen.envs.simulation.state import STEP, replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
 
 _NONSENSE = -2
-DETECTOR_M = 15.0  # before the stop line: whoever has arrived there calls
 
 
 class Detectors(NamedTuple):
-    """For every lane that a movement at a signal starts from: who stands at its stop line calls for the movement."""
+    """For every lane that a movement at a signal starts from, or that ends just before it: who has arrived at the stop
+    line calls for the movement."""
 
     movement: IntArray  # (C,)
     lane: IntArray  # (C,)
+    within_m: FloatArray  # (C,) of the lane's end
 
 
 class Senses(NamedTuple):
@@ -249,8 +251,9 @@ def compiled_shield() -> dict[str, Callable[..., None]]:
 
 def _detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
     at_signal = np.flatnonzero(np.isin(network.movement_intersection, plan.intersection)).tolist()
-    pairs = [(m, lane) for m in at_signal for lane in network.start_lanes(m).tolist()]
-    return Detectors(*np.array(pairs, np.int32).reshape(-1, 2).T.copy())
+    pairs = [(m, lane) for m in at_signal for lane in approach_lanes(network, m, reach_m=AT_STOP_LINE_M).tolist()]
+    movement, lane = np.array(pairs, np.int32).reshape(-1, 2).T.copy()
+    return Detectors(movement, lane, AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M)[lane])
 
 
 for _helper in shield.HELPERS:
@@ -353,7 +356,7 @@ def _detect(net, state, detectors, calls):
         calls[m] = 0
     for k in range(detectors.lane.shape[0]):  # without branches, which cost more here than looking at empty lanes
         lane = detectors.lane[k]
-        is_near = net.length[lane] - position[state.head[lane]] <= DETECTOR_M
+        is_near = net.length[lane] - position[state.head[lane]] <= detectors.within_m[k]
         calls[detectors.movement[k]] |= is_near & (state.n_inside[lane] > 0)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.errors import InputError
+from intergreen.envs.network.approaches import approach_lanes, stop_line_ahead_m
 from intergreen.envs.observation import (
     ARRIVAL_BOUNDS_S,
     CHOICE_COLUMNS,
@@ -81,8 +82,9 @@ def make_layout(
         raise ValueError(f"need room for {max(counts)} movements and {plan.choices.shape[1]} choices")
     movement_column, row = _columns(MOVEMENT_COLUMNS, features, first=1)
     signal_column, signal_columns = _columns(SIGNAL_COLUMNS, features, first=0)
-    lanes = [network.start_lanes(m) for of_signal in owned for m in of_signal]
-    sharing = np.bincount(np.concatenate(lanes), minlength=network.n_lanes)
+    lanes = [approach_lanes(network, m) for of_signal in owned for m in of_signal]
+    start_lanes = [network.start_lanes(m) for of_signal in owned for m in of_signal]
+    sharing = np.bincount(np.concatenate(start_lanes), minlength=network.n_lanes)
     out_road = network.movement_to_road[np.concatenate(owned)]
     up_movement, up_signal = _upstream(network, owned)
     choice_phase = np.full((plan.n_signals, choices), -1, np.int32)
@@ -93,7 +95,7 @@ def make_layout(
         lane_start=_starts([len(of_movement) for of_movement in lanes]),
         lanes=_int32(np.concatenate(lanes)),
         lane_room=np.array([_room(network, of_movement) for of_movement in lanes]),
-        lane_share=np.array([(1.0 / sharing[of_movement]).sum() for of_movement in lanes]),
+        lane_share=np.array([(1.0 / sharing[of_movement]).sum() for of_movement in start_lanes]),
         turn=np.array([_turn_column(network, m) for of_signal in owned for m in of_signal], np.int32),
         out_first=_int32(network.road_lane_start[out_road]),
         out_past=_int32(network.road_lane_start[out_road + 1]),
@@ -129,8 +131,10 @@ def feature_names(layout: ObservationLayout) -> tuple[str, ...]:
 
 
 def arrival_bounds_m(network: RoadNetwork) -> FloatArray:
-    """(L, N_BINS) m: how far from the stop line the distance bins of each lane reach."""
-    return network.lane_speed_limit_mps[:, None] * np.array(ARRIVAL_BOUNDS_S)
+    """(L, N_BINS) m: how far from its end the distance bins of each lane reach; they begin at the stop line."""
+    bounds_m = network.lane_speed_limit_mps[:, None] * np.array(ARRIVAL_BOUNDS_S)
+    within: FloatArray = np.maximum(bounds_m - stop_line_ahead_m(network)[:, None], 0.0)
+    return within
 
 
 def _columns(known: dict[str, tuple[str, ...]], features: Sequence[str], *, first: int) -> tuple[IntArray, int]:

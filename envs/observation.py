@@ -14,7 +14,8 @@ widest signal, or more) the vector of a signal holds four blocks, one after the 
 | serves   | (C, M) | 1 where the choice gives the movement green: the phase-movement incidence     |
 
 Features by name. A name may stand for several columns. "Vehicles" are those on all lanes that the movement starts
-from; a lane that several movements share counts in each of them. Units: 1 is ten vehicles, unless said otherwise.
+from, and on those close before them (`intergreen.envs.network.approaches`); a lane that several movements share counts
+in each of them. Units: 1 is ten vehicles, unless said otherwise.
 
 | name         | of       | columns                     | meaning                                                      |
 |--------------|----------|-----------------------------|--------------------------------------------------------------|
@@ -123,7 +124,7 @@ class Table(NamedTuple):
 
     movement_start: IntArray  # (I + 1,)
     movement: IntArray  # (N,) number in the network
-    lane_start: IntArray  # (N + 1,) lanes each movement starts from
+    lane_start: IntArray  # (N + 1,) lanes where vehicles for each movement are seen
     lanes: IntArray
     lane_room: FloatArray  # (N,) vehicles that fit on them
     lane_share: FloatArray  # (N,) lanes, each divided by the movements that share it

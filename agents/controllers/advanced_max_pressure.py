@@ -8,7 +8,7 @@ do, this is our reading:
   over the outgoing road's lanes;
 - the demand of a phase counts the moving vehicles on its green lanes, each lane once, that can reach the stop line
   before the next decision, or within 15 s where decisions are rarer (`near_distance_m`);
-- right turns are left out of both.
+- right turns that are green in every phase are left out of both.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from intergreen.agents.controllers.pressure import (
     outgoing_lanes,
     served_movements,
 )
+from intergreen.envs.network.approaches import approach_lanes
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
@@ -72,14 +73,16 @@ def efficient_pressure_weights(network: RoadNetwork, phase: int, *, scale: int =
     """Weight of each lane's queue in a phase's efficient pressure, times `scale`."""
     weights: LaneWeights = {}
     for m in served_movements(network, phase):
-        incoming, outgoing = network.start_lanes(m).tolist(), outgoing_lanes(network, m)
+        incoming, outgoing = approach_lanes(network, m).tolist(), outgoing_lanes(network, m)
         for lane in incoming:
             weights[lane] = weights.get(lane, 0.0) + scale
         for lane in outgoing:
-            weights[lane] = weights.get(lane, 0.0) - scale * len(incoming) / len(outgoing)
+            weights[lane] = weights.get(lane, 0.0) - scale * len(network.start_lanes(m)) / len(outgoing)
     return weights
 
 
 def demand_weights(network: RoadNetwork, phase: int, *, scale: int = 1) -> LaneWeights:
     """Weight `scale` for every lane that has green in the phase."""
-    return {lane: float(scale) for m in served_movements(network, phase) for lane in network.start_lanes(m).tolist()}
+    return {
+        lane: float(scale) for m in served_movements(network, phase) for lane in approach_lanes(network, m).tolist()
+    }

@@ -8,6 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
+
+from intergreen.envs.network.approaches import stop_line_ahead_m
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -96,6 +100,7 @@ class Timetable(Protocol):
 
 
 def near_distance_m(network: RoadNetwork, interval_s: int) -> FloatArray:
-    """Distance from the stop line that a vehicle can cover before the next decision at the lane's limit, (L,) m."""
-    distance: FloatArray = network.lane_speed_limit_mps * float(min(interval_s, NEAR_AT_MOST_S))
-    return distance
+    """(L,) m from the end of each lane: who is nearer can reach the stop line by the next decision, at the limit."""
+    distance_m = network.lane_speed_limit_mps * float(min(interval_s, NEAR_AT_MOST_S))
+    within: FloatArray = np.maximum(distance_m - stop_line_ahead_m(network), 0.0)
+    return within

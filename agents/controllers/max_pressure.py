@@ -2,7 +2,7 @@
 
 After Varaiya (2013), "Max pressure control of a network of signalized intersections", Transportation Research Part
 C 36, in the form the literature's benchmarks use: no turn ratios, waiting vehicles on all lanes of the outgoing
-road, right turns left out.
+road, right turns that are always green left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from intergreen.agents.controllers.pressure import (
     outgoing_lanes,
     served_movements,
 )
+from intergreen.envs.network.approaches import approach_lanes
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
@@ -50,7 +51,7 @@ def pressure_weights(network: RoadNetwork, phase: int) -> LaneWeights:
     """
     weights: LaneWeights = {}
     for m in served_movements(network, phase):
-        for lane in network.start_lanes(m).tolist():
+        for lane in approach_lanes(network, m).tolist():
             weights[lane] = weights.get(lane, 0.0) + 1.0
         for lane in outgoing_lanes(network, m):
             weights[lane] = weights.get(lane, 0.0) - 1.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,10 +71,25 @@ def choice_sums(plan: SignalPlan, weights_of_phase: Callable[[int], LaneWeights]
 
 
 def served_movements(network: RoadNetwork, phase: int) -> IntArray:
-    """Movements of a network phase that count: all but right turns, which have green in (almost) every phase."""
-    movements = network.phase_movements[network.phase_movement_start[phase] : network.phase_movement_start[phase + 1]]
-    served: IntArray = movements[network.movement_turn[movements] != TURN_RIGHT]
+    """Movements of a network phase that count: all but right turns that are green whatever is chosen."""
+    movements = _greens(network, phase)
+    is_right = network.movement_turn[movements] == TURN_RIGHT
+    if not is_right.any():
+        return movements
+    served: IntArray = movements[~(is_right & np.isin(movements, _always_green(network, phase)))]
     return served
+
+
+def _always_green(network: RoadNetwork, phase: int) -> IntArray:
+    """Movements in all phases of the same intersection that serve more than right turns."""
+    intersection = int(np.searchsorted(network.phase_start, phase, side="right")) - 1
+    greens = [_greens(network, p) for p in range(*network.phase_start[intersection : intersection + 2].tolist())]
+    busy = [some for some in greens if (network.movement_turn[some] != TURN_RIGHT).any()]
+    return reduce(np.intersect1d, busy) if busy else np.zeros(0, np.int32)
+
+
+def _greens(network: RoadNetwork, phase: int) -> IntArray:
+    return network.phase_movements[network.phase_movement_start[phase] : network.phase_movement_start[phase + 1]]
 
 
 def outgoing_lanes(network: RoadNetwork, movement: int) -> range:

@@ -25,6 +25,7 @@ from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.readings import Readings
@@ -100,7 +101,7 @@ class SignalController:
         self._monitor = PlainMonitor(card)
         self._shown = self.aspects.copy()  # in the last second; what an error leaves half painted never is
         self._yellow_s: IntArray = np.zeros(network.n_movements, np.int32)  # seconds of yellow shown so far
-        self._lanes_of = [network.start_lanes(m) for m in range(network.n_movements)]
+        self._lanes_of = [approach_lanes(network, m, reach_m=AT_STOP_LINE_M) for m in range(network.n_movements)]
         self._first_lane, self._every_lane = _flat(self._lanes_of)
         self._time_s: int | None = None
         self._yellow_left: IntArray | None = None  # of the flash, once it has begun

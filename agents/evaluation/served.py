@@ -9,6 +9,7 @@ import numpy as np
 
 from intergreen.agents.controllers.pressure import served_movements
 from intergreen.agents.controllers.programme import SATURATION_VPHPL
+from intergreen.envs.network.approaches import approach_lanes
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
@@ -41,7 +42,7 @@ def phase_lanes(network: RoadNetwork, plan: SignalPlan) -> PhaseLanes:
     rows = []
     for offset, n in zip(plan.phase_offset.tolist(), plan.n_phases.tolist(), strict=True):
         for phase in range(offset, offset + n):
-            lanes = [network.start_lanes(m) for m in served_movements(network, phase)]
+            lanes = [approach_lanes(network, m) for m in served_movements(network, phase)]
             rows.append(np.unique(np.concatenate([*lanes, []])).astype(np.int32))
     lane = np.full((len(rows) + 1, max((len(row) for row in rows), default=0)), network.n_lanes, np.int32)
     for k, row in enumerate(rows):

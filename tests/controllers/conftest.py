@@ -68,6 +68,7 @@ def random_topology(seed: int, n_intersections: int = 4) -> Topology:
         n_movements=int(n_movements.sum()),
         road_lane_start=road_lane_start,
         lane_speed_limit_mps=np.full(lanes_of_road.sum(), 11.111),
+        lane_length_m=np.full(lanes_of_road.sum(), 300.0),
         lane_point_start=starts([2] * lanes_of_road.sum()),
         lane_points=np.zeros((2 * lanes_of_road.sum(), 2)),
         movement_start=movement_start,

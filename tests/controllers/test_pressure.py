@@ -22,10 +22,21 @@ def exit_lanes(network, m):
     return range(network.road_lane_start[road], network.road_lane_start[road + 1])
 
 
+def greens(network, phase):
+    return network.phase_movements[
+        network.phase_movement_start[phase] : network.phase_movement_start[phase + 1]
+    ].tolist()
+
+
 def phase_movements(network, plan, i, local):
-    phase = plan.phase_offset[i] + local
-    greens = network.phase_movements[network.phase_movement_start[phase] : network.phase_movement_start[phase + 1]]
-    return [m for m in greens if network.movement_turn[m] != TURN_RIGHT]
+    """All but right turns that are green in every phase with something else than right turns."""
+    every = [greens(network, plan.phase_offset[i] + p) for p in range(plan.n_phases[i])]
+    busy = [some for some in every if any(network.movement_turn[m] != TURN_RIGHT for m in some)]
+    return [
+        m
+        for m in every[local]
+        if network.movement_turn[m] != TURN_RIGHT or not busy or not all(m in some for some in busy)
+    ]
 
 
 def slow_max_pressure(network, plan, waiting, i):

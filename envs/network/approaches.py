@@ -1,0 +1,64 @@
+"""What is seen at a stop line: the lanes before it, as far as a detection zone goes, however a file cuts the street.
+
+Files from real cities cut a street wherever its lanes change, often metres or centimetres before the stop line. Whoever
+waits there waits on the road behind the cut; a count of the last road alone would miss them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from intergreen.envs.arrays import FloatArray, IntArray
+from intergreen.envs.network.road_network import RoadNetwork
+
+AT_STOP_LINE_M = 15.0  # whoever has come so near calls
+REACH_M = 60.0  # eight standing cars: more than 10 s of green let go. Roads that are longer are seen whole
+
+
+def approach_lanes(network: RoadNetwork, movement: int, *, reach_m: float = REACH_M) -> IntArray:
+    """Lanes where vehicles for the movement are seen, ascending, int32.
+
+    Those it starts from, and those that lead to them through junctions without a signal and end less than `reach_m`
+    before the stop line. A lane may be seen for several movements.
+    """
+    seen: set[int] = set()
+    for lane in network.start_lanes(movement).tolist():
+        seen.update(_before(network, lane, reach_m))
+    return np.array(sorted(seen), np.int32)
+
+
+def stop_line_ahead_m(network: RoadNetwork, *, reach_m: float = REACH_M) -> FloatArray:
+    """(L,) m from the end of each lane to the nearest stop line within `reach_m` that sees it; 0 for all others."""
+    ahead_m = np.full(network.n_lanes, np.inf)
+    for lane in _stop_line_lanes(network).tolist():
+        for other, distance_m in _before(network, lane, reach_m).items():
+            ahead_m[other] = min(ahead_m[other], distance_m)
+    ahead_m[np.isinf(ahead_m)] = 0.0
+    return ahead_m
+
+
+def _stop_line_lanes(network: RoadNetwork) -> IntArray:
+    at_signal = np.isin(network.movement_intersection, network.signalled)
+    lanes: IntArray = np.unique(network.link_from_lane[at_signal[network.link_movement]])
+    return lanes
+
+
+def _before(network: RoadNetwork, stop_line_lane: int, reach_m: float) -> dict[int, float]:
+    """Metres from the end of each lane that the detection zone of `stop_line_lane` touches to its stop line."""
+    distance_m = {stop_line_lane: 0.0}
+    if network.lane_length_m[stop_line_lane] >= reach_m:
+        return distance_m
+    waiting = [stop_line_lane]
+    while waiting:  # a lane reached by a shorter way later is looked at once more
+        lane = waiting.pop()
+        behind_m = distance_m[lane] + float(network.lane_length_m[lane])
+        if behind_m >= reach_m:
+            continue
+        for link in np.flatnonzero(network.link_to_lane == lane).tolist():
+            if network.movement_intersection[network.link_movement[link]] in network.signalled:
+                continue
+            before = int(network.link_from_lane[link])
+            if behind_m < distance_m.get(before, np.inf):
+                distance_m[before] = behind_m
+                waiting.append(before)
+    return distance_m
