@@ -108,9 +108,15 @@ def add_lane_second(net, trips, state, with_persons, sums):
             continue
         free = min(net.base_limit[lane], net.fastest)
         first, count = state.head[lane], state.n_inside[lane]
-        halted = 0
+        asleep, awake = state.asleep_first[lane], state.asleep_past[lane]
+        if asleep == awake:
+            asleep = awake = first
+        halted = awake - asleep
         total = 0.0
-        for slot in range(first, first + count):
+        for slot in range(first, asleep):
+            halted += speed[slot] < HALTED_BELOW_MPS
+            total += speed[slot]
+        for slot in range(awake, first + count):
             halted += speed[slot] < HALTED_BELOW_MPS
             total += speed[slot]
         sums.queue[lane] += halted

@@ -36,6 +36,7 @@ from intergreen.envs.simulation.statics import (
 
 HALTED_BELOW_MPS = 0.1
 ROLLING_MPS = 2.0  # a full end lane may still be entered behind a vehicle at least this fast
+NOBODY = -1
 
 
 @inlined
@@ -114,19 +115,51 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
         ahead_position = 0.0
         ahead_speed = 0.0
         leader = 0
-        for slot in range(first, first + count):
+        asleep, awake = _sleepers(net, state, moment, lane)
+        standing, longest_first, longest_past = NOBODY, 0, 0
+        past = first + count
+        slot = first
+        while slot < past:
             if mixed:
                 kind = trips.kind[state.vehicle[slot]]
             me = kind * N_COLUMNS
             position = moment.position[slot]
+            rest = length - position
+            if asleep == slot and slot < awake:
+                gap = ahead_position - net.types[leader + LENGTH] - position
+                if slot > first and ahead_speed == 0.0 and _cannot_close_up(net, me, leader, gap):
+                    for sleeper in range(slot, awake):
+                        state.waited[sleeper] += 1
+                    if mixed:
+                        for sleeper in range(slot, awake):
+                            kind = trips.kind[state.vehicle[sleeper]]
+                            state.time_loss[kind] += 1.0
+                    queue += awake - slot
+                    standing = slot if standing == NOBODY else standing
+                    ahead_position = moment.position[awake - 1]
+                    leader = kind * N_COLUMNS
+                    slot = awake
+                    continue
+                asleep += 1
             speed = moment.speed[slot]
             cap = net.types[me + MAX_SPEED]
             cap = limit if limit < cap else cap
             faster = speed + net.types[me + MAX_ACCEL]
             cap = faster if faster < cap else cap
-            rest = length - position
             if slot > first:
                 gap = ahead_position - net.types[leader + LENGTH] - position
+                if speed == 0.0 and ahead_speed == 0.0 and _must_stand(net, state, me, leader, slot, rest, gap):
+                    new_speed[slot] = 0.0
+                    new_position[slot] = position
+                    queue += 1
+                    state.waited[slot] += 1
+                    if mixed:
+                        state.time_loss[kind] += 1.0
+                    standing = slot if standing == NOBODY else standing
+                    ahead_position = position
+                    leader = me
+                    slot += 1
+                    continue
                 cap = _following_speed(net, me, leader, ahead_speed, speed, gap, cap)
             elif rest <= net.types[me + FOLLOW_CUT] + net.longest:
                 viewer = hide_entrants
@@ -155,9 +188,19 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             stops += halted & (speed >= HALTED_BELOW_MPS)
             state.waited[slot] += halted
             leavers += new_position[slot] > length
+            if standing != NOBODY:
+                if slot - standing > longest_past - longest_first:
+                    longest_first, longest_past = standing, slot
+                standing = NOBODY
             ahead_position = position
             ahead_speed = speed
             leader = me
+            slot += 1
+        if standing != NOBODY and past - standing > longest_past - longest_first:
+            longest_first, longest_past = standing, past
+        if changes is None:  # a lane change may take anybody out of any slot
+            state.asleep_first[lane] = longest_first
+            state.asleep_past[lane] = longest_past
         tally = state.tally
         tally[UPDATES] += count
         tally[STOPS] += stops
@@ -226,6 +269,45 @@ def _drive_on(net, me, speed, wanted, slot, new_speed):
         return brake_distance(speed, net.types[me + MAX_DECEL])
     new_speed[slot] = v
     return (speed + v) * 0.5
+
+
+@inlined
+def _sleepers(net, state, moment, lane):
+    """Slots (first, past) of `lane` whose drivers go on standing if the one ahead of the first does.
+
+    Whoever could be shown green within sight is not among them: even from a stand, such drivers tell others that they
+    yield to them (`crossing_speed`).
+    """
+    asleep, awake = state.asleep_first[lane], state.asleep_past[lane]
+    if asleep < awake and not _is_red(net, state, lane):
+        length = net.length[lane]
+        while asleep < awake and length - moment.position[asleep] <= net.widest_zone:
+            asleep += 1
+    return asleep, awake
+
+
+@inlined
+def _is_red(net, state, lane):
+    """Whether no movement from `lane` has green."""
+    any_green = 0
+    for entry in range(net.lane_link_start[lane], net.lane_link_start[lane + 1]):
+        any_green |= state.green[net.link_movement[net.lane_links[entry]]]
+    return any_green == 0
+
+
+@inlined
+def _must_stand(net, state, me, leader, slot, rest, gap):
+    """Whether the driver in `slot`, `gap` metres behind one who stands, stands on and tells nobody anything."""
+    if not _cannot_close_up(net, me, leader, gap):
+        return False
+    link = state.next_link[slot]
+    return rest > net.types[me + ZONE] or link < 0 or state.green[net.link_movement[link]] == 0
+
+
+@inlined
+def _cannot_close_up(net, me, leader, gap):
+    """Whether `no_collision_speed` of one standing behind another is at most 0; all else would only lower it."""
+    return 2.0 * (gap - net.types[me + MIN_GAP]) <= net.types[leader + USUAL_DECEL]
 
 
 @inlined

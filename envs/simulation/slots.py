@@ -30,11 +30,19 @@ def append_slot(net, state, drivable, position, speed):
         for s in range(start, start + count):
             move_slot(state, position, speed, s + shift, s)
         state.head[drivable] = start
+        wake_all(net, state, drivable)
         if state.arrival_step[drivable] >= 0:
             state.arrival_base[drivable] -= shift
         slot = start + count
     state.n_inside[drivable] = count + 1
     return slot
+
+
+@inlined
+def wake_all(net, state, drivable):
+    """Look at everybody on `drivable` again: slots were moved, in one of the two copies of positions and speeds."""
+    if drivable < net.lane_index.shape[0]:
+        state.asleep_past[drivable] = state.asleep_first[drivable]
 
 
 @inlined

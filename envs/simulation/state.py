@@ -76,6 +76,8 @@ class State(NamedTuple):
     entry_step: IntArray  # (B, L) last step at which a trip entered there
     arrival_step: IntArray  # (B, D) last step at which vehicles arrived from upstream
     arrival_base: IntArray  # (B, D) slot of the first of them
+    asleep_first: IntArray  # (B, L) slots whose drivers stand behind one who stands: both copies hold the same
+    asleep_past: IntArray  # (B, L)
     limit: FloatArray  # (B, D) m/s
     closed: ByteArray  # (B, L) 1 where nobody may enter
     green: ByteArray  # (B, M) 1 where a movement has green
@@ -151,6 +153,8 @@ def allocate(statics: Statics, *, replicas: int, trips: int, movements: int, hot
         entry_step=ints(n_lanes, -1),
         arrival_step=ints(n_drivables, -1),
         arrival_base=ints(n_drivables),
+        asleep_first=ints(n_lanes),
+        asleep_past=ints(n_lanes),
         limit=np.tile(statics.base_limit, (replicas, 1)),
         closed=np.zeros((replicas, n_lanes), np.uint8),
         green=np.zeros((replicas, movements), np.uint8),
@@ -203,6 +207,8 @@ def replica_state(state, b):
         state.entry_step[b],
         state.arrival_step[b],
         state.arrival_base[b],
+        state.asleep_first[b],
+        state.asleep_past[b],
         state.limit[b],
         state.closed[b],
         state.green[b],

@@ -69,6 +69,7 @@ class Statics(NamedTuple):
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
     fastest: float  # m/s, the highest maximum speed of a vehicle
+    widest_zone: float  # m before a stop line beyond which no driver minds the signal
     notify_reach: float  # m before a stop line beyond which nobody at a crossing can mind a vehicle
 
 
@@ -113,6 +114,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
         fastest=float(table[:, MAX_SPEED].max()),
+        widest_zone=float(table[:, ZONE].max()),
         notify_reach=_notify_reach(network, table),
     )
 

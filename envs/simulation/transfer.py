@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined, kernel
-from intergreen.envs.simulation.slots import append_slot, leave_unused, length_of, move_slot
+from intergreen.envs.simulation.slots import append_slot, leave_unused, length_of, move_slot, wake_all
 from intergreen.envs.simulation.state import FINISHED, FINISHED_RELEASE, FINISHED_TIME, NEVER, OVERLAPS, RED_ENTRIES
 from intergreen.envs.simulation.visits import note_approach_entry, note_approach_exit
 
@@ -92,6 +92,7 @@ def _take_out(net, routes, loops, trips, state, step, new_position, new_speed, d
             continue
         if kept != slot:
             move_slot(state, new_position, new_speed, slot, kept)
+            wake_all(net, state, drivable)
         kept += 1
     state.head[drivable] = first
     state.n_inside[drivable] = kept - first

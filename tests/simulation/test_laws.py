@@ -44,6 +44,11 @@ def lines(engine: Engine) -> dict[int, list[int]]:
     return out
 
 
+def who_was_passed_over(engine: Engine) -> int:
+    """Drivers in queues whose speeds the next second need not work out, if the one ahead of them stands on."""
+    return int((engine.state.asleep_past - engine.state.asleep_first).sum())
+
+
 def could_stop(world: World, trip: int, rest_m: float, speed: float) -> bool:
     return 0.5 * speed * speed / world.demand.types[world.trips.type[trip]].max_decel_mps2 <= rest_m
 
@@ -240,3 +245,26 @@ def test_an_overflow_in_one_replica_is_an_error_of_the_batch():
     engine.state.green[:] = 1
     with pytest.raises(CapacityError, match=r"lane out_0 is full.*replica 2"):
         engine.advance(30)
+
+
+@few
+@given(st.integers(1000, 100_000))
+def test_passing_over_queues_changes_no_number(seed):
+    """A second engine looks at everybody in every second."""
+    world = random_world(seed)
+    quick, thorough = started(world), started(world)
+    passed_over = 0
+    for green in world.greens(SECONDS):
+        for engine in (quick, thorough):
+            engine.state.green[:] = green
+        thorough.state.asleep_past[:] = thorough.state.asleep_first
+        passed_over += who_was_passed_over(quick)
+        for engine in (quick, thorough):
+            engine.advance(1)
+        for mine, other in zip(quick.positions(), thorough.positions(), strict=True):
+            np.testing.assert_array_equal(mine, other)
+    for mine, other in zip(quick.totals(), thorough.totals(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+    np.testing.assert_array_equal(quick.state.waited, thorough.state.waited)
+    np.testing.assert_array_equal(quick.state.blocked_at, thorough.state.blocked_at)
+    assert passed_over > 0 or thorough.totals().halted[0] < 10
