@@ -81,6 +81,7 @@ def evaluate(
     faults: Sequence[Fault] = (),
     progress: Progress | None = None,
     onlooker: Onlooker | None = None,
+    look_every_s: int | None = None,
 ) -> dict[str, Any]:
     """Run `controller` once per seed and report metrics, series, safety and cost.
 
@@ -92,6 +93,7 @@ def evaluate(
     faults : of detectors, which the controller then sees through as readings, and of the policy
     progress : called as the run goes on
     onlooker : sees the run at every decision of the protocol; the numbers do not depend on it
+    look_every_s : so often instead
 
     Raises
     ------
@@ -109,7 +111,8 @@ def evaluate(
     records = []
     batches = _batches(scenario.network, trips, threads)
     for number, batch in enumerate(batches):
-        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken, onlooker)
+        look_s = look_every_s or protocol.interval_s
+        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken, onlooker, look_s)
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
         records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
         fallback.add(controller, plan, scenario.network, mine[0])
@@ -155,6 +158,7 @@ class _Run:
     cost: Cost
     broken: Sequence[DetectorFault]
     onlooker: Onlooker | None
+    look_every_s: int
 
     def batch(
         self,
@@ -188,7 +192,7 @@ class _Run:
                 decide_at = now + self._period_s(now)
             if self.onlooker is not None and now == look_at:
                 self.onlooker.look(core, wanted)
-                look_at = min(now + self.protocol.interval_s, self.horizon_s)
+                look_at = min(now + self.look_every_s, self.horizon_s)
             mark = (now // SERIES_STEP_S + 1) * SERIES_STEP_S
             self._advance(core, wanted if due else None, min(decide_at, look_at, mark, self.horizon_s) - now)
             if core.time_s == mark:
