@@ -22,6 +22,7 @@ setup(
     packages=[name for folder in FOLDERS for name in packages_of(folder)],
     package_data={
         "": ["py.typed", "*.yaml"],
+        "intergreen.agents.evaluation.pages": ["assets/*"],
         "intergreen.configs": ["**/*.yaml"],
         "intergreen.checkpoints": ["**/*"],
     },

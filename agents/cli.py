@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from intergreen.agents.commands import deploy, learning, runs, speed
+from intergreen.agents.commands import deploy, learning, runs, speed, watch
 from intergreen.envs.errors import CapacityError, InputError, one_line
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -31,6 +31,7 @@ for command in (
     runs.evaluate,
     runs.compare,
     runs.verify,
+    watch.replay,
     learning.train,
     learning.transfer,
     learning.published,

@@ -63,7 +63,7 @@ def test_wheel_holds_every_source_file(wheel_names: set[str]):
     sources = {
         f"intergreen/{path.relative_to(ROOT).as_posix()}"
         for folder in FOLDERS
-        for pattern in ("*.py", "*.yaml", "py.typed")
+        for pattern in ("*.py", "*.yaml", "*.html", "*.css", "*.js", "py.typed")
         for path in (ROOT / folder).rglob(pattern)
     }
     assert sources <= wheel_names
