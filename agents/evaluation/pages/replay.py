@@ -28,6 +28,7 @@ _SCRIPTS = (
     "theme.js",
     "world.js",
     "traffic.js",
+    "events.js",
     "signals.js",
     "map.js",
     "charts.js",
