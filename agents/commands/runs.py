@@ -25,7 +25,8 @@ from intergreen.agents.commands.common import (
     print_tables,
     say_written,
 )
-from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_writable
+from intergreen.agents.commands.watch import look_closely, require_figures, require_report
+from intergreen.agents.options import parse_names, parse_seeds, require_writable
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 
@@ -81,7 +82,11 @@ def compare(
     seeds: SeedsOption = "0-4",
     simulator: SimulatorOption = "native",
     json: JsonOption = None,
-    report: Annotated[Path | None, typer.Option("--report", metavar="FOLDER", help="write tables and pictures")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FOLDER|FILE.html", help="tables and pictures; FILE.html: one page with all"),
+    ] = None,
+    figures: Annotated[Path | None, typer.Option("--figures", metavar="FOLDER", help="PDF and PNG for papers")] = None,
     drop_invalid_routes: DropOption = False,
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
@@ -89,7 +94,8 @@ def compare(
 ) -> None:
     """Run several controllers under the same rules and print one table per scenario."""
     check_run_options(simulator, threads, horizon, json)
-    require_folder("--report", report)
+    page = require_report(report)
+    require_figures(figures)
     seed_list, names = parse_seeds(seeds), parse_names(controllers)
     from intergreen.agents.evaluation.compare import comparison_cells, run_cells
     from intergreen.agents.evaluation.report import print_comparisons, write_report
@@ -106,8 +112,10 @@ def compare(
     with progress_bar("simulating") as progress:
         results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
     deliver(results, json, lambda: print_comparisons(results))
-    if report is not None:
+    if report is not None and page is None:
         say_written(write_report(results, report))
+    if page is not None or figures is not None:
+        look_closely(cells, results, seed=seed_list[0], horizon_s=horizon, page=page, figures=figures)
     finish(results)
 
 

@@ -1,9 +1,10 @@
-"""Commands to look at what happens: a page that plays a run."""
+"""What there is to look at: the page that plays a run, and what `compare` writes beside its tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,9 +18,12 @@ from intergreen.agents.commands.common import (
     make_engine_ready,
     say_written,
 )
-from intergreen.agents.options import parse_names, require_horizon, require_writable
+from intergreen.agents.options import parse_names, require_folder, require_horizon, require_writable
 from intergreen.agents.progress import progress_bar
 from intergreen.envs.errors import InputError
+
+if TYPE_CHECKING:
+    from intergreen.agents.evaluation.compare import Cell
 
 MOST_SIDE_BY_SIDE = 2
 
@@ -59,3 +63,38 @@ def replay(
     write_text(Path(out), replay_page(takes))
     say_written([Path(out)])
     finish([take.result for take in takes])
+
+
+def require_report(report: Path | None) -> Path | None:
+    """The page that `--report` asks for by its ending, None for a folder; refuses what could not be written."""
+    if report is not None and report.suffix == ".html":
+        require_writable("--report", str(report))
+        return report
+    require_folder("--report", report)
+    return None
+
+
+def require_figures(figures: Path | None) -> None:
+    """Refuse a folder that could not be made, and figures where nothing can draw them."""
+    require_folder("--figures", figures)
+    if figures is not None:
+        from intergreen.agents.evaluation.pages.figures import require_matplotlib
+
+        require_matplotlib()
+
+
+def look_closely(
+    cells: Sequence[Cell],
+    results: Sequence[Mapping[str, Any]],
+    *,
+    seed: int,
+    horizon_s: int | None,
+    page: Path | None,
+    figures: Path | None,
+) -> None:
+    """Write the page and the figures of a comparison, after one more run of each cell."""
+    from intergreen.agents.evaluation.pages.write import sections_to_show, write_looks
+
+    with progress_bar("looking closely") as progress:
+        sections = sections_to_show(cells, results, seed=seed, horizon_s=horizon_s, progress=progress)
+    say_written(write_looks(sections, page=page, figures=figures))
