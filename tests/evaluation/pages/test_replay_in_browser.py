@@ -123,7 +123,7 @@ def test_places_in_the_browser_are_those_of_the_film(player, takes):
     player.evaluate("replay.view.scale = 5; replay.view.changed(); replay.seek(100)")
     player.wait_for_function("() => replay.world.widening === 1 && !replay.dirty")
     found = player.evaluate(
-        "(() => { const t = replay.films[0].traffic; return [t.active.slice(), [...t.out.x.slice(0, t.out.n)],"
+        "(() => { const t = replay.films[0].traffic; return [[...t.slots.piece.slice(0, t.out.n)], [...t.out.x.slice(0, t.out.n)],"
         " [...t.out.y.slice(0, t.out.n)]]; })()"
     )
     paths = Paths(network, 1.0)

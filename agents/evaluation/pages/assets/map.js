@@ -190,11 +190,18 @@ class RoadMap {
 
   // Squares of a few pixels, written straight into the picture: tens of thousands in a millisecond or two.
   drawDots() {
-    const { out } = this.traffic, { words, pixels } = this;
-    const size = Math.max(2, Math.round(1.6 * this.ratio));
+    const { x, y, shade, n } = this.traffic.out, { words, pixels, shadeWords } = this, { width, height } = pixels;
+    const size = Math.max(2, Math.round(1.6 * this.ratio)), scale = this.view.scale * this.ratio;
+    const left = this.toX(0) - size / 2, top = this.toY(0) - size / 2;
     words.fill(0);
     if (this.view.scale <= FAR_SCALE) this.signalDots(Math.round(this.ratio * 2));
-    for (let k = 0; k < out.n; k++) this.dot(out.x[k], out.y[k], size, this.shadeWords[out.shade[k]]);
+    for (let k = 0; k < n; k++) {
+      const column = Math.round(left + x[k] * scale), row = Math.round(top - y[k] * scale);
+      if (column < 0 || row < 0 || column + size > width || row + size > height) continue;
+      const word = shadeWords[shade[k]];
+      for (let at = row * width + column, end = at + size * width; at < end; at += width)
+        for (let right = 0; right < size; right++) words[at + right] = word;
+    }
     this.live.putImageData(pixels, 0, 0);
   }
 

@@ -2,6 +2,7 @@
 
 const STANDING_MPS = 0.1, SHADES = 9; // shade 0: standing, 1..8: from slow to free
 const LONGEST_GO_ON_S = 1; // a piece without a next second goes on for one
+const LONGEST_JUMP_S = 30; // further ahead, all begin anew
 
 class Traffic {
   constructor(arrays, world, quantum) {
@@ -14,15 +15,22 @@ class Traffic {
     this.kind = arrays.kind;
     this.unrollPoints(arrays, quantum);
     this.unrollWays();
-    this.cursor = new Int32Array(this.n);
-    this.leg = new Int32Array(this.n);
-    this.active = [];
+    this.makeSlots(this.mostAtOnce() + 1);
     this.next = 0;
     this.now = -1;
-    this.out = { n: 0, x: [], y: [], hx: [], hy: [], shade: [], kind: [], drivable: [] };
-    const spot = { x: Float32Array, y: Float32Array, hx: Float32Array, hy: Float32Array };
-    for (const name in spot) this.out[name] = new spot[name](this.mostAtOnce());
-    for (const name of ["shade", "kind", "drivable"]) this.out[name] = new Int32Array(this.out.x.length);
+  }
+
+  // What holds of everybody who drives now, side by side in memory: most frames read nothing else.
+  makeSlots(size) {
+    const whole = ["piece", "cursor", "leg"], real = ["ends", "wayEnds", "segmentBegins", "segmentEnds", "segmentAlong", "speed"];
+    const line = ["lineBegins", "lineEnds", "lineX", "lineY", "lineDX", "lineDY"];
+    this.slots = {};
+    for (const name of whole) this.slots[name] = new Int32Array(size);
+    for (const name of [...real, ...line]) this.slots[name] = new Float64Array(size);
+    this.out = { n: 0 };
+    for (const name of ["x", "y", "hx", "hy"]) this.out[name] = new Float32Array(size);
+    for (const name of ["shade", "kind", "drivable"]) this.out[name] = new Int32Array(size);
+    this.columns = [...Object.values(this.slots), ...Object.values(this.out).filter((column) => column.length)];
   }
 
   unrollPoints({ begins_s, along_begin, step_s, step }, quantum) {
@@ -61,48 +69,85 @@ class Traffic {
   }
 
   goTo(t) {
-    if (t < this.now || t > this.now + 30) {
-      this.active.length = this.next = 0;
-    }
+    if (t < this.now || t > this.now + LONGEST_JUMP_S) this.out.n = this.next = 0;
     this.now = t;
-    for (; this.next < this.n && this.begins[this.next] <= t; this.next++) {
-      const piece = this.next;
-      if (this.ends(piece) <= t) continue;
-      this.cursor[piece] = this.pointStart[piece];
-      this.leg[piece] = this.wayStart[piece];
-      this.active.push(piece);
-    }
-    let kept = 0;
-    for (const piece of this.active) if (this.ends(piece) > t) this.active[kept++] = piece;
-    this.active.length = kept;
-    this.fill(t);
+    for (; this.next < this.n && this.begins[this.next] <= t; this.next++) if (this.ends(this.next) > t) this.enter(this.next);
+    if (this.widening !== this.world.widening) this.slots.lineEnds.fill(-1);
+    this.widening = this.world.widening;
+    this.move(t);
   }
 
-  fill(t) {
-    const { out, world } = this, spot = [0, 0, 0, 0];
-    out.n = 0;
-    for (const piece of this.active) {
-      const last = this.pointStart[piece + 1] - 1;
-      let k = this.cursor[piece];
-      while (k < last - 1 && this.time[k + 1] <= t) k++;
-      this.cursor[piece] = k;
-      const speed = k < last ? (this.along[k + 1] - this.along[k]) / (this.time[k + 1] - this.time[k]) : 0;
-      const along = this.along[k] + speed * (t - this.time[k]);
-      const lastLeg = this.wayStart[piece + 1] - 1;
-      let leg = this.leg[piece];
-      while (leg < lastLeg && this.legBegins[leg + 1] <= along) leg++;
-      this.leg[piece] = leg;
-      const drivable = this.way[leg];
-      world.place(drivable, (along - this.legBegins[leg]) / world.length[drivable], spot);
-      const at = out.n++;
-      out.x[at] = spot[0];
-      out.y[at] = spot[1];
-      out.hx[at] = spot[2];
-      out.hy[at] = spot[3];
-      out.shade[at] = shadeOf(speed, world.limit[drivable < world.nLanes ? drivable : world.link_from[drivable - world.nLanes]]);
-      out.kind[at] = this.kind[piece];
-      out.drivable[at] = drivable;
+  enter(piece) {
+    const slot = this.out.n++, { slots } = this, lastLeg = this.wayStart[piece + 1] - 1;
+    slots.piece[slot] = piece;
+    slots.cursor[slot] = this.pointStart[piece];
+    slots.leg[slot] = this.wayStart[piece];
+    slots.ends[slot] = this.ends(piece);
+    slots.wayEnds[slot] = this.legBegins[lastLeg] + this.world.length[this.way[lastLeg]];
+    slots.segmentEnds[slot] = slots.lineEnds[slot] = -1;
+    this.out.kind[slot] = this.kind[piece];
+  }
+
+  leave(slot) {
+    const last = --this.out.n;
+    for (const column of this.columns) column[slot] = column[last];
+  }
+
+  move(t) {
+    const { out, slots } = this;
+    const { ends, wayEnds, segmentBegins, segmentEnds, segmentAlong, speed, lineBegins, lineEnds, lineX, lineY, lineDX, lineDY } = slots;
+    for (let slot = 0; slot < out.n; slot++) {
+      while (slot < out.n && ends[slot] <= t) this.leave(slot);
+      if (slot === out.n) break;
+      if (t >= segmentEnds[slot]) this.nextSegment(slot, t);
+      const along = Math.min(segmentAlong[slot] + speed[slot] * (t - segmentBegins[slot]), wayEnds[slot]);
+      if (along >= lineEnds[slot]) this.nextLine(slot, along);
+      const beyond = along - lineBegins[slot];
+      out.x[slot] = lineX[slot] + lineDX[slot] * beyond;
+      out.y[slot] = lineY[slot] + lineDY[slot] * beyond;
     }
+  }
+
+  // The two kept points around t; the last two also for what comes after them.
+  nextSegment(slot, t) {
+    const { slots, time, along } = this, last = this.pointStart[slots.piece[slot] + 1] - 1;
+    let k = slots.cursor[slot];
+    while (k < last - 1 && time[k + 1] <= t) k++;
+    slots.cursor[slot] = k;
+    slots.segmentBegins[slot] = time[k];
+    slots.segmentAlong[slot] = along[k];
+    slots.segmentEnds[slot] = k < last - 1 ? time[k + 1] : Infinity;
+    slots.speed[slot] = k < last ? (along[k + 1] - along[k]) / (time[k + 1] - time[k]) : 0;
+    if (slots.lineEnds[slot] >= 0) this.recolour(slot);
+  }
+
+  // The straight piece of a lane or lane link on which the vehicle is.
+  nextLine(slot, along) {
+    const { slots, out, world } = this, lastLeg = this.wayStart[slots.piece[slot] + 1] - 1;
+    let leg = slots.leg[slot];
+    while (leg < lastLeg && this.legBegins[leg + 1] <= along) leg++;
+    slots.leg[slot] = leg;
+    const drivable = this.way[leg], last = world.start[drivable + 1] - 1;
+    const stretch = world.drawn[drivable] / world.length[drivable], target = (along - this.legBegins[leg]) * stretch;
+    let k = world.start[drivable] + 1;
+    while (k < last && world.along[k] <= target) k++;
+    const dx = world.px[k] - world.px[k - 1], dy = world.py[k] - world.py[k - 1], size = Math.hypot(dx, dy) || 1;
+    slots.lineBegins[slot] = this.legBegins[leg] + world.along[k - 1] / stretch;
+    slots.lineEnds[slot] = k < last ? this.legBegins[leg] + world.along[k] / stretch : leg < lastLeg ? this.legBegins[leg + 1] : Infinity;
+    slots.lineX[slot] = world.px[k - 1];
+    slots.lineY[slot] = world.py[k - 1];
+    slots.lineDX[slot] = (dx / size) * stretch;
+    slots.lineDY[slot] = (dy / size) * stretch;
+    out.hx[slot] = dx / size;
+    out.hy[slot] = dy / size;
+    out.drivable[slot] = drivable;
+    this.recolour(slot);
+  }
+
+  recolour(slot) {
+    const { world } = this, drivable = this.out.drivable[slot];
+    const lane = drivable < world.nLanes ? drivable : world.link_from[drivable - world.nLanes];
+    this.out.shade[slot] = shadeOf(this.slots.speed[slot], world.limit[lane]);
   }
 
   countByLane(lanes) {
