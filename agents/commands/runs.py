@@ -115,7 +115,7 @@ def compare(
     if report is not None and page is None:
         say_written(write_report(results, report))
     if page is not None or figures is not None:
-        look_closely(cells, results, seed=seed_list[0], horizon_s=horizon, page=page, figures=figures)
+        look_closely(cells, results, horizon_s=horizon, page=page, figures=figures)
     finish(results)
 
 

@@ -87,7 +87,6 @@ def look_closely(
     cells: Sequence[Cell],
     results: Sequence[Mapping[str, Any]],
     *,
-    seed: int,
     horizon_s: int | None,
     page: Path | None,
     figures: Path | None,
@@ -96,5 +95,5 @@ def look_closely(
     from intergreen.agents.evaluation.pages.write import sections_to_show, write_looks
 
     with progress_bar("looking closely") as progress:
-        sections = sections_to_show(cells, results, seed=seed, horizon_s=horizon_s, progress=progress)
+        sections = sections_to_show(cells, results, horizon_s=horizon_s, progress=progress)
     say_written(write_looks(sections, page=page, figures=figures))

@@ -126,12 +126,12 @@ class _Drives:
 
 
 def close_ups(
-    cells: Sequence[Cell], *, seed: int, horizon_s: int | None = None, progress: Progress | None = None
+    runs: Sequence[tuple[Cell, int]], *, horizon_s: int | None = None, progress: Progress | None = None
 ) -> list[CloseUp]:
-    """Run every cell once more on the trips of one seed, looking closely; the numbers are those of `evaluate`."""
+    """Run every cell once more on the trips of its seed, looking closely; the numbers are those of `evaluate`."""
     return [
-        _close_up(cell, seed, horizon_s, part_of(progress, number, len(cells), cell.controller_name))
-        for number, cell in enumerate(cells)
+        _close_up(cell, seed, horizon_s, part_of(progress, number, len(runs), cell.controller_name))
+        for number, (cell, seed) in enumerate(runs)
     ]
 
 

@@ -52,14 +52,20 @@ class Section(NamedTuple):
     learnt: Learnt
 
 
-def cells_to_see(cells: Sequence[Cell]) -> list[Cell]:
-    """The first `MOST_CLOSE` controllers of every scenario."""
-    seen: dict[str, int] = {}
+def runs_to_see(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> list[tuple[Cell, int]]:
+    """The first `MOST_CLOSE` cells of every scenario that came to an end, and the first seed with which all did.
+
+    results  of the cells, in their order; `seeds` are those that came to an end
+    """
     chosen = []
-    for cell in cells:
-        seen[cell.scenario.name] = seen.get(cell.scenario.name, 0) + 1
-        if seen[cell.scenario.name] <= MOST_CLOSE:
-            chosen.append(cell)
+    for name in dict.fromkeys(cell.scenario.name for cell in cells):
+        ended = [
+            (cell, result["seeds"])
+            for cell, result in zip(cells, results, strict=True)
+            if cell.scenario.name == name and result["seeds"]
+        ][:MOST_CLOSE]
+        common = [seed for seed in ended[0][1] if all(seed in seeds for _, seeds in ended)] if ended else []
+        chosen += [(cell, common[0] if common else seeds[0]) for cell, seeds in ended]
     return chosen
 
 

@@ -92,8 +92,8 @@ def _intervals(figure: Any, section: Section) -> None:
     axes = figure.add_subplot()
     axes.grid(axis="y", visible=False)
     for row, result in enumerate(section.results):
-        summary, colour = result["metrics"]["average_travel_time_s"], _colour(row)
-        if summary["mean"] is None:
+        summary, colour = result["metrics"].get("average_travel_time_s", {}), _colour(row)
+        if summary.get("mean") is None:
             continue
         seeds = [value for value in summary["per_seed"] if value is not None]
         axes.plot(seeds, [row] * len(seeds), "o", color=colour, alpha=0.3, markersize=3, markeredgewidth=0)

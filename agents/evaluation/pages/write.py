@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.pages.close_up import close_ups
-from intergreen.agents.evaluation.pages.comparison import Section, cells_to_see, comparison_page, sections_of
+from intergreen.agents.evaluation.pages.comparison import Section, comparison_page, runs_to_see, sections_of
 from intergreen.agents.evaluation.pages.figures import write_figures
 from intergreen.envs.files import write_text
 
@@ -23,15 +23,14 @@ def sections_to_show(
     cells: Sequence[Cell],
     results: Sequence[Mapping[str, Any]],
     *,
-    seed: int,
     horizon_s: int | None = None,
     progress: Progress | None = None,
 ) -> list[Section]:
-    """The results by setting, with a close look at one more run of each cell, on the trips of `seed`."""
-    near = cells_to_see(cells)
-    seen = close_ups(near, seed=seed, horizon_s=horizon_s, progress=progress)
+    """The results of the cells, in their order, by setting, with a close look at one more run of each cell."""
+    runs = runs_to_see(cells, results)
+    seen = close_ups(runs, horizon_s=horizon_s, progress=progress)
     names = {decider_by_name(cell.controller_name).name: cell.controller_name for cell in cells}
-    return sections_of(results, names, list(zip(near, seen, strict=True)))
+    return sections_of(results, names, [(cell, close) for (cell, _), close in zip(runs, seen, strict=True)])
 
 
 def write_looks(sections: Sequence[Section], *, page: Path | None, figures: Path | None) -> list[Path]:

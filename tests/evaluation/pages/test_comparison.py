@@ -12,7 +12,7 @@ from intergreen.agents.evaluation.compare import comparison_cells, run_cells
 from intergreen.agents.evaluation.pages import maps
 from intergreen.agents.evaluation.pages.arterial import longest_arterial
 from intergreen.agents.evaluation.pages.codec import unpack
-from intergreen.agents.evaluation.pages.comparison import MOST_CLOSE, cells_to_see, comparison_page
+from intergreen.agents.evaluation.pages.comparison import MOST_CLOSE, comparison_page, runs_to_see, sections_of
 from intergreen.agents.evaluation.pages.write import sections_to_show, write_looks
 from intergreen.envs.scenario import load_scenario
 
@@ -27,7 +27,7 @@ def cells():
 @pytest.fixture(scope="module")
 def sections(cells):
     results = run_cells(cells, seeds=[0, 1], horizon_s=HORIZON_S)
-    return sections_to_show(cells, results, seed=0, horizon_s=HORIZON_S)
+    return sections_to_show(cells, results, horizon_s=HORIZON_S)
 
 
 @pytest.fixture(scope="module")
@@ -123,14 +123,34 @@ def test_network_without_signals_has_no_arterial():
 
 def test_only_the_first_controllers_are_seen_closely(cells):
     many = [cell for cell in cells for _ in range(MOST_CLOSE)]
-    assert len(cells_to_see(many)) == 2 * MOST_CLOSE
+    assert len(runs_to_see(many, [{"seeds": [0]}] * len(many))) == 2 * MOST_CLOSE
+
+
+def test_runs_seen_closely_share_a_seed_that_came_to_an_end(cells):
+    ended = [{"seeds": seeds} for seeds in ([0, 1, 2], [1, 2], [], [0], [2], [])]
+    found = [(cell.scenario.name, cell.controller_name, seed) for cell, seed in runs_to_see(cells, ended)]
+    assert found == [
+        ("grid4x4", "fixed-time", 1),
+        ("grid4x4", "max-pressure", 1),
+        ("single", "fixed-time", 0),  # none that both have
+        ("single", "max-pressure", 2),
+    ]
+
+
+def test_cell_without_a_finished_seed_stands_in_the_table_alone(sections, tmp_path):
+    pytest.importorskip("matplotlib")
+    section = sections[1]
+    empty = {"seeds": [], "metrics": {}, "series": {"t": []}, "safety": {"monitor_faults": None}}
+    results = [section.results[0], {**section.results[1], **empty}]
+    found = sections_of(results, {}, [(section.near[0].cell, section.near[0].seen)])
+    assert [near.number for near in found[0].near] == [0]
+    assert "max-pressure" in comparison_page(found)
+    assert write_looks(found, page=None, figures=tmp_path)
 
 
 def test_names_cannot_become_markup(sections):
     hostile = "</script><img src=x>"
     results = [{**result, "controller": hostile} for result in sections[0].results[:1]]
-    from intergreen.agents.evaluation.pages.comparison import sections_of
-
     assert hostile not in comparison_page(sections_of(results, {}, []))
 
 

@@ -13,7 +13,7 @@ HORIZON_S = 1200
 def sections():
     cells = comparison_cells(["grid4x4", "single"], ["fixed-time", "max-pressure"], protocol_name="us-mutcd-5")
     results = run_cells(cells, seeds=[0, 1], horizon_s=HORIZON_S)
-    return sections_to_show(cells, results, seed=0, horizon_s=HORIZON_S)
+    return sections_to_show(cells, results, horizon_s=HORIZON_S)
 
 
 @pytest.fixture

@@ -123,8 +123,8 @@ def test_places_in_the_browser_are_those_of_the_film(player, takes):
     player.evaluate("replay.view.scale = 5; replay.view.changed(); replay.seek(100)")
     player.wait_for_function("() => replay.world.widening === 1 && !replay.dirty")
     found = player.evaluate(
-        "(() => { const t = replay.films[0].traffic; return [[...t.slots.piece.slice(0, t.out.n)], [...t.out.x.slice(0, t.out.n)],"
-        " [...t.out.y.slice(0, t.out.n)]]; })()"
+        "(() => { const { slots, out } = replay.films[0].traffic;"
+        " return [slots.piece, out.x, out.y].map((column) => [...column.slice(0, out.n)]); })()"
     )
     paths = Paths(network, 1.0)
     for piece, x, y in zip(*found, strict=True):
