@@ -169,3 +169,17 @@ def test_narrow_screen_has_no_sideways_scrolling(takes, tmp_path, open_page):
     page = open_page(path, viewport={"width": 400, "height": 800})
     page.wait_for_function("() => window.replay && window.replay.frames.length > 0")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_frames_of_a_thousand_signals_are_drawn_within_a_sixtieth_of_a_second(tmp_path, open_page):
+    (cell,) = comparison_cells(["city1024"], ["max-pressure"])
+    path = tmp_path / "run.html"
+    path.write_text(replay_page(film_cells([cell], seed=0, horizon_s=240)), encoding="utf-8")
+    page = open_page(path)
+    page.wait_for_function("() => window.replay && window.replay.frames.length > 0")
+    for zoom in (1, 5, 30):
+        page.evaluate("z => { replay.seek(200); replay.fit(); replay.zoom(z); replay.frames = []; }", zoom)
+        page.click("#play")
+        page.wait_for_function("() => replay.frames.length >= 30 && replay.time > 202")
+        page.click("#play")
+        assert page.evaluate("replay.frames.sort((a, b) => a - b)[replay.frames.length >> 1]") < 1000 / 60

@@ -92,13 +92,14 @@ class RoadMap {
     live.setTransform(1, 0, 0, 1, 0, 0);
     this.sees = this.visibleBox();
     const vehiclePx = 5 * this.view.scale * this.ratio;
-    if (vehiclePx < SMALL_VEHICLE_PX && this.traffic.out.n > MANY) this.drawDots();
+    const isDotted = vehiclePx < SMALL_VEHICLE_PX && this.traffic.out.n * this.shareSeen() > MANY;
+    if (isDotted) this.drawDots();
     else {
       live.clearRect(0, 0, live.canvas.width, live.canvas.height);
       this.drawVehicles();
     }
     if (lanePx / this.ratio >= CLOSE_PX && this.view.scale > 0.25) this.drawLamps(lanePx);
-    else if (this.view.scale > FAR_SCALE) this.drawApproaches(lanePx);
+    else if (this.view.scale > FAR_SCALE || !isDotted) this.drawApproaches(lanePx);
     if (this.selected >= 0) this.drawSelection();
   }
 
@@ -109,6 +110,11 @@ class RoadMap {
   visibleBox() {
     const halfW = this.width / 2 / this.view.scale + 20, halfH = this.height / 2 / this.view.scale + 20;
     return { west: this.view.x - halfW, east: this.view.x + halfW, south: this.view.y - halfH, north: this.view.y + halfH };
+  }
+
+  shareSeen() {
+    const { west, east, south, north } = this.world.bounds, across = (this.sees.east - this.sees.west) / (east - west || 1);
+    return Math.min(1, across) * Math.min(1, (this.sees.north - this.sees.south) / (north - south || 1));
   }
 
   isSeen(x, y) {
