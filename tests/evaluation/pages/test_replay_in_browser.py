@@ -63,6 +63,17 @@ def test_keys_play_seek_and_change_the_speed(player):
     player.wait_for_function("() => replay.playing && replay.time > 25")
 
 
+def test_keys_go_on_working_after_a_click_on_a_button(player):
+    player.click("#fit")
+    player.keyboard.press("ArrowRight")
+    player.wait_for_function("() => replay.time === 10")
+    player.keyboard.press("n")
+    player.keyboard.press("n")
+    player.keyboard.press("p")
+    player.keyboard.press("p")
+    assert player.inner_text("#panel h2") == player.evaluate("replay.world.facts.signals[15]")
+
+
 def test_end_of_the_run_stops_the_clock(player):
     seek(player, HORIZON_S - 1)
     player.click("#play")

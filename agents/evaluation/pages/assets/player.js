@@ -54,7 +54,7 @@ class Player {
       return number;
     });
     const frame = figure.appendChild(element("div", { class: "frame", role: "img", tabindex: "0" }));
-    frame.setAttribute("aria-label", `Map of ${this.facts.title} under ${film.name}: vehicles and signals`);
+    frame.setAttribute("aria-label", `Map of ${this.facts.title} under ${film.name}: vehicles and signals. N and P go through the signals.`);
     frame.append(element("canvas", { class: "roads" }), element("canvas", { class: "live" }));
     const map = new RoadMap(frame, this.world, this.view, film.traffic, film.signals, this.facts);
     this.listenToMap(map);
@@ -117,7 +117,6 @@ class Player {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const isForm = /^(SELECT|INPUT|BUTTON)$/.test(event.target.tagName);
     const act = {
       " ": () => this.toggle(),
       ArrowLeft: () => this.seek(this.time - (event.shiftKey ? 60 : 10)),
@@ -129,9 +128,11 @@ class Player {
       "+": () => this.zoom(1.4),
       "-": () => this.zoom(1 / 1.4),
       0: () => this.fit(),
+      n: () => this.stepSignal(1),
+      p: () => this.stepSignal(-1),
       Escape: () => this.select(-1),
     }[event.key];
-    if (!act || (isForm && event.key !== "Escape" && !(event.key === " " && event.target.type === "range"))) return;
+    if (!act || keepsKey(event.target, event.key)) return;
     event.preventDefault();
     act();
   }
@@ -165,6 +166,11 @@ class Player {
     this.view.zoom(factor, 0, 0);
     this.isFitted = false;
     this.dirty = true;
+  }
+
+  stepSignal(step) {
+    const n = this.world.signalXY.length;
+    if (n) this.select(this.selected < 0 ? (step > 0 ? 0 : n - 1) : (this.selected + step + n) % n);
   }
 
   select(signal) {
@@ -236,6 +242,13 @@ class Player {
     }
     this.panel.update(this.time);
   }
+}
+
+// Keys that a control of the page answers to itself.
+function keepsKey(control, key) {
+  if (control.tagName === "SELECT") return key !== "Escape";
+  if (control.tagName === "INPUT") return key.startsWith("Arrow") || key === "Home" || key === "End";
+  return control.tagName === "BUTTON" && key === " ";
 }
 
 async function main() {
