@@ -42,6 +42,18 @@ def test_two_maps_stand_side_by_side(player):
     assert player.inner_text(".map .name") == "fixed-time"
 
 
+@pytest.mark.parametrize("width", [1280, 900, 400])
+def test_both_maps_have_the_same_size_whatever_their_captions(takes, tmp_path, open_page, width):
+    path = tmp_path / "run.html"
+    path.write_text(replay_page(takes), encoding="utf-8")
+    page = open_page(path, viewport={"width": width, "height": 800})
+    page.wait_for_function("() => window.replay && window.replay.frames.length > 0")
+    page.keyboard.press("n")
+    first, second = (frame.bounding_box() for frame in page.query_selector_all(".frame"))
+    assert (first["width"], first["height"]) == (second["width"], second["height"])
+    assert first["height"] > 150
+
+
 def test_play_runs_and_pause_stops(player):
     player.click("#play")
     player.wait_for_function("() => replay.time > 5")
