@@ -30,6 +30,7 @@ CLEARANCE = -1  # as the phase shown at t = 0: begin in clearance towards the fi
 class Setup:
     """What a controller knows before the first decision: B replicas of one network, I signals, one protocol.
 
+    seeds      of every replica; empty: `seed` and those after it
     flows_vph  (M,) volumes that are expected on every movement, as a traffic survey gives them; None: not known
     """
 
@@ -39,6 +40,12 @@ class Setup:
     n_replicas: int
     seed: int = 0
     flows_vph: FloatArray | None = None
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def replica_seeds(self) -> tuple[int, ...]:
+        """One for every replica."""
+        return self.seeds or tuple(range(self.seed, self.seed + self.n_replicas))
 
 
 class LaneCounts(Protocol):

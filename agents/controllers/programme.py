@@ -7,7 +7,7 @@ proportion to the critical flow ratios. Needs no detector once it is made.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -33,10 +33,12 @@ class Programme:
 
     phase    (I, K) local phase to ask for
     end_s    (I, K) whole seconds into the cycle until which it is asked for; the last is the cycle, repeated to K
+    offset_s (I,) seconds after the start of the clock at which a cycle begins
     """
 
     phase: IntArray
     end_s: IntArray
+    offset_s: IntArray | int = 0
 
     @property
     def cycle_s(self) -> IntArray:
@@ -56,23 +58,43 @@ class Programme:
         return left
 
     def _into_s(self, time_s: int) -> IntArray:
-        into: IntArray = np.int32(time_s) % self.cycle_s
+        into: IntArray = (np.int32(time_s) - self.offset_s) % self.cycle_s
         return into
+
+
+class Share(NamedTuple):
+    """What decides how one signal's cycle is shared out among the p phases in turn."""
+
+    turns: list[int]  # local phases
+    critical: FloatArray  # (p,) flow ratios
+    lost_s: FloatArray  # (p,) before each phase, in which nobody goes
+    least_s: IntArray  # (p,) of green
+
+    @property
+    def cycle_s(self) -> float:
+        """Webster's."""
+        return webster_cycle_s(float(self.lost_s.sum()), self.critical)
 
 
 def webster_programme(network: RoadNetwork, plan: SignalPlan, flows_vph: FloatArray) -> Programme:
     """Cycle and splits for flows (M,) in veh/h of every movement."""
+    shares = cycle_shares(network, plan, flows_vph)
+    return programme_of([(share.turns, slots_s(share, share.cycle_s)) for share in shares])
+
+
+def cycle_shares(network: RoadNetwork, plan: SignalPlan, flows_vph: FloatArray) -> list[Share]:
+    """Of every signal, for flows (M,) in veh/h of every movement."""
     ratio = flow_ratios(network, flows_vph)
-    rows = []
+    shares = []
     for i, j in enumerate(plan.intersection.tolist()):
         choices = plan.choices[i, : plan.n_choices[i]].tolist()
         serves = network.phase_matrix(j)
         turns = phases_in_turn(serves, choices) or choices[:1]
-        lost_s = _lost_s(plan, i, turns)
         critical = critical_ratios(serves[turns], ratio[network.movements_of(j)])
         least_s = [max(LEAST_GREEN_S, int(plan.rules.min_green[plan.phase_offset[i] + p])) for p in turns]
-        rows.append((turns, _slots_s(critical, lost_s, np.array(least_s))))
-    return _programme(rows)
+        lost_s = transition_before_s(plan, i, turns) + START_UP_S
+        shares.append(Share(turns, critical, lost_s, np.array(least_s)))
+    return shares
 
 
 def own_programme(network: RoadNetwork, plan: SignalPlan) -> Programme:
@@ -84,8 +106,8 @@ def own_programme(network: RoadNetwork, plan: SignalPlan) -> Programme:
         timed = timed if len(timed) else np.arange(plan.n_choices[i])
         turns = plan.choices[i, timed].tolist()
         green_s = np.maximum(np.round(duration_s[timed]), LEAST_GREEN_S)
-        rows.append((turns, green_s + _lost_s(plan, i, turns) - START_UP_S))
-    return _programme(rows)
+        rows.append((turns, green_s + transition_before_s(plan, i, turns)))
+    return programme_of(rows)
 
 
 def flow_ratios(network: RoadNetwork, flows_vph: FloatArray) -> FloatArray:
@@ -114,24 +136,30 @@ def webster_cycle_s(lost_s: float, critical: FloatArray) -> float:
     return float(np.clip((1.5 * lost_s + 5.0) / (1.0 - total), *CYCLE_S))
 
 
-def _slots_s(critical: FloatArray, lost_s: FloatArray, least_s: IntArray) -> FloatArray:
-    """(p,) seconds of each phase, its clearance included."""
-    green_s = max(webster_cycle_s(float(lost_s.sum()), critical) - float(lost_s.sum()), float(least_s.sum()))
-    total = float(critical.sum())
-    split = critical / total if total > 0.0 else np.full(len(critical), 1.0 / len(critical))
-    slots: FloatArray = np.round(lost_s + np.maximum(split * green_s, least_s))
+def slots_s(share: Share, cycle_s: float) -> FloatArray:
+    """(p,) whole seconds of each phase, its clearance included; longer than the cycle where the least greens are."""
+    green_s = max(cycle_s - float(share.lost_s.sum()), float(share.least_s.sum()))
+    slots: FloatArray = np.round(share.lost_s + np.maximum(split_of(share) * green_s, share.least_s))
     return slots
 
 
-def _lost_s(plan: SignalPlan, i: int, turns: Sequence[int]) -> FloatArray:
-    """(p,) seconds before each phase of the turn in which nobody goes."""
+def split_of(share: Share) -> FloatArray:
+    """(p,) each phase's part of the green, by the critical ratios."""
+    total = float(share.critical.sum())
+    return share.critical / total if total > 0.0 else np.full(len(share.critical), 1.0 / len(share.critical))
+
+
+def transition_before_s(plan: SignalPlan, i: int, turns: Sequence[int]) -> FloatArray:
+    """(p,) seconds between the green before and each phase's own, in this turn."""
     n, first = int(plan.n_phases[i]), int(plan.rules.transition_start[i])
     before = np.roll(turns, 1)
     transition = plan.rules.transition[first + (before + 1) * n + np.array(turns)]
-    return transition * (before != turns) + START_UP_S
+    seconds: FloatArray = transition * (before != turns) * 1.0
+    return seconds
 
 
-def _programme(rows: Sequence[tuple[Sequence[int], FloatArray]]) -> Programme:
+def programme_of(rows: Sequence[tuple[Sequence[int], FloatArray]]) -> Programme:
+    """Of every signal, its phases in turn and their whole seconds."""
     widest = max((len(turns) for turns, _ in rows), default=1)
     phase = np.zeros((len(rows), widest), np.int32)
     end_s = np.zeros((len(rows), widest), np.int32)

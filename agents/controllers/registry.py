@@ -7,23 +7,34 @@ from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from intergreen.agents.controllers.actuated import Actuated
 from intergreen.agents.controllers.advanced_max_pressure import AdvancedMaxPressure
 from intergreen.agents.controllers.base import Controller
+from intergreen.agents.controllers.efficient_max_pressure import EfficientMaxPressure
 from intergreen.agents.controllers.fixed_cycle import FixedCycle
 from intergreen.agents.controllers.fixed_time import FixedTime
+from intergreen.agents.controllers.greedy_queue import GreedyQueue
 from intergreen.agents.controllers.max_pressure import MaxPressure
+from intergreen.agents.controllers.random_phases import RandomPhases
 from intergreen.agents.controllers.run_folder import RUN
-from intergreen.agents.controllers.webster import Webster
+from intergreen.agents.controllers.sotl import Sotl
+from intergreen.agents.controllers.webster import Coordinated, Webster
 from intergreen.envs.errors import InputError, shown
 
 _WEIGHTED = f"{AdvancedMaxPressure.name}:"  # the weight of arriving vehicles behind it
 _BEST, _LAST = ":best", ":last"  # behind a run's folder
 _BASELINES: dict[str, Callable[[], Controller]] = {
+    RandomPhases.name: RandomPhases,
     FixedTime.name: FixedTime,
     FixedCycle.name: FixedCycle,
-    MaxPressure.name: MaxPressure,
-    AdvancedMaxPressure.name: AdvancedMaxPressure,
     Webster.name: Webster,
+    Coordinated.name: Coordinated,
+    Actuated.name: Actuated,
+    Sotl.name: Sotl,
+    GreedyQueue.name: GreedyQueue,
+    MaxPressure.name: MaxPressure,
+    EfficientMaxPressure.name: EfficientMaxPressure,
+    AdvancedMaxPressure.name: AdvancedMaxPressure,
 }
 
 

@@ -1,4 +1,5 @@
-"""Webster: a fixed-time plan for known volumes; see `programme`. The volumes are the scenario's expected ones."""
+"""Webster and coordinated: fixed-time plans for known volumes, each signal's own or all in step; see `programme` and
+`coordination`. The volumes are the scenario's expected ones."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from intergreen.agents.controllers.coordination import coordinated_programme
 from intergreen.agents.controllers.programme import Programme, own_programme, webster_programme
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Webster:
 
     def start(self, setup: Setup) -> IntArray:
         self._n_replicas = setup.n_replicas
-        self._programme = fixed_programme(setup)
+        self._programme = self._plan(setup)
         return np.tile(self._programme.wanted(0), (setup.n_replicas, 1))
 
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
@@ -34,6 +36,20 @@ class Webster:
     def seconds_until_change(self, time_s: int) -> int:
         """Seconds until some signal is to change."""
         return int(self._programme.seconds_until_change(time_s).min(initial=_NO_SIGNAL_S))
+
+    def _plan(self, setup: Setup) -> Programme:
+        return fixed_programme(setup)
+
+
+class Coordinated(Webster):
+    """One cycle for all, and offsets by free-flow travel times; without volumes, the network's own plan."""
+
+    name = "coordinated"
+
+    def _plan(self, setup: Setup) -> Programme:
+        if setup.flows_vph is None:
+            return own_programme(setup.network, setup.plan)
+        return coordinated_programme(setup.network, setup.plan, setup.flows_vph)
 
 
 def fixed_programme(setup: Setup) -> Programme:

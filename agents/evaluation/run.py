@@ -173,7 +173,13 @@ class _Run:
         core = _core(self.scenario, self.plan, self.protocol, len(seeds), self.threads)
         core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
         setup = Setup(
-            self.scenario.network, self.plan, self.protocol, len(seeds), int(seeds[0]), self.scenario.flows_vph()
+            self.scenario.network,
+            self.plan,
+            self.protocol,
+            len(seeds),
+            int(seeds[0]),
+            self.scenario.flows_vph(),
+            tuple(int(seed) for seed in seeds),
         )
         _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
