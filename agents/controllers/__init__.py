@@ -1,8 +1,11 @@
 """Controllers: everything that decides. Counts in, wanted phases out, for all intersections of all replicas at once.
 
 base            the interface, and what a controller is told at the start
-fixed_time, fixed_cycle, webster, max_pressure, advanced_max_pressure   the baselines
+random_phases, fixed_time, fixed_cycle, webster, actuated, sotl, greedy_queue, max_pressure, efficient_max_pressure,
+advanced_max_pressure   the baselines
 programme       fixed-time programmes, from volumes or the network's own
+coordination    a common cycle and offsets for them
+pressure, signal_lanes   what the rules compare: sums over lanes by choice; which lanes a choice opens
 learned         the folder of a training run as a controller; NumPy alone
 run_folder      the files of a run; nothing that loads them unpickles
 policy_network  the policy's network as arrays

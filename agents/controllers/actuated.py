@@ -90,7 +90,7 @@ class Actuated:
         present = shown_or_wanted(signals.phase, signals.green_s, self._wanted)
         choice = self._lanes.choice_of(present)
         calls = self._calls(counts, choice)
-        called = calls.any(axis=2)
+        called: BoolArray = np.asarray(calls.any(axis=2))
         self._mind_first_calls(called, is_green, choice, time_s)
         over_s = time_s - self._first_call_s
         ends = ~self._extended(counts, choice) | (over_s >= self._of(self._longest_s, choice))
@@ -115,8 +115,7 @@ class Actuated:
             return np.ones(choice.shape, np.bool_)
         nearing = usable(counts.arriving[:, :, : self._bins]).sum(axis=2)
         present = self._lanes.at(counts.waiting) + self._lanes.at(nearing) > 0
-        extended: BoolArray = (self._lanes.served(choice) & present).any(axis=2)
-        return extended
+        return np.asarray((self._lanes.served(choice) & present).any(axis=2))
 
     def _mind_first_calls(self, called: BoolArray, is_green: BoolArray, choice: IntArray, time_s: int) -> None:
         """The longest green counts from the first call of another phase in this green."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RandomPhases:
-    """Draws from each replica's own seed: what a replica is shown does not depend on who else is in the batch."""
+    """Drawn by each replica's own seed and the second: it does not matter who else is in the batch."""
 
     name = "random"
     interval_s: int | None = None
@@ -21,13 +21,13 @@ class RandomPhases:
 
     def start(self, setup: Setup) -> IntArray:
         self._choices, self._n_choices = setup.plan.choices, setup.plan.n_choices
-        self._random = [np.random.default_rng([seed, b"random"[0]]) for seed in setup.replica_seeds]
-        return self._draw()
+        self._seeds = setup.replica_seeds
+        return self._draw(0)
 
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
-        return self._draw()
+        return self._draw(time_s)
 
-    def _draw(self) -> IntArray:
-        turn = np.array([random.integers(0, self._n_choices) for random in self._random])
+    def _draw(self, time_s: int) -> IntArray:
+        turn = np.array([np.random.default_rng([seed, time_s]).integers(0, self._n_choices) for seed in self._seeds])
         drawn: IntArray = self._choices[np.arange(len(self._choices)), turn]
         return drawn

@@ -35,10 +35,9 @@ class SignalLanes:
     opens: BoolArray
     choice: IntArray
 
-    def at(self, counts: IntArray | FloatArray) -> FloatArray:
+    def at(self, counts: IntArray | FloatArray) -> IntArray | FloatArray:
         """(B, I, K) the usable counts (B, L) on the signals' lanes, those of lanes that are not there included."""
-        on_lanes: FloatArray = usable(counts)[:, self.lane]
-        return on_lanes
+        return usable(counts)[:, self.lane]
 
     def choice_of(self, phase: IntArray) -> IntArray:
         """(B, I) index among the choices of the local phases (B, I), C where a phase is none of them."""

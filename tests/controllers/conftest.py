@@ -8,6 +8,7 @@ import pytest
 
 from intergreen.agents.controllers import Setup
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.signals import SignalStatus
 
@@ -76,6 +77,10 @@ def random_topology(seed: int, n_intersections: int = 4) -> Topology:
         movement_from_road=from_road,
         movement_to_road=to_road,
         movement_turn=rng.integers(1, 4, size=n_movements.sum()).astype(np.int8),
+        n_intersections=n_intersections,
+        n_roads=6,
+        road_from=np.zeros(6, np.int32),
+        road_to=np.arange(6, dtype=np.int32) % n_intersections,
         movement_link_start=starts(links_of_movement),
         link_from_lane=np.concatenate(
             [
@@ -130,6 +135,11 @@ def random_counts() -> Callable[..., SimpleNamespace]:
         waiting, near = (
             np.random.default_rng(seed).integers(0, 4, size=(2, n_replicas, network.n_lanes)).astype(np.int32)
         )
-        return SimpleNamespace(waiting=waiting, near=near, vehicles=waiting + near, mean_speed=near * 1.0)
+        arriving = np.zeros((n_replicas, network.n_lanes, N_BINS), np.int32)
+        arriving[:, :, 1] = near
+        arriving[:, ::2] = arriving[:, ::2, [1, 0, *range(2, N_BINS)]]  # every other lane's are next to the stop line
+        return SimpleNamespace(
+            waiting=waiting, near=near, vehicles=waiting + near, mean_speed=near * 1.0, arriving=arriving
+        )
 
     return draw
