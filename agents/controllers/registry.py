@@ -13,6 +13,7 @@ from intergreen.agents.controllers.base import Controller
 from intergreen.agents.controllers.efficient_max_pressure import EfficientMaxPressure
 from intergreen.agents.controllers.fixed_cycle import FixedCycle
 from intergreen.agents.controllers.fixed_time import FixedTime
+from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.controllers.greedy_queue import GreedyQueue
 from intergreen.agents.controllers.max_pressure import MaxPressure
 from intergreen.agents.controllers.random_phases import RandomPhases
@@ -36,6 +37,12 @@ _BASELINES: dict[str, Callable[[], Controller]] = {
     EfficientMaxPressure.name: EfficientMaxPressure,
     AdvancedMaxPressure.name: AdvancedMaxPressure,
 }
+_BOUNDS: dict[str, Callable[[], Controller]] = {FreeFlow.name: FreeFlow}
+
+
+def bound_names() -> tuple[str, ...]:
+    """Names of what stands in a table beside the controllers without being one."""
+    return tuple(_BOUNDS)
 
 
 def controller_names() -> tuple[str, ...]:
@@ -60,15 +67,16 @@ def controller_by_name(name: str) -> Controller:
     InputError
         If `name` is no baseline, no shipped policy and no folder that holds `run.json`.
     """
-    if name in _BASELINES:
-        return _BASELINES[name]()
+    for kind in (_BASELINES, _BOUNDS):
+        if name in kind:
+            return kind[name]()
     if name.startswith(_WEIGHTED):
         return _weighted(name)
     for ending in ("", _LAST, _BEST):
         run = name.removesuffix(ending)
         if name.endswith(ending) and (Path(run).is_dir() or run in policy_names()):
             return _of_run(run, best=ending == _BEST)
-    names = (*_BASELINES, *policy_names())
+    names = (*_BASELINES, *_BOUNDS, *policy_names())
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known

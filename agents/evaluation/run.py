@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intergreen.agents.controllers.base import CLEARANCE, Breakable, Controller, Setup, Timetable, near_distance_m
+from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.evaluation.fallback import FallbackRecord
+from intergreen.agents.evaluation.free_flow import free_flow
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
 from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
@@ -104,6 +106,8 @@ def evaluate(
         raise ValueError("need at least one seed")
     _break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
+    if isinstance(controller, FreeFlow):
+        return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
     plan = protocol.plan(scenario.network, own_clearance=controller.own_clearance)
     trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
     broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
@@ -143,6 +147,32 @@ def evaluate(
             "wall_s": cost.wall_s,
             "peak_memory_mb": peak_memory_mb(),
         },
+        "versions": versions(),
+    }
+
+
+def _bound(
+    scenario: Scenario,
+    protocol: Protocol,
+    seeds: Sequence[int],
+    horizon_s: int,
+    faults: Sequence[Fault],
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """The free-flow bound in the place of a controller's run."""
+    marks_s = range(SERIES_STEP_S, horizon_s + 1, SERIES_STEP_S)
+    bound = free_flow(scenario, protocol, seeds=seeds, horizon_s=horizon_s, marks_s=marks_s, progress=progress)
+    bound["cost"]["peak_memory_mb"] = peak_memory_mb()
+    return {
+        "scenario": scenario.name,
+        "controller": FreeFlow.name,
+        "protocol": protocol.name,
+        "simulator": "native",
+        "horizon_s": horizon_s,
+        "seeds": [int(seed) for seed in seeds],
+        "dropped_flows": scenario.demand.dropped_flows,
+        "faults": [fault.stated() for fault in faults],
+        **bound,
         "versions": versions(),
     }
 
