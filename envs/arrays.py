@@ -1,5 +1,6 @@
 """Array types for signatures (shapes and units stand in the docstrings), and records whose arrays are read-only."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias
 
@@ -29,6 +30,12 @@ class ReadOnlyRecord:
 
     def _values(self) -> tuple[Any, ...]:
         return tuple(getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+
+
+def copy_rows(into: Sequence[Any], start: Sequence[Any], rows: IntArray) -> None:
+    """Overwrite row b of every array in `into` with row `rows[b]` of its counterpart in `start`."""
+    for target, source in zip(into, start, strict=True):
+        np.take(source, rows, axis=0, out=target, mode="clip")  # mode "raise" would go by way of a buffer
 
 
 def memory_of(array: Any) -> Any:

@@ -7,13 +7,14 @@ lane counts out. One call runs all seconds of the period for all replicas withou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy as copy_of
 from typing import NamedTuple
 
 import numpy as np
 from numba.extending import register_jitable
 
 from intergreen.envs import observation, reward
-from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray
+from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray, copy_rows
 from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.layout import ObservationLayout, arrival_bounds_m
 from intergreen.envs.network import RoadNetwork
@@ -156,6 +157,25 @@ class TrafficCore:
         self.run(self._shown.wish.copy(), seconds)
         self.interventions[:, :, shield.DELAYED] = delayed
 
+    def fork(self, replicas: int) -> TrafficCore:
+        """A core with room for `replicas` copies of this one's, for `copy_from`: to look ahead. Nobody watches it."""
+        other = copy_of(self)
+        other.n_replicas = replicas
+        other.engine = self.engine.fork(replicas)
+        other._calls, other._granted, other._red_s, other._wanted = (
+            np.zeros((replicas, rows.shape[1]), rows.dtype)
+            for rows in (self._calls, self._granted, self._red_s, self._wanted)
+        )
+        other._shown = signal_state(self.plan, self.network, replicas)
+        other._card = other._watched = None
+        return other
+
+    def copy_from(self, other: TrafficCore, rows: IntArray) -> None:
+        """Make every replica go on exactly as replica `rows[b]` of the core that this one was forked from."""
+        self.engine.copy_from(other.engine, rows)
+        copy_rows(self._shown, other._shown, rows)
+        copy_rows((self._calls,), (other._calls,), rows)
+
     def senses(self, layout: ObservationLayout, rewards: RewardTable) -> Senses:
         """Room for observations and rewards of every replica, to give to `run` and `observe`."""
         shape = (self.n_replicas, self.network.n_lanes)
@@ -225,6 +245,10 @@ class TrafficCore:
     def totals(self) -> Totals:
         """What has happened so far, for the metrics."""
         return self.engine.totals()
+
+    def delay_s(self) -> FloatArray:
+        """(B,) seconds that everybody has lost so far, against free flow and waiting to enter."""
+        return self.engine.delay_s()
 
     def positions(self, replica: int = 0) -> Positions:
         """Where everybody in one replica is now."""

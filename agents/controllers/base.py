@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from intergreen.envs import protocol as timing
     from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.core import TrafficCore
     from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan, SignalStatus
@@ -103,6 +104,15 @@ class Timetable(Protocol):
 
     def seconds_until_change(self, time_s: int) -> int:
         """Whole seconds (>= 1) from `time_s` for which the decision at `time_s` stands."""
+        ...
+
+
+@runtime_checkable
+class Foresighted(Protocol):
+    """An oracle: it decides by looking into the simulation itself, trips to come included."""
+
+    def look_into(self, core: TrafficCore) -> None:
+        """After `start` and before the first decision: decide for the replicas of this core."""
         ...
 
 

@@ -17,6 +17,7 @@ from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.controllers.greedy_queue import GreedyQueue
 from intergreen.agents.controllers.max_pressure import MaxPressure
 from intergreen.agents.controllers.random_phases import RandomPhases
+from intergreen.agents.controllers.rollout import Rollout
 from intergreen.agents.controllers.run_folder import RUN
 from intergreen.agents.controllers.sotl import Sotl
 from intergreen.agents.controllers.webster import Coordinated, Webster
@@ -38,11 +39,17 @@ _BASELINES: dict[str, Callable[[], Controller]] = {
     AdvancedMaxPressure.name: AdvancedMaxPressure,
 }
 _BOUNDS: dict[str, Callable[[], Controller]] = {FreeFlow.name: FreeFlow}
+_ORACLES: dict[str, Callable[[], Controller]] = {Rollout.name: Rollout}
 
 
 def bound_names() -> tuple[str, ...]:
     """Names of what stands in a table beside the controllers without being one."""
     return tuple(_BOUNDS)
+
+
+def oracle_names() -> tuple[str, ...]:
+    """Names of controllers that know what no controller on a street can know."""
+    return tuple(_ORACLES)
 
 
 def controller_names() -> tuple[str, ...]:
@@ -67,7 +74,7 @@ def controller_by_name(name: str) -> Controller:
     InputError
         If `name` is no baseline, no shipped policy and no folder that holds `run.json`.
     """
-    for kind in (_BASELINES, _BOUNDS):
+    for kind in (_BASELINES, _ORACLES, _BOUNDS):
         if name in kind:
             return kind[name]()
     if name.startswith(_WEIGHTED):
@@ -76,7 +83,7 @@ def controller_by_name(name: str) -> Controller:
         run = name.removesuffix(ending)
         if name.endswith(ending) and (Path(run).is_dir() or run in policy_names()):
             return _of_run(run, best=ending == _BEST)
-    names = (*_BASELINES, *_BOUNDS, *policy_names())
+    names = (*_BASELINES, *_ORACLES, *_BOUNDS, *policy_names())
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known

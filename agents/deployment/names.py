@@ -7,7 +7,13 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intergreen.agents.controllers.registry import bound_names, controller_by_name, controller_names, policy_names
+from intergreen.agents.controllers.registry import (
+    bound_names,
+    controller_by_name,
+    controller_names,
+    oracle_names,
+    policy_names,
+)
 from intergreen.agents.controllers.run_folder import RUN
 from intergreen.agents.deployment.bundle import SUMS, is_bundle, read_bundle
 from intergreen.agents.deployment.controller import BundleController
@@ -52,7 +58,7 @@ def decider_by_name(name: str) -> Controller:
     except InputError as error:
         if "no controller or folder" not in error.problem:
             raise
-    names = (*controller_names(), *bound_names(), *bundle_names(), *policy_names())
+    names = (*controller_names(), *oracle_names(), *bound_names(), *bundle_names(), *policy_names())
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a bundle or of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known

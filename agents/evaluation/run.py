@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.agents.controllers.base import CLEARANCE, Breakable, Controller, Setup, Timetable, near_distance_m
+from intergreen.agents.controllers.base import (
+    CLEARANCE,
+    Breakable,
+    Controller,
+    Foresighted,
+    Setup,
+    Timetable,
+    near_distance_m,
+)
 from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.evaluation.fallback import FallbackRecord
 from intergreen.agents.evaluation.free_flow import free_flow
@@ -213,6 +221,8 @@ class _Run:
         )
         _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
+        if isinstance(self.controller, Foresighted):
+            self.controller.look_into(core)
         detectors = self._detectors(seeds) if self.broken else None
         marks = Marks()
         decide_at, look_at, wanted = 0, self.horizon_s, core.phase

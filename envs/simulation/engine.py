@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy as copy_of
 from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 
-from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
+from intergreen.envs.arrays import ByteArray, FloatArray, IntArray, copy_rows
 from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.errors import CapacityError
 from intergreen.envs.network import RoadNetwork
@@ -40,7 +41,7 @@ from intergreen.envs.simulation.state import (
 )
 from intergreen.envs.simulation.statics import build_statics
 from intergreen.envs.simulation.step import advance_one_second
-from intergreen.envs.simulation.totals import Totals, movement_waits, read_totals
+from intergreen.envs.simulation.totals import Totals, lost_seconds, movement_waits, read_totals
 
 
 class Simulator(Protocol):
@@ -93,10 +94,8 @@ class Engine:
         self.routes = build_route_table(network, demand)
         self.loops = build_loops(network, demand, self.routes)
         self._lane_change = lane_change
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 and replicas > 1 else None
-        bounds = np.linspace(0, replicas, min(threads, replicas) + 1).astype(int).tolist()
-        self._shares = list(pairwise(bounds))
-        self._calls = KernelCalls()
+        self._threads = threads
+        self._share_among_threads()
         self.trips = _no_trips(replicas)
         self.state = self._allocate(self.trips)
         self.changes = self._allocate_changes()
@@ -109,6 +108,23 @@ class Engine:
         self.state = self._allocate(self.trips)
         self.changes = self._allocate_changes()
         self.state.tally[:, N_TRIPS] = [len(t.release_s) for t in trips]
+
+    def fork(self, replicas: int) -> Engine:
+        """An engine of the same network with room for `replicas` copies of this one's replicas, for `copy_from`."""
+        other = copy_of(self)
+        other.n_replicas = replicas
+        other._share_among_threads()
+        other.trips = TripRows(*(np.zeros((replicas, rows.shape[1]), rows.dtype) for rows in self.trips))
+        other.state = other._allocate(other.trips)
+        other.changes = other._allocate_changes()
+        return other
+
+    def copy_from(self, other: Engine, rows: IntArray) -> None:
+        """Make every replica go on exactly as replica `rows[b]` of the engine that this one was forked from."""
+        copy_rows(self.trips, other.trips, rows)
+        copy_rows(self.state, other.state, rows)
+        if self.changes is not None and other.changes is not None:
+            copy_rows(self.changes, other.changes, rows)
 
     @property
     def green(self) -> ByteArray:
@@ -184,6 +200,10 @@ class Engine:
         """What has happened so far, for the metrics."""
         return read_totals(self.statics, self.loops, self.trips, self.state, self.changes)
 
+    def delay_s(self) -> FloatArray:
+        """(B,) seconds lost against free flow so far, in the network and waiting to enter."""
+        return lost_seconds(self.trips, self.state)
+
     def close_lane(self, lane: int, *, replica: int | slice = slice(None)) -> None:
         """Let nobody enter `lane` any more but who could not stop before it; who is on it drives on."""
         self.state.closed[replica, lane] = 1
@@ -202,6 +222,12 @@ class Engine:
         """End the threads that share out the replicas; the engine cannot advance afterwards."""
         if self._pool is not None:
             self._pool.shutdown()
+
+    def _share_among_threads(self) -> None:
+        n = min(self._threads, self.n_replicas)
+        self._pool = ThreadPoolExecutor(n) if n > 1 else None
+        self._shares = list(pairwise(np.linspace(0, self.n_replicas, n + 1).astype(int).tolist()))
+        self._calls = KernelCalls()
 
     def _allocate(self, trips: TripRows) -> State:
         return allocate(

@@ -93,6 +93,12 @@ def read_totals(
     )
 
 
+def lost_seconds(trips: TripRows, state: State) -> FloatArray:
+    """(B,) against free flow so far, of everybody: in the network and waiting to enter."""
+    lost: FloatArray = state.time_loss.sum(axis=1) + _outside_wait_by_type(trips, state).sum(axis=1)
+    return lost
+
+
 def movement_waits(statics: Statics, state: State, b: int) -> tuple[FloatArray, FloatArray]:
     """Most and 95th-percentile seconds stood on the approach lane by movement, both (M,), in replica `b`.
 
