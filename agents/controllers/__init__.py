@@ -3,6 +3,7 @@
 base            the interface, and what a controller is told at the start
 random_phases, fixed_time, fixed_cycle, webster, actuated, sotl, greedy_queue, max_pressure, efficient_max_pressure,
 advanced_max_pressure   the baselines
+rollout         the oracle: looks ahead in copies of the simulation
 free_flow       the name of the bound in tables
 programme       fixed-time programmes, from volumes or the network's own
 coordination    a common cycle and offsets for them
