@@ -84,16 +84,44 @@ def heaviest_chains(
         begins[network.movements_of(int(plan.intersection[i]))] = greens.any(axis=0) & ~greens.all(axis=0)
     chains = []
     for road in range(network.n_roads):
-        start, end = int(signal_of[network.road_from[road]]), int(signal_of[network.road_to[road]])
+        start = int(signal_of[network.road_from[road]])
         into = np.flatnonzero((network.movement_to_road == road) & begins)
-        out = np.flatnonzero((network.movement_from_road == road) & begins)
-        if min(start, end) < 0 or start == end or not len(into) or not len(out):
+        if start < 0 or not len(into):
             continue
-        first, second = (int(some[np.argmax(flows_vph[some])]) for some in (into, out))
-        onward = flows_vph[second] / max(float(flows_vph[network.movement_from_road == road].sum()), 1e-9)
+        first = _heaviest(into, flows_vph)
+        last_road, travel_s = way_to_signal(network, road, signal_of, flows_vph)
+        end = int(signal_of[network.road_to[last_road]])
+        out = np.flatnonzero((network.movement_from_road == last_road) & begins)
+        if end < 0 or start == end or not len(out):
+            continue
+        second = _heaviest(out, flows_vph)
+        onward = flows_vph[second] / max(float(flows_vph[network.movement_from_road == last_road].sum()), 1e-9)
         volume = float(flows_vph[first] * onward)
-        chains.append(Chain(start, end, first, second, volume, travel_time_s(network, first, road)))
+        chains.append(Chain(start, end, first, second, volume, travel_time_s(network, first, road) + travel_s))
     return chains
+
+
+def way_to_signal(network: RoadNetwork, road: int, signal_of: IntArray, flows_vph: FloatArray) -> tuple[int, float]:
+    """The last road before the next signal on the way of most traffic, and the seconds to there behind `road`.
+
+    Files cut streets at junctions without a signal.
+    """
+    seconds, passed = 0.0, {road}
+    while signal_of[network.road_to[road]] < 0:
+        onward = np.flatnonzero(network.movement_from_road == road)
+        if not len(onward):
+            break
+        movement = _heaviest(onward, flows_vph)
+        road = int(network.movement_to_road[movement])
+        if road in passed:
+            break
+        passed.add(road)
+        seconds += travel_time_s(network, movement, road)
+    return road, seconds
+
+
+def _heaviest(movements: np.ndarray, flows_vph: FloatArray) -> int:
+    return int(movements[np.argmax(flows_vph[movements])])
 
 
 def travel_time_s(network: RoadNetwork, movement: int, road: int) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.agents.controllers.pressure import LaneWeights, choice_sums, outgoing_lanes, served_movements
+from intergreen.envs.network.approaches import approach_lanes
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
@@ -45,9 +46,9 @@ def mean_pressure_weights(network: RoadNetwork, phase: int, *, scale: int = 1) -
     """Weight of each lane's queue in a phase's efficient pressure, times `scale`."""
     weights: LaneWeights = {}
     for m in served_movements(network, phase):
-        incoming, outgoing = network.start_lanes(m).tolist(), outgoing_lanes(network, m)
-        for lane in incoming:
-            weights[lane] = weights.get(lane, 0.0) + scale / len(incoming)
+        n_incoming, outgoing = len(network.start_lanes(m)), outgoing_lanes(network, m)
+        for lane in approach_lanes(network, m).tolist():  # behind a cut in the street the same queue goes on
+            weights[lane] = weights.get(lane, 0.0) + scale / n_incoming
         for lane in outgoing:
             weights[lane] = weights.get(lane, 0.0) - scale / len(outgoing)
     return weights

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.agents.controllers.usable import usable
+from intergreen.envs.network.approaches import approach_lanes
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
@@ -78,7 +79,7 @@ def _ways(network: RoadNetwork, plan: SignalPlan, i: int) -> tuple[list[int], Bo
     j = int(plan.intersection[i])
     green = network.phase_matrix(j)[plan.choices[i, : plan.n_choices[i]]]
     contested = np.flatnonzero(green.any(axis=0) & ~green.all(axis=0))
-    starts = [network.start_lanes(int(network.movement_start[j] + m)).tolist() for m in contested]
+    starts = [approach_lanes(network, int(network.movement_start[j] + m)).tolist() for m in contested]
     lanes = sorted({lane for some in starts for lane in some})
     on_lane = np.array([[lane in some for lane in lanes] for some in starts], np.bool_).reshape(len(starts), len(lanes))
     return lanes, green[:, contested, None] & on_lane

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from network.test_approaches import movement_at, street
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.coordination import (
@@ -85,6 +86,21 @@ def test_travel_time_is_length_over_speed():
     lane, link = network.road_lane_start[road], network.movement_link_start[through]
     expected = (network.lane_length_m[lane] + network.link_length_m[link]) / 13.889
     assert travel_time_s(network, through, road) == pytest.approx(expected)
+
+
+def test_a_chain_goes_over_the_cuts_in_a_street_to_the_next_signal(tmp_path):
+    network = street(tmp_path, [80.0, 120.0, 40.0, 90.0, 50.0], signals=(1, 4))
+    plan = protocol_by_name("resco").plan(network)
+    flows = np.full(network.n_movements, 300.0)
+    (chain,) = heaviest_chains(network, plan, cycle_shares(network, plan, flows), flows)
+    ends = [network.intersection_ids[plan.intersection[i]] for i in (chain.start, chain.end)]
+    assert ends == ["n1", "n4"]
+    assert (chain.first, chain.second) == (movement_at(network, "n1"), movement_at(network, "n4"))
+    inside_m = sum(
+        network.link_length_m[network.movement_link_start[movement_at(network, name)]] for name in ("n1", "n2", "n3")
+    )
+    speed_mps = network.lane_speed_limit_mps[0]
+    assert chain.travel_s == pytest.approx((120.0 + 40.0 + 90.0 + inside_m) / speed_mps, rel=0.02)
 
 
 def test_tree_takes_the_heaviest_chains_that_close_no_circle():
