@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.errors import InputError
-from intergreen.envs.network.approaches import approach_lanes, stop_line_ahead_m
+from intergreen.envs.network.approaches import approach_lanes_by_movement, stop_line_ahead_m
 from intergreen.envs.observation import (
     ARRIVAL_BOUNDS_S,
     CHOICE_COLUMNS,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
+
+_TURN_COLUMN = np.array([-1, RIGHT, LEFT, STRAIGHT], np.int32)  # by the network's kinds of turn, which begin with 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,36 +75,41 @@ def make_layout(
     if plan.n_signals == 0:
         problem = "has no signal with two phases or more"
         raise InputError(network.name, "signals", problem, "there is nothing to control; use another network")
-    starts = network.movement_start
-    owned = [np.arange(starts[j], starts[j + 1]) for j in plan.intersection]
-    counts = [len(of_signal) for of_signal in owned]
-    movements = max(counts) if movements is None else movements
+    counts = np.diff(network.movement_start)[plan.intersection]
+    owned = _ranges(network.movement_start[plan.intersection], counts)
+    most = int(counts.max())
+    movements = most if movements is None else movements
     choices = plan.choices.shape[1] if choices is None else choices
-    if movements < max(counts) or choices < plan.choices.shape[1]:
-        raise ValueError(f"need room for {max(counts)} movements and {plan.choices.shape[1]} choices")
+    if movements < most or choices < plan.choices.shape[1]:
+        raise ValueError(f"need room for {most} movements and {plan.choices.shape[1]} choices")
     movement_column, row = _columns(MOVEMENT_COLUMNS, features, first=1)
     signal_column, signal_columns = _columns(SIGNAL_COLUMNS, features, first=0)
-    lanes = [approach_lanes(network, m) for of_signal in owned for m in of_signal]
-    start_lanes = [network.start_lanes(m) for of_signal in owned for m in of_signal]
-    sharing = np.bincount(np.concatenate(start_lanes), minlength=network.n_lanes)
-    out_road = network.movement_to_road[np.concatenate(owned)]
-    up_movement, up_signal = _upstream(network, owned)
+    first_lane, lanes_of_all = approach_lanes_by_movement(network)
+    n_lanes = np.diff(first_lane)[owned]
+    lane_start, lanes = _starts(n_lanes), lanes_of_all[_ranges(first_lane[owned], n_lanes)]
+    first_start, starts_of_all = network.start_lanes_by_movement()
+    n_starts = np.diff(first_start)[owned]
+    starting, start_lanes = _starts(n_starts), starts_of_all[_ranges(first_start[owned], n_starts)]
+    sharing = np.bincount(start_lanes, minlength=network.n_lanes)
+    out_road = network.movement_to_road[owned]
+    road_length_m = _sums(network.lane_length_m, network.road_lane_start)
+    up_start, up_movement = _upstream(network, owned)
     choice_phase = np.full((plan.n_signals, choices), -1, np.int32)
     choice_phase[:, : plan.choices.shape[1]] = plan.choices
     table = Table(
         movement_start=_starts(counts),
-        movement=_int32(np.concatenate(owned)),
-        lane_start=_starts([len(of_movement) for of_movement in lanes]),
-        lanes=_int32(np.concatenate(lanes)),
-        lane_room=np.array([_room(network, of_movement) for of_movement in lanes]),
-        lane_share=np.array([(1.0 / sharing[of_movement]).sum() for of_movement in start_lanes]),
-        turn=np.array([_turn_column(network, m) for of_signal in owned for m in of_signal], np.int32),
+        movement=_int32(owned),
+        lane_start=lane_start,
+        lanes=lanes,
+        lane_room=_room(_sums(network.lane_length_m[lanes], lane_start)),
+        lane_share=_sums(1.0 / sharing[start_lanes], starting),
+        turn=_TURN_COLUMN[network.movement_turn[owned]],
         out_first=_int32(network.road_lane_start[out_road]),
         out_past=_int32(network.road_lane_start[out_road + 1]),
-        out_room=np.array([_room(network, _road_lanes(network, int(road))) for road in out_road]),
-        up_start=_starts([len(of_movement) for of_movement in up_movement]),
-        up_movement=_int32(np.concatenate([*up_movement, []])),
-        up_signal=_int32(np.concatenate([*up_signal, []])),
+        out_room=_room(road_length_m)[out_road],
+        up_start=up_start,
+        up_movement=up_movement,
+        up_signal=np.repeat(np.arange(plan.n_signals, dtype=np.int32), counts)[up_movement],
         phase_start=_starts(plan.n_phases),
         phase_offset=plan.phase_offset,
         clearance_s=plan.longest_transition_s,
@@ -150,28 +157,35 @@ def _asked_for(known: dict[str, tuple[str, ...]], features: Sequence[str]) -> li
     return [column for name, columns in known.items() if name in features for column in columns]
 
 
-def _turn_column(network: RoadNetwork, movement: int) -> int:
-    return (RIGHT, LEFT, STRAIGHT)[int(network.movement_turn[movement]) - 1]
+def _room(length_m: FloatArray) -> FloatArray:
+    """Vehicles that fit on lanes of so many metres."""
+    return np.maximum(1.0, length_m / VEHICLE_ROOM_M)
 
 
-def _road_lanes(network: RoadNetwork, road: int) -> IntArray:
-    return np.arange(network.road_lane_start[road], network.road_lane_start[road + 1])
+def _sums(values: FloatArray, starts: IntArray) -> FloatArray:
+    """Of every values[starts[k]:starts[k + 1]], with the bits that summing it alone has: `reduceat` has others."""
+    sizes = np.diff(starts)
+    total = np.zeros(len(sizes))
+    for size in np.unique(sizes).tolist():
+        which = np.flatnonzero(sizes == size)
+        total[which] = values[starts[which][:, None] + np.arange(size)].sum(axis=1)
+    return total
 
 
-def _room(network: RoadNetwork, lanes: IntArray) -> float:
-    return max(1.0, float(network.lane_length_m[lanes].sum()) / VEHICLE_ROOM_M)
+def _upstream(network: RoadNetwork, owned: IntArray) -> tuple[IntArray, IntArray]:
+    """Where those begin that lead to the road of each of the N movements, and which of the N they are."""
+    to_road = network.movement_to_road[owned]
+    leading = np.argsort(to_road, kind="stable").astype(np.int32)
+    first = _int32(np.searchsorted(to_road[leading], np.arange(network.n_roads + 1)))
+    road = network.movement_from_road[owned]
+    sizes = np.diff(first)[road]
+    return _starts(sizes), leading[_ranges(first[road], sizes)]
 
 
-def _upstream(network: RoadNetwork, owned: Sequence[IntArray]) -> tuple[list[list[int]], list[list[int]]]:
-    """For each of the N movements: the movements of other signals that lead to its road, and their signals."""
-    leading: dict[int, list[tuple[int, int]]] = {}
-    n = 0
-    for signal, of_signal in enumerate(owned):
-        for m in of_signal:
-            leading.setdefault(int(network.movement_to_road[m]), []).append((n, signal))
-            n += 1
-    above = [leading.get(int(network.movement_from_road[m]), []) for of_signal in owned for m in of_signal]
-    return [[n for n, _ in pairs] for pairs in above], [[signal for _, signal in pairs] for pairs in above]
+def _ranges(first: IntArray, sizes: IntArray) -> IntArray:
+    """first[0], first[0] + 1, ... (sizes[0] of them), first[1], ..."""
+    ends = np.cumsum(sizes)
+    return _int32(np.arange(ends[-1]) + np.repeat(first - (ends - sizes), sizes))
 
 
 def _phase_serves(network: RoadNetwork, plan: SignalPlan, movements: int) -> IntArray:

@@ -25,7 +25,7 @@ from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork
-from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes
+from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes_by_movement
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.readings import Readings
@@ -101,8 +101,8 @@ class SignalController:
         self._monitor = PlainMonitor(card)
         self._shown = self.aspects.copy()  # in the last second; what an error leaves half painted never is
         self._yellow_s: IntArray = np.zeros(network.n_movements, np.int32)  # seconds of yellow shown so far
-        self._lanes_of = [approach_lanes(network, m, reach_m=AT_STOP_LINE_M) for m in range(network.n_movements)]
-        self._first_lane, self._every_lane = _flat(self._lanes_of)
+        lanes = approach_lanes_by_movement(network, reach_m=AT_STOP_LINE_M)
+        self._first_lane, self._every_lane = _ended(*lanes)
         self._time_s: int | None = None
         self._yellow_left: IntArray | None = None  # of the flash, once it has begun
         self.flash_reason = ""
@@ -260,8 +260,7 @@ def _read_network(path: Path) -> RoadNetwork:
     return read_cityflow_network(find_file(path, "roadnet.json") if path.is_dir() else path)
 
 
-def _flat(lanes_of: list[IntArray]) -> tuple[IntArray, IntArray]:
+def _ended(starts: IntArray, lanes: IntArray) -> tuple[IntArray, IntArray]:
     """Where the lanes of each movement begin in one list; the last lane, which is none, ends each."""
-    first = np.concatenate(([0], np.cumsum([len(lanes) + 1 for lanes in lanes_of])))[:-1]
-    every = np.concatenate([np.append(lanes, -1) for lanes in lanes_of])
-    return first.astype(np.int32), every.astype(np.int32)
+    ends_before = np.arange(len(starts) - 1, dtype=np.int32)
+    return (starts[:-1] + ends_before).astype(np.int32), np.insert(lanes, starts[1:], -1)

@@ -27,6 +27,21 @@ def approach_lanes(network: RoadNetwork, movement: int, *, reach_m: float = REAC
     return np.array(sorted(seen), np.int32)
 
 
+def approach_lanes_by_movement(network: RoadNetwork, *, reach_m: float = REACH_M) -> tuple[IntArray, IntArray]:
+    """Where those of each movement begin (M + 1,), and `approach_lanes` of all, one after the other."""
+    starts, lanes = network.start_lanes_by_movement()
+    short = np.add.reduceat(np.append(network.lane_length_m[lanes] < reach_m, False), starts)[:-1] > 0
+    short &= np.diff(starts) > 0
+    if not short.any():
+        return starts, lanes
+    parts = [
+        approach_lanes(network, m, reach_m=reach_m) if short[m] else lanes[starts[m] : starts[m + 1]]
+        for m in range(network.n_movements)
+    ]
+    sizes = [len(part) for part in parts]
+    return np.concatenate(([0], np.cumsum(sizes))).astype(np.int32), np.concatenate(parts).astype(np.int32)
+
+
 def stop_line_ahead_m(network: RoadNetwork, *, reach_m: float = REACH_M) -> FloatArray:
     """(L,) m from the end of each lane to the nearest stop line within `reach_m` that sees it; 0 for all others."""
     ahead_m = np.full(network.n_lanes, np.inf)

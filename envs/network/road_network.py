@@ -136,21 +136,27 @@ class RoadNetwork(ReadOnlyRecord):
         first, past = self.movement_link_start[movement : movement + 2]
         return np.array(sorted(set(self.link_from_lane[first:past].tolist())), np.int32)  # a few: NumPy takes longer
 
+    def start_lanes_by_movement(self) -> tuple[IntArray, IntArray]:
+        """`start_lanes` of all movements, one after the other, and where those of each begin (M + 1,). int32."""
+        pairs = np.unique(self.link_movement.astype(np.int64) * self.n_lanes + self.link_from_lane)
+        starts = np.searchsorted(pairs, np.arange(self.n_movements + 1) * self.n_lanes)
+        return starts.astype(np.int32), (pairs % max(1, self.n_lanes)).astype(np.int32)
+
     def conflict_matrix(self, intersection: int) -> BoolArray:
         """(m, m): do the intersection's movements conflict, numbered from its first one."""
-        first, last = self.movement_start[intersection], self.movement_start[intersection + 1]
-        matrix = np.zeros((last - first, last - first), np.bool_)
-        for movement in range(first, last):
-            foes = self.conflict_with[self.conflict_start[movement] : self.conflict_start[movement + 1]]
-            matrix[movement - first, foes - first] = True
+        first, past = self.movement_start[intersection : intersection + 2].tolist()
+        starts = self.conflict_start[first : past + 1]
+        matrix = np.zeros((past - first, past - first), np.bool_)
+        rows = np.repeat(np.arange(past - first), np.diff(starts))
+        matrix[rows, self.conflict_with[starts[0] : starts[-1]] - first] = True
         return matrix
 
     def phase_matrix(self, intersection: int) -> BoolArray:
         """(p, m): which of the intersection's movements have green in which of its phases."""
-        first_movement, last_movement = self.movement_start[intersection : intersection + 2]
-        first_phase, last_phase = self.phase_start[intersection : intersection + 2]
-        matrix = np.zeros((last_phase - first_phase, last_movement - first_movement), np.bool_)
-        for phase in range(first_phase, last_phase):
-            greens = self.phase_movements[self.phase_movement_start[phase] : self.phase_movement_start[phase + 1]]
-            matrix[phase - first_phase, greens - first_movement] = True
+        first_movement, past_movement = self.movement_start[intersection : intersection + 2].tolist()
+        first, past = self.phase_start[intersection : intersection + 2].tolist()
+        starts = self.phase_movement_start[first : past + 1]
+        matrix = np.zeros((past - first, past_movement - first_movement), np.bool_)
+        rows = np.repeat(np.arange(past - first), np.diff(starts))
+        matrix[rows, self.phase_movements[starts[0] : starts[-1]] - first_movement] = True
         return matrix

@@ -7,12 +7,14 @@ itself shows as a fault against the card.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from intergreen.envs.signals import profiles
+from intergreen.envs.signals.alike import first_alike
 from intergreen.envs.signals.conflicts import permissive_matrix
 from intergreen.envs.signals.monitor_card import Channels, make_card
 from intergreen.envs.signals.profiles import whole_seconds
@@ -27,12 +29,20 @@ if TYPE_CHECKING:
 
 def program_card(network: RoadNetwork, timing: Timing) -> MonitorCard:
     """The card for all signalled intersections, in ticks of a second; columns are the network's movements."""
-    return make_card([channels(network, int(j), timing) for j in network.signalled])
+    signalled = network.signalled.tolist()
+    kinds = first_alike(network, signalled)
+    made = {kind: channels(network, kind, timing) for kind in dict.fromkeys(kinds)}
+    return make_card(
+        [
+            made[kind] if kind == j else replace(made[kind], columns=_columns(network, j))
+            for j, kind in zip(signalled, kinds, strict=True)
+        ]
+    )
 
 
 def channels(network: RoadNetwork, j: int, timing: Timing) -> Channels:
     """Who may go together at intersection `j`, and the least times; one channel for every movement."""
-    columns = np.arange(network.movement_start[j], network.movement_start[j + 1])
+    columns = _columns(network, j)
     permissive = permissive_matrix(network, j)
     if not isinstance(timing, FieldTiming):
         seconds = timing.seconds if isinstance(timing, FixedClearance) else 0
@@ -62,6 +72,10 @@ def longest_green_s(network: RoadNetwork, j: int, timing: Timing) -> IntArray:
         return np.zeros(network.movement_start[j + 1] - network.movement_start[j], np.int32)
     longest = profiles.max_green_s(timing.profile, network, j)
     return whole_seconds(np.maximum(longest, profiles.min_green_s(timing.profile, network, j)))
+
+
+def _columns(network: RoadNetwork, j: int) -> IntArray:
+    return np.arange(network.movement_start[j], network.movement_start[j + 1])
 
 
 def _has_path(network: RoadNetwork, j: int) -> BoolArray:

@@ -145,15 +145,15 @@ def _stated(network: RoadNetwork, j: int) -> BoolArray:
 
 def _opposite(network: RoadNetwork, j: int) -> BoolArray:
     """(m, m): do the two come from approaches that face each other?"""
-    heading = _headings_deg(network, j)
+    heading = headings_deg(network, network.movements_of(j))
     apart = np.abs((heading[:, None] - heading + 180.0) % 360.0 - 180.0)  # 0 to 180
     opposite: BoolArray = apart >= 180.0 - OPPOSITE_WITHIN_DEG
     return opposite
 
 
-def _headings_deg(network: RoadNetwork, j: int) -> FloatArray:
+def headings_deg(network: RoadNetwork, movements: slice) -> FloatArray:
     """(m,) where each movement's approach heads at the stop line, from the last stretch of its road's first lane."""
-    lane = network.road_lane_start[network.movement_from_road[network.movements_of(j)]]
+    lane = network.road_lane_start[network.movement_from_road[movements]]
     last_point = network.lane_point_start[lane + 1] - 1
     step = network.lane_points[last_point] - network.lane_points[last_point - 1]
     return np.asarray(np.degrees(np.arctan2(step[:, 1], step[:, 0])), np.float64)

@@ -87,7 +87,7 @@ def make_card(signals: Sequence[Channels], *, tick_s: float = 1.0) -> MonitorCar
     """
     if not (math.isfinite(tick_s) and tick_s > 0):
         raise ValueError(f"tick_s must be a positive number of seconds, got {tick_s}")
-    checked = [_checked(one, i, tick_s) for i, one in enumerate(signals)]
+    checked = _all_checked(signals, tick_s)
     sizes = [len(one["columns"]) for one in checked]
 
     def joined(name: str) -> IntArray:
@@ -114,35 +114,56 @@ def make_card(signals: Sequence[Channels], *, tick_s: float = 1.0) -> MonitorCar
     )
 
 
-def _checked(one: Channels, i: int, tick_s: float) -> dict[str, NDArray[Any]]:
-    """The fields of one signal as arrays of whole numbers, times in ticks."""
-    columns, permissive = np.asarray(one.columns), np.asarray(one.permissive)
+def _all_checked(signals: Sequence[Channels], tick_s: float) -> list[dict[str, NDArray[Any]]]:
+    """Signals that share all their times are checked once, but for their columns."""
+    shared: dict[tuple[int, ...], dict[str, NDArray[Any]]] = {}
+    names = [field.name for field in fields(Channels) if field.name != "columns"]
+    checked = []
+    for i, one in enumerate(signals):
+        columns = _checked_columns(one, i)
+        key = len(columns), *(id(getattr(one, name)) for name in names)  # which `signals` keeps from being used again
+        if key not in shared:
+            shared[key] = _checked(one, columns, i, tick_s)
+        checked.append(shared[key] | {"columns": columns})
+    return checked
+
+
+def _checked_columns(one: Channels, i: int) -> NDArray[Any]:
+    columns = np.asarray(one.columns)
     n = len(columns) if columns.ndim == 1 else -1
-    if n < 0 or (n and columns.dtype.kind not in "ui") or np.any(columns < 0) or len(np.unique(columns)) != n:
+    wrong = n < 0 or (n and (columns.dtype.kind not in "ui" or columns.min() < 0))
+    if wrong or len(set(columns.tolist())) != n:
         raise ValueError(f"signal {i}: columns must be a list of different column numbers, got {columns.tolist()}")
+    return columns
+
+
+def _checked(one: Channels, columns: NDArray[Any], i: int, tick_s: float) -> dict[str, NDArray[Any]]:
+    """The fields of one signal as arrays of whole numbers, times in ticks."""
+    permissive, n = np.asarray(one.permissive), len(columns)
     if permissive.shape != (n, n) or permissive.dtype.kind != "b":
         raise ValueError(
             f"signal {i}: permissive must be a ({n}, {n}) matrix of True and False, "
             f"got shape {permissive.shape} of {permissive.dtype}"
         )
     _check_pairs(columns, permissive, i)
-    values = {"columns": columns, "permissive": permissive}
+    values = {"permissive": permissive}
     for field in fields(Channels):
-        if field.name not in values:
+        if field.name not in ("columns", "permissive"):
             shape = {"intergreen_s": (n, n), "red_amber_s": (1,)}.get(field.name, (n,))
             values[field.name] = _ticks(getattr(one, field.name), shape, f"signal {i}: {field.name}", tick_s)
     return values
 
 
 def _first_column(columns: NDArray[Any]) -> int:
-    consecutive = len(columns) > 0 and np.array_equal(columns, columns[0] + np.arange(len(columns)))
+    consecutive = len(columns) > 0 and bool((np.diff(columns) == 1).all())
     return int(columns[0]) if consecutive else -1
 
 
 def _row_past(columns: Sequence[NDArray[Any]]) -> IntArray:
     past = np.arange(1, len(columns) + 1, dtype=np.int32)
+    first = [_first_column(one) for one in columns]
     for i in range(len(columns) - 2, -1, -1):
-        if _first_column(np.concatenate(columns[i : i + 2])) >= 0:
+        if -1 not in first[i : i + 2] and first[i + 1] == first[i] + len(columns[i]):
             past[i] = past[i + 1]
     return past
 

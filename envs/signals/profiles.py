@@ -260,11 +260,18 @@ def _rilsa_path_s(change: Rilsa, paths: _Paths, slow_mps: FloatArray, straight: 
 
 def _speeds_mps(network: RoadNetwork, j: int) -> FloatArray:
     """(2, m) highest and lowest limit of the lanes a movement starts from, of all its road's if it has no path."""
-    bounds = []
-    for m in range(int(network.movement_start[j]), int(network.movement_start[j + 1])):
-        limits = network.lane_speed_limit_mps[_start_lanes(network, m)]
-        bounds.append((limits.max(), limits.min()))
-    return np.clip(np.array(bounds, np.float64).reshape(-1, 2).T, _SLOWEST_MPS, _FASTEST_MPS)
+    movements = network.movements_of(j)
+    starts = network.movement_link_start[movements.start : movements.stop + 1]
+    limits = network.lane_speed_limit_mps[network.link_from_lane[starts[0] : starts[-1]]]
+    bounds = np.empty((2, len(starts) - 1))
+    has_path = np.diff(starts) > 0
+    if has_path.any():
+        first = starts[:-1][has_path] - starts[0]
+        bounds[:, has_path] = np.maximum.reduceat(limits, first), np.minimum.reduceat(limits, first)
+    for m in np.flatnonzero(~has_path).tolist():
+        of_road = network.lane_speed_limit_mps[_start_lanes(network, movements.start + m)]
+        bounds[:, m] = of_road.max(), of_road.min()
+    return np.clip(bounds, _SLOWEST_MPS, _FASTEST_MPS)
 
 
 def _start_lanes(network: RoadNetwork, movement: int) -> IntArray:

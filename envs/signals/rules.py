@@ -16,6 +16,7 @@ import numpy as np
 
 from intergreen.envs.errors import InputError
 from intergreen.envs.signals import profiles
+from intergreen.envs.signals.alike import first_alike
 from intergreen.envs.signals.conflicts import check_phases
 from intergreen.envs.signals.profiles import whole_seconds
 
@@ -97,12 +98,16 @@ def make_rules(
         If a signal cannot be made safe: a phase gives green to movements that conflict, no phase serves a movement, or
         not everybody can be served within the longest wait.
     """
-    for j in network.signalled.tolist():
+    kinds = first_alike(network, network.signalled.tolist())
+    for j in dict.fromkeys(kinds):
         check_phases(network, j)
-    signals = [
-        _signal_rules(network, int(j), local, between, timing)
-        for j, local, between in zip(network.signalled, choices, clearance, strict=True)
-    ]
+    made: dict[tuple[int, tuple[int, ...], int], _SignalRules] = {}
+    signals = []
+    for kind, local, between in zip(kinds, choices, clearance, strict=True):
+        key = kind, tuple(local), between
+        if key not in made:
+            made[key] = _signal_rules(network, *key, timing)
+        signals.append(made[key])
     n_phases = [len(one.min_green) for one in signals]
     sizes = [len(one.transition) for one in signals]
     by_phase = np.zeros((3, network.n_phases), np.int32)
