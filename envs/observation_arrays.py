@@ -13,6 +13,7 @@ import numpy as np
 
 from intergreen.envs.observation import (
     ARRIVING,
+    CHOICE_COLUMNS,
     CLEARANCE,
     CLEARANCE_S,
     GREEN,
@@ -37,19 +38,36 @@ from intergreen.envs.observation import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.layout import ObservationLayout
-    from intergreen.envs.observation import Table
+    from intergreen.envs.observation import Blocks, Table
     from intergreen.envs.signals import SignalStatus
 
 
 class Groups(NamedTuple):
-    """Entries in n groups, by rank: the first of every group, then the second of those that have two, and so on."""
+    """Entries in n groups, the largest groups first, by rank: the first entry of every group, then the second of those
+    that have two, and so on."""
 
     n: int
-    ranks: tuple[tuple[IntArray | None, IntArray], ...]  # the groups that have an entry of this rank, None: all; where
+    ranks: tuple[IntArray, ...]  # entries of the first so many groups
+    place: IntArray  # (n,) of each group among them, largest first
+
+
+class Observed(NamedTuple):
+    """What N signals see, block by block; movements column by column, so that each is filled and read in one go."""
+
+    movements: Float32Array  # (f, N, M)
+    choices: Float32Array  # (N, C, 2)
+    signal: Float32Array  # (N, s)
+    serves: Float32Array  # (N, C, M)
+
+    @property
+    def n_signals(self) -> int:
+        return len(self.signal)
+
+    @property
+    def n_choices(self) -> int:
+        return self.choices.shape[1]
 
 
 class Gathers(NamedTuple):
@@ -57,19 +75,20 @@ class Gathers(NamedTuple):
 
     table: Table
     movement: IntArray  # (I, M) number in the network; any where there is none
-    lacking: tuple[IntArray, IntArray]  # signal and place of every movement that there is not
-    still: Float32Array  # (I, size) vectors of all that does not change; the rest 0
-    serves: BoolArray  # (I, C, M)
+    exists: BoolArray  # (I, M)
+    still: Observed  # of the I signals, all that does not change; the rest 0
+    serves: BoolArray  # (P + 1, M) whom each of all P phases serves; behind them one that serves nobody
     can_be_served: BoolArray  # (I, M) by any choice
     choice_phase: IntArray  # (I, C) local phase, -2 where there is none
     granted_at: IntArray  # (I, C) its number in the network
     lanes: Groups  # that each of the I M movements starts from
+    lanes_in_order: bool  # no movement stands elsewhere among them than in the network
     lane_room: FloatArray  # (I, M)
-    road: IntArray  # (I, M) ahead, one of R
+    road: IntArray  # (I, M) ahead, one of R; R where there is none
     road_lanes: Groups  # of the R
     road_width: IntArray  # (R,) lanes
     road_room: FloatArray  # (R,)
-    above: IntArray  # (I, M) which of A sets of movements leads to the road that it starts from
+    above: IntArray  # (I, M) which of A sets of movements leads to the road that it starts from; A where there is none
     above_movements: Groups  # of the A; places among the I M
 
 
@@ -87,97 +106,144 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
 
     is_choice = table.choice_phase >= 0
     choice_phase = np.where(is_choice, table.choice_phase, 0)
-    serves = (table.phase_serves[table.phase_start[:-1, None] + choice_phase] != 0) & is_choice[:, :, None]
+    served_by_phase = table.phase_serves != 0
+    serves = served_by_phase[table.phase_start[:-1, None] + choice_phase] & is_choice[:, :, None]
     _, first, road = np.unique(table.out_first, return_index=True, return_inverse=True)
     out_first, out_past = table.out_first[first], table.out_past[first]
     first_above, above = _distinct(table.up_movement, table.up_start)
     up_first, up_past = table.up_start[first_above], table.up_start[first_above + 1]
     starts, ends = placed(table.lane_start[:-1]), placed(table.lane_start[1:])
+    lanes = _groups(table.lanes, starts.ravel(), ends.ravel())
+    roads = _groups(np.arange(max(out_past), dtype=np.int32), out_first, out_past)
+    sets = _groups(place[table.up_movement], up_first, up_past)
     return Gathers(
         table=table,
         movement=placed(table.movement),
-        lacking=(np.nonzero(~exists)[0].astype(np.int32), np.nonzero(~exists)[1].astype(np.int32)),
+        exists=exists,
         still=_still(layout, exists, serves),
-        serves=serves,
+        serves=np.concatenate([served_by_phase, np.zeros((1, table.movements), np.bool_)]),
         can_be_served=serves.any(axis=1),
         choice_phase=np.where(is_choice, table.choice_phase, -2).astype(np.int32),
         granted_at=(table.phase_offset[:, None] + choice_phase).astype(np.int32),
-        lanes=_groups(table.lanes, starts.ravel(), ends.ravel()),
+        lanes=lanes,
+        lanes_in_order=bool((lanes.place == np.arange(lanes.n)).all()),
         lane_room=placed(table.lane_room, 1.0),
-        road=placed(road.astype(np.int32)),
-        road_lanes=_groups(np.arange(max(out_past), dtype=np.int32), out_first, out_past),
-        road_width=out_past - out_first,
-        road_room=table.out_room[first],
-        above=placed(above),
-        above_movements=_groups(place[table.up_movement], up_first, up_past),
+        road=placed(roads.place[road], roads.n),
+        road_lanes=roads,
+        road_width=_largest_first(out_past - out_first, roads),
+        road_room=_largest_first(table.out_room[first], roads),
+        above=placed(sets.place[above], sets.n),
+        above_movements=sets,
+    )
+
+
+def blank(gathers: Gathers, n_replicas: int) -> Observed:
+    """Room for the observations of so many replicas, with all in it that does not change."""
+    still = gathers.still
+    return Observed(
+        np.tile(still.movements, (1, n_replicas, 1)),
+        np.tile(still.choices, (n_replicas, 1, 1)),
+        np.tile(still.signal, (n_replicas, 1)),
+        np.tile(still.serves, (n_replicas, 1, 1)),
     )
 
 
 def observe_arrays(
-    waiting: IntArray,
-    vehicles: IntArray,
-    arriving: IntArray,
+    waiting: Float32Array,
+    vehicles: Float32Array,
+    arriving: Float32Array,
     signals: SignalStatus,
     interval_s: int,
     gathers: Gathers,
-    out: Float32Array | None = None,
-) -> Float32Array:
-    """Observations (B, I, size) from lane counts (B, L), arriving (B, L, bins), and what the signals show.
+    out: Observed | None = None,
+) -> Observed:
+    """Observations of B times I signals from lane counts (B, L), arriving (bins, B, L), and what the signals show.
 
-    out  (B, I, size) overwritten and returned; None: room of its own
+    The counts are whole numbers, as 32 bits hold them exactly.
+
+    out  of `blank`, or of an earlier call: what changes is overwritten; None: room of its own
     """
     g, table = gathers, gathers.table
     phase = signals.phase
     if out is None:
-        out = np.empty((len(phase), *g.still.shape), np.float32)
-    out[:] = g.still
-    choices_at = table.movements * table.movement_columns
-    signal_at = choices_at + 2 * table.choices
-    movements = out[:, :, :choices_at].reshape(*phase.shape, table.movements, table.movement_columns)  # a view
-    queue = queues(waiting, g)
+        out = blank(g, len(phase))
+    movements = out.movements.reshape(-1, *phase.shape, table.movements)  # (f, B, I, M), a view as all below
+    choices = out.choices.reshape(*phase.shape, table.choices, 2)
+    queue = _by_movement(waiting, g)
     served = _served(phase, g)
     _write_own(movements, queue, vehicles, arriving, g)
     _write_neighbours(movements, queue, waiting, vehicles, served, g)
     column = table.movement_column
     if column[GREEN] >= 0:
-        movements[..., column[GREEN]] = served
+        movements[column[GREEN]] = served
     if column[RED_TIME] >= 0:
-        _write_share(signals.red_s[:, g.movement], RED_TIME_S, movements[..., column[RED_TIME]])
-    movements[:, *g.lacking] = 0.0
+        _write_share(signals.red_s[:, g.movement] * g.exists, RED_TIME_S, movements[column[RED_TIME]])
     is_current = g.choice_phase == phase[:, :, None]
-    out[:, :, choices_at:signal_at:2] = is_current
-    out[:, :, choices_at + 1 : signal_at : 2] = _allowed(queue, signals, served, is_current, g)
-    _write_signal(out[:, :, signal_at : signal_at + table.signal_columns], signals.green_s, interval_s, table)
+    choices[..., 0] = is_current
+    choices[..., 1] = _allowed(queue, signals, served, is_current, g)
+    _write_signal(out.signal.reshape(*phase.shape, -1), signals.green_s, interval_s, table)
     return out
 
 
-def queues(waiting: IntArray, gathers: Gathers) -> IntArray:
+def vectors(observed: Observed) -> Float32Array:
+    """(N, size) as `observe` writes them."""
+    n = observed.n_signals
+    movements = observed.movements.transpose(1, 2, 0)
+    parts = movements, observed.choices, observed.signal, observed.serves
+    return np.concatenate([part.reshape(n, -1) for part in parts], axis=1)
+
+
+def taken_apart(observation: Float32Array, blocks: Blocks) -> Observed:
+    """Of vectors (N, size)."""
+    b, n = blocks, len(observation)
+    movements = observation[:, : b.choices_at].reshape(n, b.movements, b.movement_columns)
+    return Observed(
+        np.ascontiguousarray(movements.transpose(2, 0, 1)),
+        observation[:, b.choices_at : b.signal_at].reshape(n, b.choices, len(CHOICE_COLUMNS)),
+        observation[:, b.signal_at : b.serves_at],
+        observation[:, b.serves_at :].reshape(n, b.choices, b.movements),
+    )
+
+
+def queues(waiting: Float32Array, gathers: Gathers) -> Float32Array:
     """(B, I, M) vehicles that wait for each movement, from those on each lane (B, L)."""
-    return group_sums(waiting, gathers.lanes).reshape(len(waiting), *gathers.movement.shape)
+    return _by_movement(waiting, gathers)
 
 
-def group_sums(values: NDArray[np.integer], groups: Groups) -> IntArray:
-    """(B, n, ...) sums of values (B, e, ...) over the entries of each group; an empty one has 0."""
-    total: IntArray | None = None
-    for which, entry in groups.ranks:
-        if which is None:
-            taken: IntArray = np.asarray(values.take(entry, axis=1))
-            total = taken if total is None else total + taken
-            continue
-        if total is None:
-            total = np.zeros((len(values), groups.n, *values.shape[2:]), np.int32)
-        total[:, which] += values.take(entry, axis=1)
-    return np.zeros((len(values), groups.n, *values.shape[2:]), np.int32) if total is None else total
+def _by_movement(values: Float32Array, g: Gathers) -> Float32Array:
+    """(B, I, M) sums of values (B, L) over the lanes of each movement."""
+    sums = _group_sums(values, g.lanes)
+    if not g.lanes_in_order:
+        sums = sums.take(g.lanes.place, axis=1)
+    return sums.reshape(len(values), *g.movement.shape)
+
+
+def _group_sums(values: Float32Array, groups: Groups) -> Float32Array:
+    """(B, n) sums of values (B, e) over the entries of each group, the largest groups first; an empty one has 0."""
+    if not groups.ranks or len(groups.ranks[0]) < groups.n:
+        total = np.zeros((len(values), groups.n), np.float32)
+        rest = groups.ranks
+    else:
+        total, rest = values.take(groups.ranks[0], axis=1), groups.ranks[1:]
+    for entries in rest:
+        total[:, : len(entries)] += values.take(entries, axis=1)
+    return total
 
 
 def _groups(entries: IntArray, first: IntArray, past: IntArray) -> Groups:
     """Group k has the entries first[k]..past[k]-1."""
     sizes = past - first
-    ranks: list[tuple[IntArray | None, IntArray]] = []
-    for rank in range(max(sizes, default=0)):
-        which = np.flatnonzero(sizes > rank).astype(np.int32)
-        ranks.append((None if len(which) == len(sizes) else which, entries[first[which] + rank]))
-    return Groups(len(sizes), tuple(ranks))
+    order = np.argsort(-sizes, kind="stable")
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    begins = first[order]
+    counts = [int((sizes > rank).sum()) for rank in range(max(sizes, default=0))]
+    return Groups(len(sizes), tuple(entries[begins[:n] + rank] for rank, n in enumerate(counts)), place)
+
+
+def _largest_first(values: Any, groups: Groups) -> Any:
+    """(n,) values of the groups in the order of their sums."""
+    return values[np.argsort(groups.place)]
 
 
 def _distinct(entries: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
@@ -194,58 +260,73 @@ def _distinct(entries: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
     return np.array(first, np.int32), np.array(same_as, np.int32)
 
 
-def _still(layout: ObservationLayout, exists: BoolArray, serves: BoolArray) -> Float32Array:
+def _still(layout: ObservationLayout, exists: BoolArray, serves: BoolArray) -> Observed:
     table, blocks, column = layout.table, layout.blocks, layout.table.movement_column
-    still = np.zeros((len(exists), blocks.size), np.float32)
-    movements = still[:, : blocks.choices_at].reshape(*exists.shape, blocks.movement_columns)  # a view
+    movements = np.zeros((blocks.movement_columns, *exists.shape), np.float32)
     signal, local = np.nonzero(exists)
-    movements[signal, local, 0] = 1.0
+    movements[0, signal, local] = 1.0
     if column[RIGHT] >= 0:
-        movements[signal, local, column[table.turn]] = 1.0
+        movements[column[table.turn], signal, local] = 1.0
     if column[LANES] >= 0:
-        movements[signal, local, column[LANES]] = np.minimum(table.lane_share, HIGHEST)
-    still[:, blocks.serves_at :] = serves.reshape(len(exists), -1)
-    return still
+        movements[column[LANES], signal, local] = np.minimum(table.lane_share, HIGHEST)
+    n = len(exists)
+    choices = np.zeros((n, blocks.choices, len(CHOICE_COLUMNS)), np.float32)
+    return Observed(movements, choices, np.zeros((n, blocks.signal_columns), np.float32), serves.astype(np.float32))
 
 
 def _served(phase: IntArray, g: Gathers) -> BoolArray:
     """(B, I, M): does the phase last shown as green serve each movement."""
-    row = g.table.phase_start[:-1] + np.maximum(phase, 0)
-    served: BoolArray = (g.table.phase_serves.take(row, axis=0) != 0) & (phase >= 0)[:, :, None]
+    row = np.where(phase >= 0, g.table.phase_start[:-1] + phase, len(g.serves) - 1)
+    served: BoolArray = g.serves.take(row, axis=0)
     return served
 
 
-def _write_own(movements: Float32Array, queue: IntArray, vehicles: IntArray, arriving: IntArray, g: Gathers) -> None:
+def _write_own(
+    movements: Float32Array, queue: Float32Array, vehicles: Float32Array, arriving: Float32Array, g: Gathers
+) -> None:
     column = g.table.movement_column
     if column[QUEUE] >= 0:
-        _write_share(queue, VEHICLES, movements[..., column[QUEUE]])
+        _write_share(queue, VEHICLES, movements[column[QUEUE]])
     if column[ARRIVING] >= 0:
-        total = group_sums(arriving, g.lanes)
         for step in range(N_BINS):
-            share = movements[..., column[ARRIVING] + step]
-            _write_share(total[:, :, step].reshape(share.shape), VEHICLES, share)
+            share = movements[column[ARRIVING] + step]
+            _write_share(_by_movement(arriving[step], g), VEHICLES, share)
     if column[OCCUPIED] >= 0:
-        occupied = group_sums(vehicles, g.lanes).reshape(queue.shape) / g.lane_room
-        movements[..., column[OCCUPIED]] = np.minimum(occupied, HIGHEST)
+        movements[column[OCCUPIED]] = np.minimum(_by_movement(vehicles, g) / g.lane_room, HIGHEST)
 
 
 def _write_neighbours(
-    movements: Float32Array, queue: IntArray, waiting: IntArray, vehicles: IntArray, served: BoolArray, g: Gathers
+    movements: Float32Array,
+    queue: Float32Array,
+    waiting: Float32Array,
+    vehicles: Float32Array,
+    served: BoolArray,
+    g: Gathers,
 ) -> None:
     """Movements that lead to one road see the same ahead, those that start from one the same behind: computed once."""
     column = g.table.movement_column
     if column[OUT_QUEUE] >= 0:
-        per_lane = group_sums(waiting, g.road_lanes) / g.road_width
-        free = 1.0 - group_sums(vehicles, g.road_lanes) / g.road_room
-        movements[..., column[OUT_QUEUE]] = _tens(per_lane)[:, g.road]
-        movements[..., column[OUT_FREE]] = np.maximum(0.0, free).astype(np.float32)[:, g.road]
+        per_lane = _group_sums(waiting, g.road_lanes) / g.road_width
+        free = 1.0 - _group_sums(vehicles, g.road_lanes) / g.road_room
+        _spread(np.minimum(per_lane / VEHICLES, HIGHEST), g.road, movements[column[OUT_QUEUE]])
+        _spread(np.maximum(0.0, free), g.road, movements[column[OUT_FREE]])
     if column[UP_QUEUE] >= 0:
         for counted, at in ((queue, column[UP_QUEUE]), (queue * served, column[UP_GREEN])):
-            total = group_sums(counted.reshape(len(queue), -1), g.above_movements)
-            movements[..., at] = _tens(total)[:, g.above]
+            total = _group_sums(counted.reshape(len(queue), -1), g.above_movements)
+            _write_share(total, VEHICLES, total)
+            _spread(total, g.above, movements[at])
 
 
-def _allowed(queue: IntArray, signals: SignalStatus, served: BoolArray, is_current: BoolArray, g: Gathers) -> BoolArray:
+def _spread(values: FloatArray | Float32Array, which: IntArray, out: Float32Array) -> None:
+    """Overwrite `out` (B, I, M) with those of values (B, n), 0 where it is none of the n."""
+    known = np.zeros((len(values), values.shape[1] + 1), np.float32)
+    known[:, :-1] = values
+    np.take(known, which, axis=1, out=out, mode="clip")  # which spares a copy; nothing is clipped
+
+
+def _allowed(
+    queue: Float32Array, signals: SignalStatus, served: BoolArray, is_current: BoolArray, g: Gathers
+) -> BoolArray:
     """(B, I, C): granted by the shield, and not a phase that has been green for too long while others wait."""
     allowed: BoolArray = (signals.granted[:, g.granted_at] != 0) & (g.choice_phase >= 0)
     overdue = (signals.phase >= 0) & (signals.green_s >= LONGEST_GREEN_S)
@@ -263,13 +344,8 @@ def _write_signal(signal: Float32Array, green_s: IntArray, interval_s: int, tabl
         signal[:, :, table.signal_column[CLEARANCE]] = np.minimum(table.clearance_s / CLEARANCE_S, HIGHEST)
 
 
-def _write_share(values: IntArray, unit: float, out: Float32Array) -> None:
+def _write_share(values: IntArray | Float32Array, unit: float, out: Float32Array) -> None:
     """Overwrite `out` with whole numbers by the unit. A quotient of two numbers that 32 bits hold exactly is the same
     whether it is rounded once, or to 64 bits before (Figueroa 1995, When is double rounding innocuous?)."""
     np.divide(values, unit, out=out, dtype=np.float32, casting="same_kind")
     np.minimum(out, np.float32(HIGHEST), out=out)
-
-
-def _tens(total: IntArray | FloatArray) -> Float32Array:
-    tens: Float32Array = np.minimum(total / VEHICLES, HIGHEST).astype(np.float32)
-    return tens

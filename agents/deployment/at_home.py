@@ -6,7 +6,7 @@ policy may well do its work beyond, and whoever binds it to such a network is to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,31 +15,45 @@ from intergreen.agents.deployment.columns import COLUMNS
 
 if TYPE_CHECKING:
     from intergreen.agents.deployment.bundle import Bundle
-    from intergreen.envs.arrays import Float32Array, FloatArray
-    from intergreen.envs.observation import Blocks
+    from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray
+    from intergreen.envs.observation_arrays import Observed
 
 STANDING = ("exists", "right", "left", "straight", "lanes", "interval", "clearance")  # of network and timing
 
 
-def trusted_range(bundle: Bundle, blocks: Blocks, margin: float) -> tuple[Float32Array, Float32Array]:
-    """(size,) lowest and highest of every value that the policy is trusted with: a share of the range beyond it."""
-    movement, signal = observation_columns(bundle.features)
-    lowest, highest = np.full(blocks.size, -np.inf), np.full(blocks.size, np.inf)
-    low, high = _with_margin(bundle.envelope.movement, movement, margin)
-    lowest[: blocks.choices_at], highest[: blocks.choices_at] = np.tile([low, high], blocks.movements)
-    part = slice(blocks.signal_at, blocks.serves_at)
-    lowest[part], highest[part] = _with_margin(bundle.envelope.signal, signal, margin)
-    return lowest.astype(np.float32), highest.astype(np.float32)
+class TrustedRange(NamedTuple):
+    """Lowest and highest of every column that a policy is trusted with."""
+
+    movement: Float32Array  # (2, f)
+    signal: Float32Array  # (2, s)
+
+    def is_left(self, observed: Observed) -> BoolArray:
+        """(N,) does anything that changes with traffic lie beyond?"""
+        left = np.zeros(observed.n_signals, np.bool_)
+        for values, lowest, highest in zip(observed.movements, *self.movement, strict=True):
+            if np.isinf(highest) or (values.min() >= lowest and values.max() <= highest):
+                continue  # as most columns at most times
+            left |= ((values < lowest) | (values > highest)).any(axis=1)
+        left |= ((observed.signal < self.signal[0]) | (observed.signal > self.signal[1])).any(axis=1)
+        return left
 
 
-def unlike_training(bundle: Bundle, observation: Float32Array, blocks: Blocks) -> list[str]:
-    """What stands and lies beyond training, in words; observation (..., size) of any moment."""
+def trusted_range(bundle: Bundle, margin: float) -> TrustedRange:
+    """What was seen in training, and a share of that range beyond it."""
     movement, signal = observation_columns(bundle.features)
-    b, flat = blocks, observation.reshape(-1, blocks.size)
-    movements = flat[:, : b.choices_at].reshape(-1, b.movement_columns)
+    return TrustedRange(
+        _with_margin(bundle.envelope.movement, movement, margin).astype(np.float32),
+        _with_margin(bundle.envelope.signal, signal, margin).astype(np.float32),
+    )
+
+
+def unlike_training(bundle: Bundle, observed: Observed) -> list[str]:
+    """What stands and lies beyond training, in words; observed at any moment."""
+    movement, signal = observation_columns(bundle.features)
+    exists = observed.movements[0] > 0.0
     return [
-        *_beyond(movements[movements[:, 0] > 0.0], movement, bundle.envelope.movement),
-        *_beyond(flat[:, b.signal_at : b.serves_at], signal, bundle.envelope.signal),
+        *_beyond(observed.movements[:, exists].T, movement, bundle.envelope.movement),
+        *_beyond(observed.signal, signal, bundle.envelope.signal),
     ]
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from intergreen.agents.controllers.policy_network import FORBIDDEN, LOG_10, actor_shapes
+from intergreen.agents.controllers.policy_network import actor_shapes
 from intergreen.agents.controllers.run_folder import observation_columns
+from intergreen.agents.deployment.graph import graph_constants
 from intergreen.agents.deployment.onnx_file import GRAPH_DIGEST, BrokenModelError, read_onnx
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.observation import CHOICE_COLUMNS, check_features
@@ -43,11 +44,6 @@ MODEL, OBSERVATION, SIGNALS, PROOF, CARD = (
 )
 SUMS = "SHA256SUMS"
 MOST_BYTES = {MODEL: 64_000_000, OBSERVATION: 1_000_000, SIGNALS: 32_000_000, PROOF: 4_000_000, CARD: 1_000_000}
-_NUMBERS = {"zero": 0.0, "one": 1.0, "nine": 9.0, "log_10": LOG_10, "forbidden": FORBIDDEN}
-_PLACES = {"exists": 0, "past_exists": 1, "allowed": 1, "past_allowed": 2, "axis_1": 1, "axis_2": 2}
-CONSTANTS = {name: np.array(value, np.float32) for name, value in _NUMBERS.items()} | {
-    name: np.array([value], np.int64) for name, value in _PLACES.items()
-}
 _MOST_SUMS_BYTES = 4096
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z_.]{1,32})")
 _AGAIN = "export the policy again"
@@ -183,15 +179,16 @@ def _model(folder: Path, data: bytes) -> OnnxFile:
 
 def _check_weights(path: Path, onnx: OnnxFile, features: tuple[str, ...]) -> None:
     """The arrays of the graph are those of a policy that sees these features."""
-    for name, constant in CONSTANTS.items():
-        array = onnx.arrays.get(name)
-        if array is None or array.dtype != constant.dtype or not np.array_equal(array, constant):
-            raise InputError(path, name, "is not the constant that it should be", _AGAIN)
     movement, signal = observation_columns(features)
     if onnx.columns != [len(movement), len(CHOICE_COLUMNS), len(signal)]:
         raise InputError(path, "inputs", f"have {onnx.columns} columns", "use the files of one export")
-    weights = {name: array for name, array in onnx.arrays.items() if name not in CONSTANTS}
-    width = weights["score.weight"].size if "score.weight" in weights else 0
+    width = onnx.arrays["score.weight"].size if "score.weight" in onnx.arrays else 0
+    constants = graph_constants(len(movement), width)
+    for name, constant in constants.items():
+        array = onnx.arrays.get(name)
+        if array is None or array.dtype != constant.dtype or not np.array_equal(array, constant):
+            raise InputError(path, name, "is not the constant that it should be", _AGAIN)
+    weights = {name: array for name, array in onnx.arrays.items() if name not in constants}
     wanted = {name: shape[::-1] for name, shape in actor_shapes(width, len(movement), len(signal)).items()}
     wanted.pop("movement.bias")  # stands in a row of the weights, see `graph.py`
     for name in sorted(set(wanted) | set(weights)):

@@ -16,7 +16,7 @@ from intergreen.agents.controllers.pressure import choice_sums
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
 from intergreen.agents.deployment.failing import FailingPolicy
-from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
+from intergreen.agents.deployment.health import FINDING_WORDS, Counted, DetectorHealth, Finding, counted
 from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, SupervisedPolicy
 from intergreen.agents.deployment.ladder import Ladder, Needs, Rung
 from intergreen.agents.deployment.quiet import QuietSignals
@@ -25,7 +25,7 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.observation import N_BINS
-from intergreen.envs.observation_arrays import make_gathers, observe_arrays, queues
+from intergreen.envs.observation_arrays import blank, make_gathers, observe_arrays, queues
 from intergreen.envs.readings import Readings, readings_of
 from intergreen.envs.signals import FieldTiming, SignalStatus
 
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     from intergreen.agents.deployment.bundle import Bundle
     from intergreen.agents.deployment.inference import Policy
     from intergreen.agents.deployment.ladder import RungChange
-    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, IntArray
     from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.observation_arrays import Observed
 
 
-_NEVER = 2**62  # a second that does not come
+_NEVER = 2**30  # a second that does not come
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +102,16 @@ class BundleController:
         self._pressure = choice_sums(plan, lambda phase: pressure_weights(setup.network, phase))
         self._programme = fixed_programme(setup)
         self._signal_of_lane = _signal_of_lane(setup.network, plan.intersection)
+        own = self._signal_of_lane[self._signal_of_lane >= 0]
+        self._detectors = np.bincount(own, minlength=plan.n_signals)  # (I,)
         self._quiet = QuietSignals(n_replicas, self._signal_of_lane, plan.n_signals, self._interval_s)
         self._unserved_s = self.settings.unserved_cycles * np.maximum(
             self._programme.cycle_s, self.settings.shortest_cycle_s
         )
-        self._observation = np.empty((n_replicas, *self._gathers.still.shape), np.float32)
-        self._seen = trusted_range(self.bundle, self._layout.blocks, self.settings.margin)
-        self.unlike_training = unlike_training(self.bundle, self._empty_roads(), self._layout.blocks)
-        self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int64)
+        self._observed = blank(self._gathers, n_replicas)
+        self._trusted = trusted_range(self.bundle, self.settings.margin)
+        self.unlike_training = unlike_training(self.bundle, self._empty_roads())
+        self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int32)
         self._overruled: list[IntArray] = []
         return self._wanted
 
@@ -121,6 +124,8 @@ class BundleController:
             readings = counts if isinstance(counts, Readings) else readings_of(counts)  # type: ignore[arg-type]
             self._wanted = self._decided(readings, signals, time_s)
         on_programme = self._ladder.rung == Rung.PROGRAMME
+        if not on_programme.any():
+            return self._wanted
         wanted: IntArray = np.where(on_programme, self._programme.wanted(time_s), self._wanted)
         return wanted
 
@@ -146,10 +151,10 @@ class BundleController:
         """All changes since the start, in their order."""
         return self._ladder.log
 
-    def _empty_roads(self) -> Float32Array:
-        """(I, size) what the policy sees where there is nobody: the network and its timing alone."""
+    def _empty_roads(self) -> Observed:
+        """What the policy sees where there is nobody: the network and its timing alone."""
         network, plan = self._setup.network, self._setup.plan
-        lanes = np.zeros((1, network.n_lanes), np.int32)
+        lanes = np.zeros((1, network.n_lanes), np.float32)
         nobody = SignalStatus(
             phase=np.full((1, plan.n_signals), -1, np.int32),
             green_s=np.zeros((1, plan.n_signals), np.int32),
@@ -157,45 +162,45 @@ class BundleController:
             granted=np.zeros((1, network.n_phases), np.uint8),
             overruled=np.zeros((1, plan.n_signals), np.int32),
         )
-        arriving = np.zeros((*lanes.shape, N_BINS), np.int32)
-        return observe_arrays(lanes, lanes, arriving, nobody, self._interval_s, self._gathers)[0]
+        arriving = np.zeros((N_BINS, *lanes.shape), np.float32)
+        return observe_arrays(lanes, lanes, arriving, nobody, self._interval_s, self._gathers)
 
     def close(self) -> None:
         """End the thread that asks the policy."""
         self._policy.close()
 
     def _decided(self, readings: Readings, signals: SignalStatus, time_s: int) -> IntArray:
-        found = self._health.judge(readings, signals.red_s)
-        waiting, vehicles, arriving = _believed(readings, found)
-        counts = waiting, vehicles, arriving
-        observation = observe_arrays(*counts, signals, self._interval_s, self._gathers, self._observation)
+        told = counted(readings)
+        found = self._health.judge(readings, signals.red_s, told)
+        vehicles, waiting, arriving = _believed(told, found)
+        observed = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers, self._observed)
         needs = Needs(*signals.phase.shape)
         self._judge_detectors(needs, found)
         needs.ask(self._quiet.judge(vehicles), Rung.PROGRAMME, "all detectors of the signal are silent")
         if isinstance(self._setup.plan.timing, FieldTiming):
             self._judge_service(needs, waiting, signals, time_s)
         self._judge_interventions(needs, signals)
-        needs.ask(self._is_beyond_training(observation), Rung.PRESSURE, "an observation beyond what training had")
+        beyond = self._trusted.is_left(observed).reshape(signals.phase.shape)
+        needs.ask(beyond, Rung.PRESSURE, "an observation beyond what training had")
         self._failing.time_s = time_s
-        wished = self._asked(needs, observation, signals.phase)
+        wished = self._asked(needs, observed, signals.phase)
         rung = self._ladder.step(needs, signals.phase, time_s)
         self.decisions_by_rung += np.bincount(rung.reshape(-1), minlength=len(Rung))
         if (rung == Rung.PRESSURE).any():
             wished = np.where(rung == Rung.PRESSURE, self._pressed(waiting, found), wished)
         return wished.astype(np.int32)
 
-    def _asked(self, needs: Needs, observation: Float32Array, phase: IntArray) -> IntArray:
+    def _asked(self, needs: Needs, observed: Observed, phase: IntArray) -> IntArray:
         """What the policy wants; where it fails, the present phases, and every signal has to go down."""
-        blocks = self._layout.blocks
         try:
-            choice = self._policy.choose(observation.reshape(-1, blocks.size), blocks)
+            choice = self._policy.choose(observed)
         except PolicyFailedError as error:
-            self._observation = np.empty_like(observation)  # one that is late may still be reading
+            self._observed = blank(self._gathers, len(phase))  # one that is late may still be reading
             needs.ask(np.ones(phase.shape, np.bool_), Rung.PRESSURE, f"the policy failed: {error}")
             return phase
         return chosen_phases(self._setup.plan, choice.reshape(phase.shape))
 
-    def _pressed(self, waiting: IntArray, found: ByteArray) -> IntArray:
+    def _pressed(self, waiting: Float32Array, found: ByteArray) -> IntArray:
         """Max-pressure; a lane that tells nothing counts as its signal's other lanes do, and never as empty."""
         believed = found == Finding.FINE
         estimate = waiting.astype(np.float64)
@@ -214,7 +219,7 @@ class BundleController:
         if not found.any():
             return
         wrong = _count_by_signal(found != Finding.FINE, own, self._setup.plan.n_signals)
-        every = np.bincount(own[own >= 0], minlength=self._setup.plan.n_signals)
+        every = self._detectors
 
         def reason(b: int, i: int) -> str:
             worst = int(found[b, own == i].max())
@@ -223,13 +228,13 @@ class BundleController:
         needs.ask(wrong > 0, Rung.PRESSURE, reason)
         needs.ask((every - wrong) < self.settings.least_detectors * every, Rung.PROGRAMME, reason)
 
-    def _judge_service(self, needs: Needs, waiting: IntArray, signals: SignalStatus, time_s: int) -> None:
+    def _judge_service(self, needs: Needs, waiting: Float32Array, signals: SignalStatus, time_s: int) -> None:
         """A call that has lasted for two cycles: the rung in charge does not serve it, the next one down shall have two
         cycles for it."""
         is_red = signals.red_s[:, self._gathers.movement] > 0
         calls = (queues(waiting, self._gathers) > 0) & is_red & self._gathers.can_be_served
-        self._call_since = np.where(calls, np.minimum(self._call_since, time_s), _NEVER)
-        unserved = time_s - self._call_since.min(axis=2) > self._unserved_s
+        self._call_since = np.where(calls, np.minimum(self._call_since, np.int32(time_s)), np.int32(_NEVER))
+        unserved: BoolArray = (self._call_since < (time_s - self._unserved_s)[:, None]).any(axis=2)
         needs.ask(unserved, Rung.PRESSURE, "a call unserved for two cycles")
         rung, tried_s = self._ladder.rung, time_s - self._ladder.since_s
         tried = (rung == Rung.PRESSURE) & (tried_s > self._unserved_s)
@@ -245,11 +250,6 @@ class BundleController:
         too_many = lately > self.settings.overruled_share * window
         needs.ask(too_many, Rung.PRESSURE, f"the shield overruled more than {self.settings.overruled_share:.0%}")
 
-    def _is_beyond_training(self, observation: Float32Array) -> BoolArray:
-        """(B, I) does anything that changes with traffic lie outside the range seen in training, and the margin?"""
-        lowest, highest = self._seen
-        return np.asarray(((observation < lowest) | (observation > highest)).any(axis=2))
-
 
 def check_fit(bundle: Bundle, network: RoadNetwork) -> None:
     """Raise InputError if the bundle was made for another network."""
@@ -258,14 +258,12 @@ def check_fit(bundle: Bundle, network: RoadNetwork) -> None:
         raise InputError(bundle.folder, "network", f"was made for another network than {network.name}", mend)
 
 
-def _believed(readings: Readings, found: ByteArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Whole numbers (B, L), (B, L), (B, L, bins); 0 where a reading cannot be believed."""
-    counts: tuple[FloatArray, ...] = (readings.waiting, readings.vehicles, readings.arriving)
+def _believed(told: Counted, found: ByteArray) -> Counted:
+    """Whole numbers; 0 where a reading cannot be believed."""
     if found.any():
         fine = found == Finding.FINE
-        counts = tuple(np.where(fine if one.ndim == 2 else fine[:, :, None], one, 0.0) for one in counts)
-    waiting, vehicles, arriving = (np.rint(one).astype(np.int32) for one in counts)
-    return waiting, vehicles, arriving
+        told = Counted(*(np.where(fine, values, np.float32(0.0)) for values in told))
+    return Counted(*(np.rint(values) for values in told))
 
 
 def _signal_of_lane(network: RoadNetwork, intersection: IntArray) -> IntArray:
@@ -285,7 +283,7 @@ def _count_by_signal(which: BoolArray, signal_of_lane: IntArray, n_signals: int)
     return counts
 
 
-def _mean_by_signal(values: IntArray, believed: BoolArray, signal_of_lane: IntArray, n_signals: int) -> np.ndarray:
+def _mean_by_signal(values: Float32Array, believed: BoolArray, signal_of_lane: IntArray, n_signals: int) -> np.ndarray:
     """(B, I) mean of the believed lanes of each signal."""
     own = signal_of_lane >= 0
     mean = np.zeros((len(values), n_signals))

@@ -23,6 +23,7 @@ from intergreen.agents.learning.recipe import make_recipe
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.observation import CHOICE_COLUMNS
+from intergreen.envs.observation_arrays import taken_apart
 from intergreen.envs.protocol import FIELD
 from intergreen.envs.scenario import load_scenario
 
@@ -133,8 +134,8 @@ def compare_choices(network: PolicyNetwork, model: bytes, recorded: Recorded) ->
     with torch.no_grad():
         theirs = trained.forward_actor(torch.from_numpy(recorded.observations)).numpy()
     policy = OnnxPolicy(model)
-    ours = policy.choose(recorded.observations, recorded.blocks)
-    scores = policy.scores(recorded.observations, recorded.blocks)
+    observed = taken_apart(recorded.observations, recorded.blocks)
+    ours, scores = policy.choose(observed), policy.scores(observed)
     best = theirs.max(axis=1)
     behind = best - theirs[np.arange(len(ours)), ours]
     return Comparison(

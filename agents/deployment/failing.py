@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.agents.deployment.inference import Policy
-    from intergreen.envs.arrays import Float32Array, IntArray
+    from intergreen.envs.arrays import IntArray
     from intergreen.envs.fault_kinds import PolicyFault
-    from intergreen.envs.observation import Blocks
+    from intergreen.envs.observation_arrays import Observed
 
 
 class InjectedError(RuntimeError):
@@ -28,7 +28,7 @@ class FailingPolicy:
         self.faults: Sequence[PolicyFault] = ()
         self.time_s = 0
 
-    def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray:
+    def choose(self, observed: Observed) -> IntArray:
         """What the policy chooses, where no fault is on."""
         for fault in self.faults:
             if not fault.is_on(self.time_s):
@@ -37,4 +37,4 @@ class FailingPolicy:
                 raise InjectedError(f"second {self.time_s}")
             if isinstance(fault, PolicySleeps):
                 time.sleep(fault.seconds)
-        return self._policy.choose(observation, blocks)
+        return self._policy.choose(observed)

@@ -1,13 +1,14 @@
 """The policy's network as an ONNX graph: logarithm, mask and arg-max inside, for any batch of signals of any shape.
 
-Line by line what `agents/controllers/policy_network.py` computes. Written node by node rather than traced: the graph
-says what it does, its bytes are the same every time, and numbers of signals, movements and choices stay free.
+What `agents/controllers/policy_network.py` computes, in as few passes over memory as it takes: products of large
+matrices, with what is added to them where it stands. Written node by node rather than traced: the graph says what it
+does, its bytes are the same every time, and numbers of signals, movements and choices stay free.
 
 | input       | shape     |                                                    | output   | shape  |
 |-------------|-----------|----------------------------------------------------|----------|--------|
-| `movements` | (N, M, f) | the blocks of an observation,                      | `choice` | (N,)   |
-| `choices`   | (N, C, 2) | see `intergreen.envs.observation`                  | `scores` | (N, C) |
-| `signal`    | (N, s)    |                                                    |          |        |
+| `movements` | (f, N, M) | the blocks of an observation,                      | `choice` | (N,)   |
+| `choices`   | (N, C, 2) | see `intergreen.envs.observation`;                 | `scores` | (N, C) |
+| `signal`    | (N, s)    | movements column by column, as they are filled     |          |        |
 | `serves`    | (N, C, M) |                                                    |          |        |
 """
 
@@ -44,12 +45,13 @@ def policy_graph(network: PolicyNetwork, metadata: Mapping[str, str]) -> bytes:
     helper, kind = onnx.helper, onnx.TensorProto
     nodes = _Nodes(helper)
     shapes: dict[str, list[str | int]] = {
-        "movements": ["signals", "movements", network.movement_columns],
+        "movements": [network.movement_columns, "signals", "movements"],
         "choices": ["signals", "choices", len(CHOICE_COLUMNS)],
         "signal": ["signals", network.signal_columns],
         "serves": ["signals", "choices", "movements"],
     }
     _write_layers(nodes)
+    arrays = _weights(network) | graph_constants(network.movement_columns, network.width)
     graph = helper.make_graph(
         nodes.all,
         "intergreen-policy",
@@ -58,7 +60,7 @@ def policy_graph(network: PolicyNetwork, metadata: Mapping[str, str]) -> bytes:
             helper.make_tensor_value_info("choice", kind.INT64, ["signals"]),
             helper.make_tensor_value_info("scores", kind.FLOAT, ["signals", "choices"]),
         ],
-        [onnx.numpy_helper.from_array(array, name) for name, array in _constants(network).items()],
+        [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = helper.make_model(
         graph, producer_name="intergreen", ir_version=IR_VERSION, opset_imports=[helper.make_opsetid("", OPSET)]
@@ -68,42 +70,51 @@ def policy_graph(network: PolicyNetwork, metadata: Mapping[str, str]) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
+def graph_constants(movement_columns: int, width: int) -> dict[str, np.ndarray]:
+    """The arrays of the graph that are no weights."""
+    numbers = {"zero": 0.0, "one": 1.0, "nine": 9.0, "forbidden": FORBIDDEN}
+    places = {"allowed": [_ALLOWED], "past_allowed": [_ALLOWED + 1], "axis_1": [1], "axis_2": [2]}
+    shapes = {"columns": [movement_columns, -1], "rows": [-1, width], "width": [width]}
+    return {name: np.array(value, np.float32) for name, value in numbers.items()} | {
+        name: np.array(value, np.int64) for name, value in (places | shapes).items()
+    }
+
+
 def _write_layers(n: _Nodes) -> None:
-    """Biases are added where arrays are small: to what a signal's choices share, and to `exists`, which is 1."""
-    logarithm = n.add("Div", n.add("Log", n.add("Add", n.add("Mul", "movements", "nine"), "one")), "log_10")
-    hidden = n.add("Relu", n.linear("movement", n.add("Concat", "movements", logarithm, axis=2)))
-    exists = n.add("Transpose", n.slice("movements", 2, "exists", "past_exists"), perm=[0, 2, 1])
-    everything = n.linear("everything", n.add("MatMul", exists, hidden))
-    told = n.add("Add", n.linear("signal", "signal"), "served.bias")
-    context = n.add("Add", everything, n.add("Unsqueeze", told, "axis_1"))
-    served = n.linear("served", n.add("MatMul", "serves", hidden))
-    phases = n.add("Relu", n.add("Add", n.add("Add", served, n.linear("choice", "choices")), context))
-    allowed = n.slice("choices", 2, "allowed", "past_allowed")
-    total = n.add("MatMul", n.add("Transpose", allowed, perm=[0, 2, 1]), phases)
-    mean = n.add("Div", total, n.add("Max", n.add("ReduceSum", allowed, "axis_1", keepdims=1), "one"))
-    others = n.add("Add", n.linear("others", mean), "own.bias")
-    contest = n.add("Relu", n.add("Add", n.linear("own", phases), others))
-    scores = n.add("Add", n.add("Squeeze", n.linear("score", contest), "axis_2"), "score.bias")
-    forbidden = n.add("Equal", n.add("Squeeze", allowed, "axis_2"), "zero")
-    n.add("Where", forbidden, "forbidden", scores, output="scores")
+    """A movement that is not there is all 0, its hidden values are too: `_weights` has the reason."""
+    flat = n.add("Reshape", "movements", "columns")
+    logarithm = n.add("Log", n.add("Add", n.add("Mul", flat, "nine"), "one"))
+    seen = n.add("Concat", flat, logarithm, axis=0)
+    hidden = n.add("Relu", n.add("Gemm", seen, "movement.weight", transA=1))
+    sizes = n.add("Concat", n.add("Shape", "movements", start=1, end=3), "width", axis=0)
+    hidden = n.add("Reshape", hidden, sizes)  # (N, M, w)
+    everything = n.add("ReduceSum", hidden, "axis_1", keepdims=0)
+    told = n.add("Add", n.product("signal", "signal"), "served.bias")
+    context = n.add("Gemm", everything, "everything.weight", told)
+    begun = n.add("Add", n.product("choices", "choice"), n.add("Unsqueeze", context, "axis_1"))
+    served = n.add("Reshape", n.add("MatMul", "serves", hidden), "rows")
+    phases = n.add("Relu", n.add("Gemm", served, "served.weight", n.add("Reshape", begun, "rows")))
+    phases = n.add("Reshape", phases, n.add("Shape", begun))  # (N, C, w)
+    allowed = n.add("Slice", "choices", "allowed", "past_allowed", "axis_2")
+    allowed = n.add("Squeeze", allowed, "axis_2")
+    share = n.add("Div", allowed, n.add("Max", n.add("ReduceSum", allowed, "axis_1", keepdims=1), "one"))
+    mean = n.add("MatMul", n.add("Unsqueeze", share, "axis_1"), phases)
+    others = n.add("Add", n.product(mean, "others"), "own.bias")
+    contest = n.add("Relu", n.add("Add", n.product(phases, "own"), others))
+    scores = n.add("Add", n.add("Squeeze", n.product(contest, "score"), "axis_2"), "score.bias")
+    n.add("Where", n.add("Equal", allowed, "zero"), "forbidden", scores, output="scores")
     n.add("ArgMax", "scores", output="choice", axis=1, keepdims=0, select_last_index=0)
 
 
-def _constants(network: PolicyNetwork) -> dict[str, np.ndarray]:
+def _weights(network: PolicyNetwork) -> dict[str, np.ndarray]:
     arrays = {
         name: np.ascontiguousarray(array.T if array.ndim == 2 else array) for name, array in network.arrays.items()
     }
-    # Of a movement that is there `exists` is 1, of any other nothing is used: its row may carry the bias.
-    arrays["movement.weight"] = arrays["movement.weight"].copy()
-    arrays["movement.weight"][_EXISTS] += arrays.pop("movement.bias")
-    numbers = {"zero": 0.0, "one": 1.0, "nine": 9.0, "log_10": LOG_10, "forbidden": FORBIDDEN}
-    ends = {"exists": _EXISTS, "past_exists": _EXISTS + 1, "allowed": _ALLOWED, "past_allowed": _ALLOWED + 1}
-    axes = {"axis_1": 1, "axis_2": 2}
-    return (
-        arrays
-        | {name: np.array(value, np.float32) for name, value in numbers.items()}
-        | {name: np.array([value], np.int64) for name, value in (ends | axes).items()}
-    )
+    # Of a movement that is there `exists` is 1: its row carries the bias, and a movement that is not comes out as 0.
+    weight = arrays["movement.weight"].copy()
+    weight[_EXISTS] += arrays.pop("movement.bias")
+    weight[network.movement_columns :] /= LOG_10  # the graph has the natural logarithm
+    return arrays | {"movement.weight": weight}
 
 
 class _Nodes:
@@ -118,12 +129,9 @@ class _Nodes:
         self.all.append(self._helper.make_node(operation, list(inputs), [output], **attributes))
         return output
 
-    def linear(self, layer: str, values: str) -> str:
-        """The product with the layer's weights; its bias, if it has one, is added by the caller."""
+    def product(self, values: str, layer: str) -> str:
+        """With the layer's weights; its bias, if it has one, is added by the caller."""
         return self.add("MatMul", values, f"{layer}.weight")
-
-    def slice(self, values: str, axis: int, start: str, end: str) -> str:
-        return self.add("Slice", values, start, end, f"axis_{axis}")
 
 
 def _onnx() -> Any:

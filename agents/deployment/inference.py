@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
-from intergreen.envs.observation import CHOICE_COLUMNS
-
 if TYPE_CHECKING:
     from intergreen.envs.arrays import Float32Array, IntArray
-    from intergreen.envs.observation import Blocks
+    from intergreen.envs.observation_arrays import Observed
 
 NO_CHOICE = np.float32(-1e8)  # a score below it belongs to a choice that is not allowed
 
@@ -22,9 +20,9 @@ class PolicyFailedError(RuntimeError):
 
 
 class Policy(Protocol):
-    """Choices of n signals from their observations (n, size)."""
+    """Choices of n signals from what they see."""
 
-    def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray: ...
+    def choose(self, observed: Observed) -> IntArray: ...
 
 
 class OnnxPolicy:
@@ -44,19 +42,19 @@ class OnnxPolicy:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray:
+    def choose(self, observed: Observed) -> IntArray:
         """(n,) the allowed choice with the highest score, the first of equals."""
-        if not np.isfinite(observation).all():  # the graph need not pass it on: max(0, -inf) is 0
+        if not all(_are_finite(values) for values in observed):  # the graph need not pass it on: max(0, -inf) is 0
             raise PolicyFailedError("it is shown what is no finite number")
-        choice, scores = self._session.run(None, split_blocks(observation, blocks))
-        if not np.isfinite(scores).all():
+        choice, scores = self._session.run(None, observed._asdict())
+        if not _are_finite(scores):
             raise PolicyFailedError("its scores are no finite numbers")
         chosen: IntArray = choice.astype(np.int32)
         return chosen
 
-    def scores(self, observation: Float32Array, blocks: Blocks) -> Float32Array:
+    def scores(self, observed: Observed) -> Float32Array:
         """(n, C) what `choose` compares."""
-        scores: Float32Array = self._session.run(["scores"], split_blocks(observation, blocks))[0]
+        scores: Float32Array = self._session.run(["scores"], observed._asdict())[0]
         return scores
 
 
@@ -71,7 +69,7 @@ class SupervisedPolicy:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy")
         self._late: Future[IntArray] | None = None
 
-    def choose(self, observation: Float32Array, blocks: Blocks) -> IntArray:
+    def choose(self, observed: Observed) -> IntArray:
         """(n,) choices.
 
         Raises
@@ -83,7 +81,7 @@ class SupervisedPolicy:
             if not self._late.done():
                 raise PolicyFailedError("it is still busy with a former decision")
             self._late = None
-        asked = self._worker.submit(self._policy.choose, observation, blocks)
+        asked = self._worker.submit(self._policy.choose, observed)
         try:
             chosen = asked.result(self._budget_s)
         except LateError:
@@ -93,7 +91,7 @@ class SupervisedPolicy:
             raise
         except Exception as error:  # whatever it is, the street goes on
             raise PolicyFailedError(f"it raised {type(error).__name__}") from error
-        if not _are_choices(chosen, len(observation), blocks.choices):
+        if not _are_choices(chosen, observed.n_signals, observed.n_choices):
             raise PolicyFailedError("it answered with what is no choice")
         return chosen.astype(np.int32)
 
@@ -109,12 +107,7 @@ def _are_choices(answer: object, n_signals: int, n_choices: int) -> TypeGuard[In
     return bool(((answer >= 0) & (answer < n_choices)).all())
 
 
-def split_blocks(observation: Float32Array, blocks: Blocks) -> dict[str, Float32Array]:
-    """The inputs of the graph from observations (n, size)."""
-    b, n = blocks, len(observation)
-    return {
-        "movements": observation[:, : b.choices_at].reshape(n, b.movements, b.movement_columns),
-        "choices": observation[:, b.choices_at : b.signal_at].reshape(n, b.choices, len(CHOICE_COLUMNS)),
-        "signal": observation[:, b.signal_at : b.serves_at].reshape(n, b.signal_columns),
-        "serves": observation[:, b.serves_at :].reshape(n, b.choices, b.movements),
-    }
+def _are_finite(values: Float32Array) -> bool:
+    """A sum that is finite has no other terms."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())

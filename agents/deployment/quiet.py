@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, IntArray
+    from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
 
 QUIET_S = 120
 USUAL_VEH = 3.0  # on all these lanes together, on average while there was anybody: below, it may be night
@@ -22,20 +22,20 @@ class QuietSignals:
     """Remembers of B replicas × I signals how much traffic is usual, and since when nobody has been there."""
 
     def __init__(self, n_replicas: int, signal_of_lane: IntArray, n_signals: int, interval_s: int) -> None:
-        self._own = np.flatnonzero(signal_of_lane >= 0)
-        self._signal, self._n_signals = signal_of_lane[self._own], n_signals
+        own = np.flatnonzero(signal_of_lane >= 0)
+        self._own = own[np.argsort(signal_of_lane[own], kind="stable")].astype(np.int32)  # signal by signal
+        self._signals, self._first = np.unique(signal_of_lane[self._own], return_index=True)
         self._interval_s = interval_s
         shape = (n_replicas, n_signals + 1)  # the last column is the whole network
         self._usual, self._looks = np.zeros(shape), np.zeros(shape)
         self._empty_s = np.zeros(shape, np.int32)
 
-    def judge(self, vehicles: IntArray) -> BoolArray:
+    def judge(self, vehicles: IntArray | Float32Array) -> BoolArray:
         """(B, I) is every lane silent that leads to the signal, or to any signal? vehicles (B, L), 0 where a reading is
         not believed."""
-        by_signal = np.stack(
-            [np.bincount(self._signal, weights=row[self._own], minlength=self._n_signals) for row in vehicles]
-        )
-        total = np.concatenate([by_signal, by_signal.sum(axis=1, keepdims=True)], axis=1)
+        total = np.zeros(self._usual.shape)
+        total[:, self._signals] = np.add.reduceat(vehicles.take(self._own, axis=1), self._first, axis=1)
+        total[:, -1] = total[:, :-1].sum(axis=1)
         somebody = total > 0
         self._empty_s = np.where(somebody, 0, self._empty_s + self._interval_s)
         self._looks = np.minimum(self._looks + somebody, _LEARNED_FROM)

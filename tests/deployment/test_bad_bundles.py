@@ -251,8 +251,8 @@ GRAPH_DAMAGES = {
     "an array less": (lambda g: g.initializer.remove(initializer(g, "own.bias")), "own.bias: has the shape None"),
     "an array twice": (clash, "'zero' stands there twice"),
     "wrong shapes": (lambda g: set_array(g, "own.weight", np.zeros((3, 8), np.float32)), "own.weight: has the shape"),
-    "a scalar": (lambda g: set_array(g, "score.weight", np.array(1.0, np.float32)), "has the shape"),
-    "no width": (lambda g: set_array(g, "score.weight", np.zeros((0, 1), np.float32)), "shape"),
+    "a scalar": (lambda g: set_array(g, "score.weight", np.array(1.0, np.float32)), "is not the constant"),
+    "no width": (lambda g: set_array(g, "score.weight", np.zeros((0, 1), np.float32)), "is not the constant"),
     "axes without end": (lambda g: initializer(g, "own.weight").dims.extend([0, 2**62]), "size of its shape"),
     "very many axes": (lambda g: initializer(g, "own.weight").dims.extend([127] * 100_000), "too often"),
     "weights that are no numbers": (

@@ -11,11 +11,12 @@ from intergreen.agents.deployment.inference import PolicyFailedError, Supervised
 from intergreen.agents.deployment.ladder import BACK_UP, Rung
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.observation import Blocks
+from intergreen.envs.observation_arrays import taken_apart
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
 BLOCKS = Blocks(movements=2, movement_columns=1, choices=3, signal_columns=0)
-OBSERVATION = np.zeros((2, BLOCKS.size), np.float32)
+OBSERVED = taken_apart(np.zeros((2, BLOCKS.size), np.float32), BLOCKS)
 BUDGET_S, HOLD_S = 0.05, 60
 
 
@@ -25,11 +26,11 @@ class Stubborn:
     def __init__(self, misbehaves, first=0, last=10**9):
         self.misbehaves, self.first, self.last, self.asked = misbehaves, first, last, 0
 
-    def choose(self, observation, blocks):
+    def choose(self, observed):
         self.asked += 1
         if self.first <= self.asked - 1 <= self.last:
-            return self.misbehaves(len(observation), blocks.choices)
-        return np.full(len(observation), self.asked // 4 % 4 % blocks.choices, np.int32)
+            return self.misbehaves(observed.n_signals, observed.n_choices)
+        return np.full(observed.n_signals, self.asked // 4 % 4 % observed.n_choices, np.int32)
 
 
 def raises(n, choices):
@@ -60,24 +61,24 @@ MISBEHAVIOURS = {
 def test_answer_that_is_none_is_a_failure_and_the_next_good_one_counts(kind):
     misbehaves, words = MISBEHAVIOURS[kind]
     policy = SupervisedPolicy(Stubborn(misbehaves, 1, 1), BUDGET_S)
-    assert policy.choose(OBSERVATION, BLOCKS).tolist() == [0, 0]
+    assert policy.choose(OBSERVED).tolist() == [0, 0]
     with pytest.raises(PolicyFailedError, match=words):
-        policy.choose(OBSERVATION, BLOCKS)
+        policy.choose(OBSERVED)
     time.sleep(7 * BUDGET_S if kind == "sleeps" else 0.0)
-    assert policy.choose(OBSERVATION, BLOCKS).dtype == np.int32
+    assert policy.choose(OBSERVED).dtype == np.int32
     policy.close()
 
 
 def test_policy_still_busy_is_not_waited_for_again():
     policy = SupervisedPolicy(Stubborn(sleeps, 0, 0), BUDGET_S)
     with pytest.raises(PolicyFailedError, match="no answer within"):
-        policy.choose(OBSERVATION, BLOCKS)
+        policy.choose(OBSERVED)
     began = time.perf_counter()
     with pytest.raises(PolicyFailedError, match="still busy"):
-        policy.choose(OBSERVATION, BLOCKS)
+        policy.choose(OBSERVED)
     assert time.perf_counter() - began < BUDGET_S
     time.sleep(7 * BUDGET_S)
-    assert policy.choose(OBSERVATION, BLOCKS).tolist() == [0, 0]
+    assert policy.choose(OBSERVED).tolist() == [0, 0]
     policy.close()
 
 

@@ -16,6 +16,7 @@ from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError
 from intergreen.agents.deployment.onnx_file import BrokenModelError, read_onnx
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import Blocks
+from intergreen.envs.observation_arrays import taken_apart
 
 MOST_S = 3.0
 CONTENTS = bundle_contents(width=2)
@@ -83,7 +84,7 @@ def makes_valid_choices(bundle):
     blocks = Blocks(3, columns, 4, signal)
     observation = np.random.default_rng(0).random((5, blocks.size)).astype(np.float32)
     try:
-        chosen = OnnxPolicy(bundle.model).choose(observation, blocks)
+        chosen = OnnxPolicy(bundle.model).choose(taken_apart(observation, blocks))
     except PolicyFailedError:  # weights of 1e38 may end in what is no number, which the ladder takes care of
         return True
     return chosen.shape == (5,) and bool(((chosen >= 0) & (chosen < 4)).all())

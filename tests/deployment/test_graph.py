@@ -13,6 +13,7 @@ from intergreen.agents.deployment.graph import policy_graph
 from intergreen.agents.deployment.inference import NO_CHOICE, OnnxPolicy, PolicyFailedError
 from intergreen.agents.deployment.onnx_file import GRAPH_DIGEST, read_onnx
 from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, Blocks
+from intergreen.envs.observation_arrays import taken_apart
 
 FEATURES = {"default": DEFAULT_FEATURES, "all": ALL_FEATURES, "one": ("queue",)}
 WIDTHS = {"default": 32, "all": 7, "one": 1}
@@ -36,7 +37,8 @@ def test_graph_scores_as_the_network_does_and_a_forbidden_choice_never_wins(name
     blocks = blocks_of(name, movements, choices)
     observation = random_observations(np.random.default_rng(seed), blocks, n_signals)
     scores = NETWORKS[name].scores(observation, blocks)
-    found, chosen = POLICIES[name].scores(observation, blocks), POLICIES[name].choose(observation, blocks)
+    observed = taken_apart(observation, blocks)
+    found, chosen = POLICIES[name].scores(observed), POLICIES[name].choose(observed)
     allowed = observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] != 0.0
     assert np.array_equal(found < NO_CHOICE, ~allowed)
     # Sums in another order, in 32 bits: scores of the widest network reach some thousands.
@@ -58,7 +60,7 @@ def test_what_is_no_finite_number_is_refused_wherever_it_stands(name, value):
         spoilt = observation.copy()
         spoilt[1, place] = value
         with pytest.raises(PolicyFailedError, match="no finite number"):
-            POLICIES[name].choose(spoilt, blocks)
+            POLICIES[name].choose(taken_apart(spoilt, blocks))
 
 
 def test_graph_has_the_digest_that_reading_asks_for_whatever_its_weights():

@@ -22,7 +22,7 @@ from intergreen.envs.observation import (
     N_BINS,
     observe,
 )
-from intergreen.envs.observation_arrays import make_gathers, observe_arrays
+from intergreen.envs.observation_arrays import make_gathers, observe_arrays, taken_apart, vectors
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import FieldTiming, FixedClearance, SignalStatus, make_plan
 from intergreen.envs.signals.presets import profile_by_name
@@ -83,11 +83,27 @@ def world(request):
 def test_whole_arrays_give_the_same_bits(world, features, spare):
     widest = world.layout().blocks
     layout = world.layout(features, movements=widest.movements + spare, choices=widest.choices + spare)
-    counts = world.counts
-    arrays = observe_arrays(
-        counts.waiting, counts.vehicles, counts.arriving, world.signals, INTERVAL_S, make_gathers(layout)
-    )
-    np.testing.assert_array_equal(arrays, world.observed(layout))
+    counts, gathers = in_32_bits(world.counts), make_gathers(layout)
+    observed = observe_arrays(*counts, world.signals, INTERVAL_S, gathers)
+    wanted = world.observed(layout)
+    np.testing.assert_array_equal(vectors(observed), wanted.reshape(-1, layout.blocks.size))
+    for part, again in zip(observed, taken_apart(vectors(observed), layout.blocks), strict=True):
+        np.testing.assert_array_equal(part, again)
+
+
+def test_what_changes_is_overwritten_and_nothing_else(world):
+    layout = world.layout(ALL_FEATURES)
+    gathers = make_gathers(layout)
+    nobody = [np.zeros_like(one) for one in in_32_bits(world.counts)]
+    room = observe_arrays(*nobody, world.signals, 1, gathers)
+    again = observe_arrays(*in_32_bits(world.counts), world.signals, INTERVAL_S, gathers, room)
+    assert again is room
+    np.testing.assert_array_equal(vectors(again), world.observed(layout).reshape(-1, layout.blocks.size))
+
+
+def in_32_bits(counts):
+    waiting, vehicles = counts.waiting.astype(np.float32), counts.vehicles.astype(np.float32)
+    return waiting, vehicles, np.moveaxis(counts.arriving, 2, 0).astype(np.float32)
 
 
 def twin(world, b, i):
