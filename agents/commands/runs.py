@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from intergreen.agents.commands.common import (
     finish,
     make_engine_ready,
     print_tables,
+    refuse_beside,
     say_written,
 )
 from intergreen.agents.commands.watch import look_closely, require_figures, require_report
@@ -120,7 +122,12 @@ def compare(
 
 
 def verify(
-    scenario: ScenarioArgument,
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO|BUNDLE", help="a scenario, see evaluate, or a bundle's folder or name")
+    ],
+    network: Annotated[
+        str | None, typer.Argument(metavar="[NETWORK]", help="with a bundle: prove these signals too, or its own")
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option("--protocol", metavar="A,B", help="names; by default the scenario's own and the field's"),
@@ -131,9 +138,15 @@ def verify(
     """Prove the signal safety: every state that each signal can reach under any wish and any call."""
     require_writable("--json", json)
     names = parse_names(protocol) if protocol else ()
+    from intergreen.agents.deployment.names import is_named_bundle
     from intergreen.agents.evaluation.verify import counter_example, proof_table, verify_scenario
     from intergreen.envs.scenario import load_scenario
 
+    if is_named_bundle(scenario):
+        refuse_beside("a bundle", {"--protocol": protocol})
+        _verify_bundle(scenario, network, json, drop_invalid_routes=drop_invalid_routes)
+        return
+    refuse_beside("a scenario", {"NETWORK": network})
     loaded = load_scenario(scenario, drop_invalid_routes=drop_invalid_routes)
     make_engine_ready()
     with progress_bar("proving") as progress:
@@ -141,4 +154,22 @@ def verify(
     violated = [one for one in found if not one["holds"]]
     deliver(found, json, lambda: print_tables([proof_table(found), *map(counter_example, violated)]))
     if violated:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _verify_bundle(name: str, network: str | None, json: str | None, *, drop_invalid_routes: bool) -> None:
+    from intergreen.agents.deployment.names import bundle_by_name
+    from intergreen.agents.evaluation.verify import counter_example
+    from intergreen.agents.evaluation.verify_bundle import bundle_table, named_network, verify_bundle
+
+    bundle = bundle_by_name(name)
+    given = None if network is None else named_network(network, drop_invalid_routes=drop_invalid_routes)
+    make_engine_ready()
+    with progress_bar("proving") as progress:
+        found = verify_bundle(bundle, given, progress=progress)
+    violated = [one for one in found["proofs"] if not one["holds"]]
+    deliver(found, json, lambda: print_tables([bundle_table(found), *map(counter_example, violated)]))
+    for line in found["differences"]:
+        print(line, file=sys.stderr)
+    if not found["holds"]:
         raise typer.Exit(CHECK_FAILED)

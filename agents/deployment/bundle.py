@@ -104,6 +104,29 @@ def read_bundle(folder: str | Path) -> Bundle:
     )
 
 
+def stated_plans(bundle: Bundle) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of `signals.json` and of `proof.json`, which reading a bundle has not looked into.
+
+    Raises
+    ------
+    InputError
+        If they are not what they should be.
+    """
+    tables = []
+    for name, key in ((SIGNALS, "signals"), (PROOF, "proofs")):
+        path = bundle.folder / name
+        rows = _json(path, _read(path, MOST_BYTES[name])).get(key)
+        if not isinstance(rows, list) or not all(_names_a_plan(row) for row in rows):
+            raise InputError(path, key, "holds a row without plan_hash, network and protocol", _AGAIN)
+        tables.append(rows)
+    return tables[0], tables[1]
+
+
+def _names_a_plan(row: object) -> bool:
+    keys = ("plan_hash", "network", "protocol")
+    return isinstance(row, dict) and all(isinstance(row.get(key), str) for key in keys)
+
+
 def sums_of(contents: Mapping[str, bytes]) -> bytes:
     """The content of `SHA256SUMS`, which `sha256sum --check` reads too."""
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(contents.items())]

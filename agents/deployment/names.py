@@ -15,7 +15,7 @@ from intergreen.agents.controllers.registry import (
     policy_names,
 )
 from intergreen.agents.controllers.run_folder import RUN
-from intergreen.agents.deployment.bundle import SUMS, is_bundle, read_bundle
+from intergreen.agents.deployment.bundle import MODEL, SUMS, is_bundle, read_bundle
 from intergreen.agents.deployment.controller import BundleController
 from intergreen.envs.errors import InputError, shown
 
@@ -38,6 +38,12 @@ def bundle_by_name(name: str | Path) -> Bundle:
         with as_file(files(_CHECKPOINTS) / name) as folder:
             return read_bundle(folder)
     return read_bundle(name)
+
+
+def is_named_bundle(name: str) -> bool:
+    """Is it the name of a shipped bundle, or a folder that claims to hold one, whole or not?"""
+    folder = Path(name)
+    return name in bundle_names() or (folder / SUMS).is_file() or (folder / MODEL).is_file()
 
 
 def decider_by_name(name: str) -> Controller:

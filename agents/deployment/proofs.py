@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,20 +12,74 @@ from intergreen.envs.signals.stated import timing_stated
 from intergreen.envs.verification import distinct_models, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from intergreen.agents.progress import Progress
     from intergreen.envs.arrays import IntArray
     from intergreen.envs.network import RoadNetwork
-    from intergreen.envs.scenario import Scenario
     from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.model import SignalModel
     from intergreen.envs.signals.monitor_card import MonitorCard
+    from intergreen.envs.verification import PlanProof
 
 REFERENCE_JUNCTIONS = ("single", "town")  # of three, four and five legs: for a policy that belongs to no network
 _PER_MOVEMENT = ("yellow", "longest_yellow", "min_green", "max_green", "red_revert", "longest_wait")
 
 
-def proofs_of(scenarios: Sequence[Scenario], protocols: Sequence[str]) -> list[dict[str, Any]]:
+class Junctions(Protocol):
+    """A network by its name, as scenarios are."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def network(self) -> RoadNetwork: ...
+
+
+class Proved(NamedTuple):
+    """One plan, and where it was met first."""
+
+    junctions: Junctions
+    protocol: str
+    plan: SignalPlan
+    found: PlanProof
+
+
+def prove_every_plan(
+    junctions: Sequence[Junctions], protocols: Sequence[str], *, progress: Progress | None = None
+) -> Iterator[Proved]:
+    """Every plan that differs from those before it, proved."""
+    known: set[str] = set()
+    pairs = [(one, name) for one in junctions for name in protocols]
+    for number, (one, name) in enumerate(pairs):
+        plan = protocol_by_name(name).plan(one.network)
+
+        def tell(share: float, words: str, number: int = number, name: str = name) -> None:
+            if progress is not None:
+                progress((number + share) / len(pairs), f"{name}: {words}")
+
+        for found in verify(one.network, plan, known=known, progress=tell):
+            known.add(found.proof.plan_hash)
+            yield Proved(one, name, plan, found)
+
+
+def proof_stated(proved: Proved) -> dict[str, Any]:
+    """A row of `proof.json`."""
+    proof = proved.found.proof
+    return {
+        "network": proved.junctions.name,
+        "protocol": proved.protocol,
+        "holds": proof.holds,
+        "plan_hash": proof.plan_hash,
+        "result_hash": proof.result_hash,
+        "states": proof.states,
+        "transitions": proof.transitions,
+        "longest_wait_s": proof.longest_wait_s,
+        "slowest_phase_s": proof.slowest_phase_s,
+    }
+
+
+def proofs_of(junctions: Sequence[Junctions], protocols: Sequence[str]) -> list[dict[str, Any]]:
     """One object for every plan that differs, in the order in which they are met.
 
     Raises
@@ -33,42 +87,27 @@ def proofs_of(scenarios: Sequence[Scenario], protocols: Sequence[str]) -> list[d
     InputError
         If a plan is not safe.
     """
-    proofs: dict[str, dict[str, Any]] = {}
-    for scenario in scenarios:
-        for name in protocols:
-            plan = protocol_by_name(name).plan(scenario.network)
-            for one in verify(scenario.network, plan, known=proofs.keys()):
-                if not one.proof.holds and one.proof.violation is not None:
-                    problem = f"its signals are not safe under {name}: {one.proof.violation.what}"
-                    raise InputError(scenario.name, "signals", problem, "see them with `intergreen verify`")
-                proofs.setdefault(
-                    one.proof.plan_hash,
-                    {
-                        "network": scenario.name,
-                        "protocol": name,
-                        "holds": True,
-                        "plan_hash": one.proof.plan_hash,
-                        "result_hash": one.proof.result_hash,
-                        "states": one.proof.states,
-                        "transitions": one.proof.transitions,
-                        "longest_wait_s": one.proof.longest_wait_s,
-                        "slowest_phase_s": one.proof.slowest_phase_s,
-                    },
-                )
-    return list(proofs.values())
+    rows = []
+    for proved in prove_every_plan(junctions, protocols):
+        violation = proved.found.proof.violation
+        if violation is not None:
+            problem = f"its signals are not safe under {proved.protocol}: {violation.what}"
+            raise InputError(proved.junctions.name, "signals", problem, "see them with `intergreen verify`")
+        rows.append(proof_stated(proved))
+    return rows
 
 
-def signals_stated(scenarios: Sequence[Scenario], protocols: Sequence[str]) -> list[dict[str, Any]]:
+def signals_stated(junctions: Sequence[Junctions], protocols: Sequence[str]) -> list[dict[str, Any]]:
     """Every plan that differs with its numbers; movements and phases as they are numbered at its intersections."""
     stated: dict[str, dict[str, Any]] = {}
-    for scenario in scenarios:
-        network = scenario.network
+    for one in junctions:
+        network = one.network
         for name in protocols:
             plan = protocol_by_name(name).plan(network)
             for model, signals in distinct_models(network, plan):
                 intersections = plan.intersection[list(signals)]
                 choices = plan.choices[signals[0], : plan.n_choices[signals[0]]]
-                row = {"network": scenario.name, "protocol": name, "timing": timing_stated(plan.timing)}
+                row = {"network": one.name, "protocol": name, "timing": timing_stated(plan.timing)}
                 stated.setdefault(model.hash, row | _model_stated(network, intersections, choices, model))
     return list(stated.values())
 

@@ -15,8 +15,10 @@ from intergreen.envs.verification import verify
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from intergreen.agents.deployment.proofs import Junctions
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.scenario import Scenario
+    from intergreen.envs.signals import SignalPlan
     from intergreen.envs.verification import PlanProof
 
 _SHOWN_IDS = 3
@@ -36,10 +38,7 @@ def verify_scenario(
             if progress is not None:
                 progress((number + share) / len(names), f"{name}: {words}")
 
-        found += [
-            _stated(scenario, name, plan.intersection[list(one.signals)].tolist(), one, timing_stated(plan.timing))
-            for one in verify(network, plan, progress=tell)
-        ]
+        found += [stated_proof(scenario, name, plan, one) for one in verify(network, plan, progress=tell)]
     return found
 
 
@@ -71,10 +70,10 @@ def counter_example(one: dict[str, Any]) -> TextTable:
     return table_of(f"{_signals_named(one['signals'])}, {one['protocol']}: {words}", violation["steps"])
 
 
-def _stated(
-    scenario: Scenario, protocol: str, intersections: Sequence[int], one: PlanProof, timing: dict[str, Any]
-) -> dict[str, Any]:
+def stated_proof(scenario: Junctions, protocol: str, plan: SignalPlan, one: PlanProof) -> dict[str, Any]:
+    """What is printed, and written as JSON, of one proof."""
     network, proof = scenario.network, one.proof
+    intersections = plan.intersection[list(one.signals)].tolist()
     return {
         "scenario": scenario.name,
         "protocol": protocol,
@@ -90,7 +89,7 @@ def _stated(
         "holds": proof.holds,
         "plan_hash": proof.plan_hash,
         "result_hash": proof.result_hash,
-        "timing": timing,
+        "timing": timing_stated(plan.timing),
         "violation": _violation_stated(network, one),
     }
 
