@@ -10,6 +10,7 @@ import typer
 
 from intergreen.agents.commands.common import (
     DropOption,
+    FaultsOption,
     HorizonOption,
     JsonOption,
     ProtocolOption,
@@ -82,6 +83,7 @@ def shadow(
     drop_invalid_routes: DropOption = False,
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Let a policy look on beside the controller in charge, and tell what it would have done."""
     check_run_options(simulator, threads, horizon, json)
@@ -93,10 +95,16 @@ def shadow(
     from intergreen.agents.evaluation.shadow import shadow as run_shadow
     from intergreen.agents.evaluation.shadow_log import log_rows, require_log_name, write_log
     from intergreen.agents.evaluation.shadow_tables import shadow_tables
+    from intergreen.envs.fault_file import read_faults
 
     require_log_name(log)
     pair = shadow_pair(
-        policy, scenario, in_charge=in_charge, protocol_name=protocol, drop_invalid_routes=drop_invalid_routes
+        policy,
+        scenario,
+        in_charge=in_charge,
+        protocol_name=protocol,
+        drop_invalid_routes=drop_invalid_routes,
+        faults=None if faults is None else read_faults(faults),
     )
     make_engine_ready(lane_change=pair.in_charge.protocol.lane_change)
     with progress_bar("simulating") as progress:

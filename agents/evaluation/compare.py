@@ -63,7 +63,7 @@ def comparison_cells(
     for cell in cells:
         _check_fit(cell)
         if faults is not None:
-            _check_faults(faults, cell)
+            check_faults(faults, cell)
     return cells
 
 
@@ -81,7 +81,7 @@ def _check_fit(cell: Cell) -> None:
     decider_by_name(cell.controller_name).start(Setup(cell.scenario.network, plan, cell.protocol, n_replicas=1))
 
 
-def _check_faults(faults: FaultList, cell: Cell) -> None:
+def check_faults(faults: FaultList, cell: Cell) -> None:
     """Refuse faults of lanes that are not there, and of a policy where there is none."""
     faults.check_lanes(cell.scenario.network)
     if faults.of_policy and not isinstance(decider_by_name(cell.controller_name), Breakable):

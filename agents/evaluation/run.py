@@ -112,7 +112,7 @@ def evaluate(
     """
     if not seeds:
         raise ValueError("need at least one seed")
-    _break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
+    break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
     if isinstance(controller, FreeFlow):
         return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
@@ -274,7 +274,8 @@ class _Run:
         self.cost.wall_s += time.perf_counter() - wall
 
 
-def _break_policy(controller: Controller, faults: Sequence[PolicyFault]) -> None:
+def break_policy(controller: Controller, faults: Sequence[PolicyFault]) -> None:
+    """Let the controller's policy fail in these ways."""
     if isinstance(controller, Breakable):
         controller.break_policy(faults)
     elif faults:

@@ -5,6 +5,7 @@ The first step that a road authority can accept. The run in charge is that of `e
 `shadow` gives the object that `evaluate --json` writes for the controller in charge, and these keys more:
 
     policy       the shadow's name
+    faults       of the detectors, on both sides, and of the policy
     asked        how the policy was told of the signals: "the protocol's own signals", or "a programme of its own", see
                  `shadow_watch`
     shadow       decisions           of all signals and seeds
@@ -25,18 +26,20 @@ The first step that a road authority can accept. The run in charge is that of `e
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung
 from intergreen.agents.deployment.names import decider_by_name
-from intergreen.agents.evaluation.compare import Cell, comparison_cells
+from intergreen.agents.evaluation.compare import Cell, check_faults, comparison_cells
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.shadow_estimate import estimate_from_log, paired_difference, same_sign
 from intergreen.agents.evaluation.shadow_watch import Shadow, Watched
 from intergreen.agents.progress import part_of
 from intergreen.envs.errors import InputError
+from intergreen.envs.fault_kinds import DetectorFault
 from intergreen.envs.signals import OwnClearance
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
     from intergreen.agents.progress import Progress
     from intergreen.envs.arrays import BoolArray
+    from intergreen.envs.fault_file import FaultList
     from intergreen.envs.signals import SignalPlan
 
 OWN_PROGRAMME = "a programme of its own"
@@ -70,13 +74,18 @@ def shadow_pair(
     in_charge: str,
     protocol_name: str | None = None,
     drop_invalid_routes: bool = False,
+    faults: FaultList | None = None,
 ) -> Pair:
     """Resolve all names and read all files, before any run.
+
+    Parameters
+    ----------
+    faults : of the detectors, which both sides see through, and of the policy that looks on
 
     Raises
     ------
     InputError
-        If a name or a file is wrong, both are the same, one does not fit the network, or a signal is not safe.
+        If a name or a file is wrong, both are the same, one or a fault does not fit, or a signal is not safe.
     """
     names = [decider_by_name(name).name for name in (in_charge, policy)]
     if names[0] == names[1]:
@@ -85,7 +94,12 @@ def shadow_pair(
     cells = comparison_cells(
         [scenario], [in_charge, policy], protocol_name=protocol_name, drop_invalid_routes=drop_invalid_routes
     )
-    return Pair(*cells)
+    pair = Pair(*cells)
+    if faults is None:
+        return pair
+    check_faults(faults, pair.policy)
+    of_detectors = tuple(fault for fault in faults.faults if isinstance(fault, DetectorFault))
+    return Pair(replace(pair.in_charge, faults=of_detectors), replace(pair.policy, faults=faults.faults))
 
 
 def shadow(
@@ -104,7 +118,7 @@ def shadow(
     scenario, protocol = pair.in_charge.scenario, pair.in_charge.protocol
     in_charge, policy = decider_by_name(pair.in_charge.controller_name), decider_by_name(pair.policy.controller_name)
     plan = protocol.plan(scenario.network, own_clearance=in_charge.own_clearance)
-    onlooker = Shadow(scenario, policy, protocol, plan)
+    onlooker = Shadow(scenario, policy, protocol, plan, pair.policy.faults)
     runs = 2 if counterfactual else 1
     settings: dict[str, Any] = {"seeds": seeds, "threads": threads, "horizon_s": horizon_s}
     result = evaluate(
@@ -112,15 +126,17 @@ def shadow(
         in_charge,
         protocol,
         **settings,
+        faults=pair.in_charge.faults,
         onlooker=onlooker,
         progress=part_of(progress, 0, runs, f"{in_charge.name}, {policy.name} beside it"),
     )
     other = None
     if counterfactual:
         fresh, part = decider_by_name(pair.policy.controller_name), part_of(progress, 1, runs, policy.name)
-        other = evaluate(scenario, fresh, protocol, **settings, progress=part)
+        other = evaluate(scenario, fresh, protocol, **settings, faults=pair.policy.faults, progress=part)
     watched = onlooker.watched
     result["policy"] = policy.name
+    result["faults"] = [fault.stated() for fault in pair.policy.faults]
     result["asked"] = OWN_PROGRAMME if isinstance(plan.timing, OwnClearance) else SAME_RULES
     result["shadow"] = _seen(watched, pair.signals, protocol.plan(scenario.network))
     result["estimate"] = _estimates(watched, result, other, protocol.interval_s, scenario.fixed_demand)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from intergreen.agents.evaluation.report import Setting, seed_text
+from intergreen.agents.evaluation.report import seed_text, setting_of
 from intergreen.agents.evaluation.shadow import OWN_PROGRAMME
 from intergreen.agents.tables import TextTable, cell_text
 
@@ -28,7 +28,7 @@ def shadow_tables(result: Mapping[str, Any]) -> list[TextTable]:
 
 
 def _summary(result: Mapping[str, Any]) -> TextTable:
-    setting = Setting(result["scenario"], result["protocol"], result["horizon_s"], result["simulator"])
+    setting = setting_of(result)
     seen = result["shadow"]
     rows = [
         ("decisions of all signals", cell_text(seen["decisions"])),

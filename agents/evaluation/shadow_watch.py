@@ -16,7 +16,10 @@ import numpy as np
 
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.controllers.programme import START_UP_S
+from intergreen.agents.evaluation.run import break_policy
 from intergreen.agents.evaluation.served import Served, phase_lanes, served_of
+from intergreen.envs.detector_faults import FaultyDetectors
+from intergreen.envs.fault_kinds import DetectorFault, PolicyFault
 from intergreen.envs.signals import OwnClearance
 from intergreen.envs.signals.shield import SignalStatus
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from intergreen.envs import protocol as timing
     from intergreen.envs.arrays import FloatArray, IntArray
     from intergreen.envs.core import TrafficCore
+    from intergreen.envs.fault_kinds import Fault
     from intergreen.envs.scenario import Scenario
     from intergreen.envs.signals import SignalPlan
 
@@ -56,12 +60,23 @@ class HasLadder(Protocol):
 
 
 class Shadow:
-    """Asks `policy` beside a run in which a controller shows `plan_in_charge`; `watched` holds a record per batch."""
+    """Asks `policy` beside a run in which a controller shows `plan_in_charge`; `watched` holds a record per batch.
+
+    The policy sees what detectors tell, which have `faults` as those of the controller in charge; waiting vehicles are
+    counted as they are.
+    """
 
     def __init__(
-        self, scenario: Scenario, policy: Controller, protocol: timing.Protocol, plan_in_charge: SignalPlan
+        self,
+        scenario: Scenario,
+        policy: Controller,
+        protocol: timing.Protocol,
+        plan_in_charge: SignalPlan,
+        faults: Sequence[Fault] = (),
     ) -> None:
         network = scenario.network
+        self._broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
+        break_policy(policy, [fault for fault in faults if isinstance(fault, PolicyFault)])
         self.watched: list[Watched] = []
         self._scenario, self._policy, self._protocol = scenario, policy, protocol
         self._in_charge = plan_in_charge
@@ -74,6 +89,10 @@ class Shadow:
         network, flows_vph = self._scenario.network, self._scenario.flows_vph()
         setup = Setup(network, self._asked, self._protocol, len(seeds), int(seeds[0]), flows_vph)
         self._policy.start(setup)
+        every_s = self._protocol.interval_s
+        self._detectors = (
+            FaultyDetectors(self._broken, len(seeds), network, seeds, interval_s=every_s) if self._broken else None
+        )
         self._seeds = tuple(int(seed) for seed in seeds)
         self._last_green = core.phase.copy()
         self._glances: list[_Glance] = []
@@ -81,7 +100,8 @@ class Shadow:
     def look(self, core: TrafficCore, wanted: IntArray) -> None:
         """Ask the policy, and note its wish beside that of the controller in charge."""
         counts, signals = core.counts(), self._told(core)
-        wish = self._policy.decide(counts, signals, core.time_s)
+        seen = counts if self._detectors is None else self._detectors.read(counts, core.time_s)
+        wish = self._policy.decide(seen, signals, core.time_s)
         rung = self._policy.rung.copy() if isinstance(self._policy, HasLadder) else None
         self._glances.append(
             _Glance(
