@@ -15,8 +15,9 @@ from intergreen.agents.controllers.max_pressure import pressure_weights
 from intergreen.agents.controllers.pressure import choice_sums
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
+from intergreen.agents.deployment.counted import Counted, counted
 from intergreen.agents.deployment.failing import FailingPolicy
-from intergreen.agents.deployment.health import FINDING_WORDS, Counted, DetectorHealth, Finding, counted
+from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
 from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, SupervisedPolicy
 from intergreen.agents.deployment.ladder import Ladder, Needs, Rung
 from intergreen.agents.deployment.quiet import QuietSignals

@@ -1,7 +1,8 @@
 """Signals whose detectors all tell of nobody, at once, where there usually is traffic: a cable is cut, not a road.
 
-A lane that is silent by itself may wait ten minutes to be judged (`health.py`); all approaches of a signal, or all
-signals of a network, do not empty together for two minutes while vehicles arrive.
+A lane that is silent by itself may wait long to be judged (`silent.py`); all approaches of a signal, or all signals of
+a network, do not empty together from one moment to the next, and for two minutes. Where traffic ends by itself it
+grows less before, and whoever was there last was one of few.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import numpy as np
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
 
-QUIET_S = 120
+QUIET_S, QUIET_LOOKS = 120, 8
 USUAL_VEH = 3.0  # on all these lanes together, on average while there was anybody: below, it may be night
+SUDDEN_SHARE = 0.5  # of the usual traffic: so much was there in the last minute, where a cable was cut
+_LATELY_S = 60
 _LEARNED_FROM = 200  # decisions that the average looks back on
 
 
@@ -25,9 +28,9 @@ class QuietSignals:
         own = np.flatnonzero(signal_of_lane >= 0)
         self._own = own[np.argsort(signal_of_lane[own], kind="stable")].astype(np.int32)  # signal by signal
         self._signals, self._first = np.unique(signal_of_lane[self._own], return_index=True)
-        self._interval_s = interval_s
+        self._interval_s, self._quiet_s = interval_s, max(QUIET_S, QUIET_LOOKS * interval_s)
         shape = (n_replicas, n_signals + 1)  # the last column is the whole network
-        self._usual, self._looks = np.zeros(shape), np.zeros(shape)
+        self._usual, self._lately, self._looks = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._empty_s = np.zeros(shape, np.int32)
 
     def judge(self, vehicles: IntArray | Float32Array) -> BoolArray:
@@ -40,6 +43,11 @@ class QuietSignals:
         self._empty_s = np.where(somebody, 0, self._empty_s + self._interval_s)
         self._looks = np.minimum(self._looks + somebody, _LEARNED_FROM)
         self._usual += np.where(somebody, (total - self._usual) / np.maximum(self._looks, 1), 0.0)
-        quiet = (self._empty_s >= QUIET_S) & (self._usual >= USUAL_VEH)
-        never = (self._empty_s[:, -1:] >= QUIET_S) & (self._looks[:, -1:] == 0)  # no detector has proved itself yet
+        share = np.maximum(self._interval_s / _LATELY_S, 1.0 / np.maximum(self._looks, 1))
+        self._lately += np.where(somebody, np.minimum(share, 1.0) * (total - self._lately), 0.0)
+        was_sudden = self._lately >= SUDDEN_SHARE * self._usual
+        quiet = (self._empty_s >= self._quiet_s) & (self._usual >= USUAL_VEH) & was_sudden
+        never = (self._empty_s[:, -1:] >= self._quiet_s) & (
+            self._looks[:, -1:] == 0
+        )  # no detector has proved itself yet
         return np.asarray(quiet[:, :-1] | quiet[:, -1:] | never)

@@ -5,9 +5,12 @@ import pytest
 
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.controllers.max_pressure import MaxPressure
-from intergreen.agents.deployment.health import FINDING_WORDS, SILENT_S, STUCK_GREEN_S, STUCK_S, DetectorHealth, Finding
+from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
 from intergreen.agents.deployment.runtime import lane_readings
+from intergreen.agents.deployment.silent import CLEARING_S, SILENT_S, UNEXPLAINED_S
+from intergreen.agents.deployment.stuck import FULL_SHARE, STUCK_GREEN_S, STUCK_S
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.network import TURN_LEFT
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.readings import readings_of
@@ -16,8 +19,11 @@ from intergreen.envs.scenario import load_scenario
 INTERVAL_S = 5
 NETWORK = load_scenario("single").network
 MOVEMENT = 1
+LEFT_TURN = int(np.flatnonzero(NETWORK.movement_turn == TURN_LEFT)[0])
 LANE = int(NETWORK.start_lanes(MOVEMENT)[0])
-ALL_GREEN, ALL_RED = np.zeros((1, NETWORK.n_movements), np.int32), np.ones((1, NETWORK.n_movements), np.int32)
+ALL_RED = np.full((1, NETWORK.n_movements), 60, np.int32)
+GREEN = ALL_RED.copy()  # for `MOVEMENT` alone: nobody goes before it
+GREEN[0, MOVEMENT] = 0
 
 
 def told(waiting=0.0, vehicles=None, arriving=0.0, age_s=0, elsewhere=2.0):
@@ -66,23 +72,23 @@ def test_one_reading_is_judged_by_itself(health, readings, wanted):
 
 def test_detector_is_stuck_when_the_same_vehicles_stand_through_green(health):
     """`STUCK_S` without any change, `STUCK_GREEN_S` of it green."""
-    found = [finding(health, told(3), ALL_GREEN if t >= 100 else ALL_RED) for t in range(0, STUCK_S + 1, INTERVAL_S)]
+    found = [finding(health, told(3), GREEN if t >= 100 else ALL_RED) for t in range(0, STUCK_S + 1, INTERVAL_S)]
     assert found[-1] == Finding.STUCK
     assert set(found[:-1]) == {Finding.FINE}
-    assert finding(health, told(2), ALL_GREEN) == Finding.FINE
+    assert finding(health, told(2), GREEN) == Finding.FINE
 
 
 def test_queue_that_stands_at_red_is_not_stuck(health):
     """Until `STUCK_GREEN_S` of green have changed nothing about it."""
     for _ in range(0, 2 * STUCK_S, INTERVAL_S):
         assert finding(health, told(3)) == Finding.FINE
-    found = [finding(health, told(3), ALL_GREEN) for _ in range(0, STUCK_GREEN_S, INTERVAL_S)]
+    found = [finding(health, told(3), GREEN) for _ in range(0, STUCK_GREEN_S, INTERVAL_S)]
     assert found == [Finding.FINE] * (len(found) - 1) + [Finding.STUCK]
 
 
 def test_empty_lane_is_never_stuck(health):
-    for _ in range(0, SILENT_S - INTERVAL_S, INTERVAL_S):
-        assert finding(health, told(0), ALL_GREEN) == Finding.FINE
+    for _ in range(0, UNEXPLAINED_S - INTERVAL_S, INTERVAL_S):
+        assert finding(health, told(0), GREEN) == Finding.FINE
 
 
 def silent_after(health, busy_share, decisions=200):
@@ -97,7 +103,7 @@ def silent_after(health, busy_share, decisions=200):
 
 
 def test_detector_of_a_busy_lane_is_silent_after_ten_minutes(health):
-    assert silent_after(health, 1.0) == SILENT_S
+    assert silent_after(health, 1.0) == UNEXPLAINED_S
 
 
 def test_detector_of_a_quiet_lane_has_longer():
@@ -114,14 +120,83 @@ def test_detector_that_never_met_anybody_is_not_silent(health):
 def test_few_looks_are_no_certainty(health):
     """Somebody at the start and then nobody: a quiet road, not a broken detector."""
     after_s = silent_after(health, 1.0, decisions=12)
-    assert after_s is None or after_s > 2 * SILENT_S
+    assert after_s is None or after_s > 2 * UNEXPLAINED_S
 
 
 def test_silence_tells_nothing_while_the_whole_network_is_quiet(health):
     for k in range(200):
         finding(health, told(1 + k % 2))
-    for _ in range(0, SILENT_S + 100, INTERVAL_S):
+    for _ in range(0, UNEXPLAINED_S + 100, INTERVAL_S):
         assert finding(health, told(0, elsewhere=0.0)) == Finding.FINE
+
+
+def after_a_busy_time(health, last, last_red_s):
+    """Findings from the moment on when nobody is told of any more, for more than `SILENT_S`."""
+    for k in range(200):
+        finding(health, told(1 + k % 2))
+    finding(health, told(last), last_red_s)
+    return [finding(health, told(0), last_red_s) for _ in range(SILENT_S // INTERVAL_S + 1)]
+
+
+def test_lane_whose_last_vehicles_left_at_green_is_empty_for_half_an_hour_before_it_is_silent(health):
+    """A flow ends, as at the end of a rush hour: the detector is well."""
+    found = after_a_busy_time(health, 2, GREEN)
+    assert found.index(Finding.SILENT) == SILENT_S // INTERVAL_S - 1
+
+
+def test_queue_that_is_gone_although_it_had_red_is_a_broken_detector(health):
+    assert after_a_busy_time(health, 2, ALL_RED).index(Finding.SILENT) == UNEXPLAINED_S // INTERVAL_S - 1
+
+
+def test_vehicles_that_were_far_from_the_stop_line_are_not_gone_at_once(health):
+    for k in range(200):
+        finding(health, told(1 + k % 2))
+    driving = np.zeros(N_BINS)
+    driving[-1] = 1.0
+    finding(health, told(0, vehicles=1, arriving=driving), GREEN)
+    found = [finding(health, told(0), GREEN) for _ in range(UNEXPLAINED_S // INTERVAL_S)]
+    assert found.index(Finding.SILENT) == UNEXPLAINED_S // INTERVAL_S - 1
+
+
+def test_more_vehicles_than_a_green_lets_out_are_not_gone_at_once(health):
+    assert after_a_busy_time(health, 9, GREEN).index(Finding.SILENT) == UNEXPLAINED_S // INTERVAL_S - 1
+
+
+def test_whoever_drives_on_in_the_last_of_yellow_has_left(health):
+    just_red = np.full_like(ALL_RED, INTERVAL_S + CLEARING_S - 1)
+    found = after_a_busy_time(health, 2, just_red)
+    assert found.index(Finding.SILENT) == SILENT_S // INTERVAL_S - 1
+
+
+def stuck_after(health, elsewhere=2.0, red_s=GREEN):
+    """Seconds until a queue that stands at green is found stuck; None: not within ten minutes."""
+    for t in range(0, 600, INTERVAL_S):
+        if finding(health, told(3, elsewhere=elsewhere), red_s) == Finding.STUCK:
+            return t
+    return None
+
+
+def test_queue_before_a_full_lane_is_not_stuck():
+    room_veh = float(NETWORK.lane_length_m.min()) / 7.5
+    assert stuck_after(DetectorHealth(NETWORK, 1, INTERVAL_S), elsewhere=int(FULL_SHARE * room_veh) - 1.0) == STUCK_S
+    assert stuck_after(DetectorHealth(NETWORK, 1, INTERVAL_S), elsewhere=int(0.9 * room_veh) + 0.0) is None
+
+
+def test_turn_that_yields_is_not_stuck(health):
+    """A left turn with green, and who goes before it: it may wait for as long as they have green too."""
+    left = LEFT_TURN
+    first = NETWORK.conflict_start[left]
+    foes = NETWORK.conflict_with[first : NETWORK.conflict_start[left + 1]]
+    goes_first = int(foes[NETWORK.movement_turn[foes] >= NETWORK.movement_turn[left]][0])
+    lane = int(NETWORK.start_lanes(left)[0])
+    with_foe, alone = ALL_RED.copy(), ALL_RED.copy()
+    with_foe[0, [left, goes_first]], alone[0, left] = 0, 0
+
+    def looks(red_s, seconds):
+        return [int(health.judge(told(2), red_s)[0, lane]) for _ in range(0, seconds, INTERVAL_S)]
+
+    assert set(looks(with_foe, 600)) == {Finding.FINE}
+    assert looks(alone, STUCK_GREEN_S)[-1] == Finding.STUCK
 
 
 def test_every_finding_has_words():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from intergreen.agents.deployment.quiet import QUIET_S, QuietSignals
+from intergreen.agents.deployment.quiet import QUIET_LOOKS, QUIET_S, QuietSignals
 
 SIGNAL_OF_LANE = np.array([0, 0, 1, 1, -1], np.int32)
 INTERVAL_S = 10
@@ -44,6 +44,20 @@ def test_detectors_that_have_never_told_of_anybody_are_not_trusted(judge):
     assert told(judge, [0, 0, 0, 0, 0], looks - 1) == [False, False]
     assert told(judge, [0, 0, 0, 0, 0], 1) == [True, True]
     assert told(judge, [0, 0, 1, 0, 0], 1) == [False, False]
+
+
+def test_traffic_that_grows_less_and_ends_is_no_failure(judge):
+    told(judge, [3, 2, 4, 4, 0], 60)
+    for left in (4, 3, 2, 1):
+        told(judge, [left, 0, left, left, 0], 6)
+    assert told(judge, [0, 0, 0, 0, 0], 60) == [False, False]
+
+
+def test_few_looks_are_not_enough_however_long_apart():
+    judge = QuietSignals(1, SIGNAL_OF_LANE, 2, 60)
+    told(judge, [3, 2, 4, 4, 0], 30)
+    assert told(judge, [0, 0, 0, 1, 0], QUIET_LOOKS - 1) == [False, False]
+    assert told(judge, [0, 0, 0, 1, 0], 1) == [True, False]
 
 
 def test_night_is_no_failure(judge):

@@ -94,5 +94,23 @@ def test_without_trouble_nobody_but_the_policy_decides():
     assert fallback_table(found) is None
 
 
+HEALTHY = ("atlanta_1x5", "hangzhou_4x4", "jinan_3x4", "jinan_3x4_2000", "newyork_16x3", "syn_3x3_gaussian_500")
+
+
+@pytest.mark.parametrize("name", [*(f"cityflow/{name}" for name in HEALTHY), "arterial6", "grid4x4", "town"])
+def test_detectors_that_are_well_never_take_the_policy_out_of_charge(benchmark_data, name):
+    """Flows that end, queues before full roads, turns that yield: Atlanta's and Jinan's have all of them."""
+    found = run(name, LITERATURE, horizon_s=None)
+    assert found["fallback"]["changes"] == []
+
+
+@pytest.mark.parametrize("name", ["grid4x4", "town"])
+def test_dead_detectors_of_busy_lanes_are_found_within_the_hour(name):
+    """A fifth of them, one lane or more at most signals: by and by those signals are taken from the policy."""
+    found = run(name, LITERATURE, (Dead(share=0.2, begin_s=600),), horizon_s=None)
+    silent = {one["signal"] for one in found["fallback"]["changes"] if "silent for too long" in one["reason"]}
+    assert len(silent) >= 8  # of 16
+
+
 def test_baselines_have_no_ladder():
     assert run("single", LITERATURE, controller=decider_by_name("max-pressure"), horizon_s=60)["fallback"] is None
