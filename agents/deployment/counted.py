@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from intergreen.envs.arrays import Float32Array, IntArray
+    from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.readings import Readings
 
@@ -25,20 +25,24 @@ class Counted(NamedTuple):
 def counted(readings: Readings) -> Counted:
     """The counts of the readings, whatever they are; beyond 32 bits they are infinite."""
     with np.errstate(over="ignore", invalid="ignore"):
-        arriving = np.empty((readings.arriving.shape[2], *readings.vehicles.shape), np.float32)
-        arriving[:] = np.moveaxis(readings.arriving, 2, 0)
+        arriving = np.ascontiguousarray(np.moveaxis(readings.arriving.astype(np.float32), 2, 0))
         return Counted(readings.vehicles.astype(np.float32), readings.waiting.astype(np.float32), arriving)
 
 
+def places(which: BoolArray) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Replica and lane of all that is true in (B, L); `nonzero` looks at two axes ten times as long as at one."""
+    return np.divmod(np.flatnonzero(which), which.shape[1])
+
+
 def movements_by_lane(network: RoadNetwork) -> IntArray:
-    """(L, K) movements that start from each lane, then M, which is none."""
+    """(L, K) movements that start from each lane, then -1, which is none."""
     starts = np.unique(np.stack([network.link_from_lane, network.link_movement], axis=1), axis=0)
-    return in_rows(starts[:, 0], starts[:, 1], network.n_lanes, network.n_movements)
+    return in_rows(starts[:, 0], starts[:, 1], network.n_lanes)
 
 
-def in_rows(row: NDArray[Any], value: IntArray, n_rows: int, none: int) -> IntArray:
-    """(n_rows, K) the values of each row, then `none`; row ascends."""
+def in_rows(row: NDArray[Any], value: IntArray, n_rows: int) -> IntArray:
+    """(n_rows, K) the values of each row, then -1; row ascends."""
     count = np.bincount(row, minlength=n_rows)
-    rows = np.full((n_rows, max(1, int(count.max(initial=0)))), none, np.int32)
+    rows = np.full((n_rows, max(1, int(count.max(initial=0)))), -1, np.int32)
     rows[row, np.arange(len(row)) - (np.cumsum(count) - count)[row]] = value
     return rows

@@ -64,33 +64,40 @@ class DetectorHealth:
         counts : of the readings, where they are made already
         """
         counts = counts or counted(readings)
-        is_number = _are_numbers(readings, counts)
+        vehicles = counts.vehicles
         with np.errstate(invalid="ignore"):
-            occupied = is_number & (counts.vehicles > 0)
-            wrong = is_number & self._is_out_of_range(counts)
+            if self._are_in_range(counts):
+                is_number, wrong = np.ones(vehicles.shape, np.bool_), None
+            else:
+                is_number = _are_numbers(readings)
+                wrong = is_number & self._is_out_of_range(counts)
+            occupied = is_number & (vehicles > 0)
         found = np.zeros(occupied.shape, np.uint8)
         found[self._silent.judge(counts, occupied, is_number, red_s)] = Finding.SILENT
         found[self._stuck.judge(counts, occupied, red_s)] = Finding.STUCK
-        found[wrong] = Finding.OUT_OF_RANGE
-        found[~is_number] = Finding.NOT_A_NUMBER
+        if wrong is not None:
+            found[wrong] = Finding.OUT_OF_RANGE
+            found[~is_number] = Finding.NOT_A_NUMBER
         found[readings.age_s > STALE_DECISIONS * self._interval_s] = Finding.STALE
         return found
 
-    def _is_out_of_range(self, counts: Counted) -> BoolArray:
-        """Lowest and highest of all are looked at first: most times they are the answer, and NaN is neither."""
+    def _are_in_range(self, counts: Counted) -> bool:
+        """True only if every count is a number in its range, as at most times; NaN is no more than anything."""
         vehicles, waiting, arriving = counts
-        outside = (vehicles > self._room) | (waiting > vehicles)
-        if not (vehicles.min(initial=0.0) >= 0 and waiting.min(initial=0.0) >= 0):
-            outside |= (vehicles < 0) | (waiting < 0)
-        if not (arriving.min(initial=0.0) >= 0 and arriving.max(initial=0.0) <= self._least_room):
-            for moving in arriving:
-                outside |= (moving < 0) | (moving > self._room)
+        if not (vehicles.min(initial=0.0) >= 0 and waiting.min(initial=0.0) >= 0 and arriving.min(initial=0.0) >= 0):
+            return False
+        least_room = bool(arriving.max(initial=0.0) <= self._least_room)
+        return least_room and bool(np.all((vehicles <= self._room) & (waiting <= vehicles)))
+
+    def _is_out_of_range(self, counts: Counted) -> BoolArray:
+        vehicles, waiting, arriving = counts
+        outside = (vehicles < 0) | (waiting < 0) | (vehicles > self._room) | (waiting > vehicles)
+        for moving in arriving:
+            outside |= (moving < 0) | (moving > self._room)
         return outside
 
 
-def _are_numbers(readings: Readings, counts: Counted) -> BoolArray:
-    """(B, L) is every count of the lane finite? A sum is not where any of its terms is not."""
-    if np.isfinite(sum(float(values.sum()) for values in counts)):
-        return np.ones(readings.vehicles.shape, np.bool_)
+def _are_numbers(readings: Readings) -> BoolArray:
+    """(B, L) is every count of the lane finite?"""
     finite: BoolArray = np.isfinite(readings.vehicles) & np.isfinite(readings.waiting)
     return finite & np.isfinite(readings.arriving).all(axis=2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.agents.deployment.counted import in_rows
+from intergreen.agents.deployment.counted import in_rows, places
 from intergreen.envs.observation import VEHICLE_ROOM_M
 
 if TYPE_CHECKING:
@@ -30,40 +30,41 @@ class StuckDetectors:
 
     def __init__(self, network: RoadNetwork, n_replicas: int, interval_s: int) -> None:
         self._interval_s = interval_s
-        self._lane, self._movement, self._ahead = _starts(network)  # (E,), (E,), (E, T)
+        lane, self._movement, self._ahead = _starts(network)  # (E,), (E,), (E, T)
+        self._starts = in_rows(lane, np.arange(len(lane), dtype=np.int32), network.n_lanes)  # (L, K) of the E
         self._foes = _foes(network)
-        self._full_veh = np.append(FULL_SHARE * network.lane_length_m / VEHICLE_ROOM_M, np.inf).astype(np.float32)
-        self._by_lane = _entries_by_lane(self._lane, network.n_lanes)
+        self._full_veh = (FULL_SHARE * network.lane_length_m / VEHICLE_ROOM_M).astype(np.float32)
         self._before: Counted | None = None
         self._same_s = np.zeros((n_replicas, network.n_lanes), np.int32)
-        self._green_s = np.zeros((n_replicas, len(self._lane) + 1), np.int32)  # of each entry; the last is none
-        self._green_s[:, -1] = STUCK_GREEN_S
+        self._green_s = np.zeros((n_replicas, *self._starts.shape), np.int32)  # in which the first could have gone
 
     def judge(self, counts: Counted, occupied: BoolArray, red_s: IntArray) -> BoolArray:
         """(B, L) is the detector stuck? occupied (B, L), red_s (B, M) seconds since each movement had green."""
         same = np.zeros_like(occupied) if self._before is None else occupied & _are_equal(counts, self._before)
         self._before = counts
-        self._same_s = (self._same_s + self._interval_s) * same
-        same_start = same[:, self._lane]
-        self._green_s[:, :-1] *= same_start
-        b, entry = np.nonzero(same_start & (red_s[:, self._movement] == 0))
-        if len(entry):
-            free = self._could_go(counts, red_s, b[:, None], entry)
-            self._green_s[b[free], entry[free]] += self._interval_s
-        long = self._same_s >= STUCK_S
-        if long.any():
-            b, lane = np.nonzero(long)
-            long[b, lane] = np.all(self._green_s[b[:, None], self._by_lane[lane]] >= STUCK_GREEN_S, axis=1)
-        return long
+        self._green_s[places((self._same_s > 0) & ~same)] = 0
+        self._same_s += self._interval_s
+        self._same_s *= same
+        b, lane = places(same)
+        self._green_s[b, lane] += self._interval_s * self._could_go(counts, red_s, b, lane)
+        stuck = self._same_s >= STUCK_S
+        if stuck.any():
+            b, lane = places(stuck)
+            none = self._starts[lane] < 0
+            stuck[b, lane] = np.all((self._green_s[b, lane] >= STUCK_GREEN_S) | none, axis=1)
+        return stuck
 
-    def _could_go(self, counts: Counted, red_s: IntArray, b: NDArray[Any], entry: NDArray[Any]) -> BoolArray:
-        """Of entries that have green, b (n, 1) their replicas: does nobody else go first, and is there room ahead?"""
-        is_red = np.append(red_s > 0, np.ones((len(red_s), 1), np.bool_), axis=1)  # the last movement is none
-        vehicles = np.append(counts.vehicles, np.zeros((len(red_s), 1), np.float32), axis=1)
-        alone = np.all(is_red[b, self._foes[self._movement[entry]]], axis=1)
-        ahead = self._ahead[entry]
-        room = np.all(vehicles[b, ahead] <= self._full_veh[ahead], axis=1)
-        return np.asarray(alone & room)
+    def _could_go(self, counts: Counted, red_s: IntArray, b: NDArray[Any], lane: NDArray[Any]) -> BoolArray:
+        """(n, K) of each movement from n lanes: has it green, does nobody else go first, and is there room ahead?"""
+        starts = self._starts[lane]
+        could = (starts >= 0) & (red_s[b[:, None], self._movement[starts]] == 0)
+        row, k = np.nonzero(could)
+        start, replica = starts[row, k], b[row, None]
+        foes, ahead = self._foes[self._movement[start]], self._ahead[start]
+        alone = np.all((red_s[replica, foes] > 0) | (foes < 0), axis=1)
+        room = np.all((counts.vehicles[replica, ahead] <= self._full_veh[ahead]) | (ahead < 0), axis=1)
+        could[row, k] = alone & room
+        return could
 
 
 def _are_equal(counts: Counted, before: Counted) -> BoolArray:
@@ -75,21 +76,17 @@ def _are_equal(counts: Counted, before: Counted) -> BoolArray:
 
 
 def _starts(network: RoadNetwork) -> tuple[IntArray, IntArray, IntArray]:
-    """E pairs of a lane and a movement from it, by lane; (E, T) lanes that it leads to, then L, which is none."""
+    """E pairs of a lane and a movement from it, by lane; (E, T) lanes that it leads to, then -1, which is none."""
     key = network.link_from_lane.astype(np.int64) * network.n_movements + network.link_movement
-    keys, entry = np.unique(key, return_inverse=True)
-    order = np.argsort(entry, kind="stable")
-    ahead = in_rows(entry[order], network.link_to_lane[order], len(keys), network.n_lanes)
+    keys, start = np.unique(key, return_inverse=True)
+    order = np.argsort(start, kind="stable")
+    ahead = in_rows(start[order], network.link_to_lane[order], len(keys))
     return (keys // network.n_movements).astype(np.int32), (keys % network.n_movements).astype(np.int32), ahead
 
 
-def _entries_by_lane(lane: IntArray, n_lanes: int) -> IntArray:
-    return in_rows(lane, np.arange(len(lane), dtype=np.int32), n_lanes, len(lane))
-
-
 def _foes(network: RoadNetwork) -> IntArray:
-    """(M, K) movements that conflict with each and go first, or as early; then M, which is none."""
+    """(M, K) movements that conflict with each and go first, or as early; then -1, which is none."""
     own = np.repeat(np.arange(network.n_movements), np.diff(network.conflict_start))
     foe = network.conflict_with
     first = network.movement_turn[foe] >= network.movement_turn[own]  # the higher goes first
-    return in_rows(own[first], foe[first], network.n_movements, network.n_movements)
+    return in_rows(own[first], foe[first], network.n_movements)
