@@ -13,7 +13,7 @@ import numpy as np
 
 from intergreen.envs.arrays import memory_of
 from intergreen.envs.signals import shield
-from intergreen.envs.signals.aspects import GREEN
+from intergreen.envs.signals.aspects import GREEN, YELLOW
 from intergreen.envs.signals.rules import Rules
 from intergreen.envs.signals.shield import N_INTERVENTIONS, SignalState
 
@@ -51,12 +51,14 @@ class PlainShield:
     def tick(self, calls: ByteArray) -> None:
         """Show one second: `shield.tick`."""
         state, now = self._state, int(self._state.time[0])
-        busy = self._may_change(calls)
+        goes_on = self._goes_on()
+        busy = self._may_change(calls) & ~goes_on
         heard, green = memory_of(calls), memory_of(self._green)
         for i in np.flatnonzero(busy).tolist():
             self._clock[0] = now
             shield.tick(*self._single[i], heard, green)
-        state.green_s[~busy] += 1
+        state.left[goes_on] -= 1
+        state.green_s[~(busy | goes_on)] += 1
         self._hear(calls, now)
         state.time[0] = now + 1
 
@@ -75,6 +77,23 @@ class PlainShield:
             is_asked |= at_longest & self._somebody_waits(calls)
         changes: BoolArray = ~rests | (may_end & is_asked)
         return changes
+
+    def _goes_on(self) -> BoolArray:
+        """(I,) True where a transition shows what it showed a second ago, for certain: no yellow ends, no green is
+        announced."""
+        rules, state = self._rules, self._state
+        begun = (state.left > rules.red_amber) & (state.target >= 0) & (state.displayed == rules.clearance_phase)
+        if not begun.any():
+            return begun
+        row = rules.transition_start + (state.phase + 1) * rules.n_phases
+        shown_s = rules.transition[np.where(begun, row + state.target, 0)] - state.left
+        begun &= shown_s > 0
+        ends = np.zeros(len(begun) + 1, np.bool_)  # the last for movements of no signal
+        yellow = np.flatnonzero(state.aspects == YELLOW)
+        signal = self._signal_of_movement[yellow]
+        ends[signal[shown_s[signal] >= rules.yellow[yellow]]] = True
+        goes_on: BoolArray = begun & ~ends[:-1]
+        return goes_on
 
     def _somebody_waits(self, calls: ByteArray) -> BoolArray:
         """(I,) does anybody call for a movement that has no green?"""
