@@ -10,7 +10,13 @@ from intergreen.agents.controllers.base import near_distance_m
 from intergreen.agents.controllers.max_pressure import pressure_weights
 from intergreen.envs.layout import arrival_bounds_m, make_layout
 from intergreen.envs.network import RoadNetwork, read_sumo_network
-from intergreen.envs.network.approaches import REACH_M, approach_lanes, stop_line_ahead_m
+from intergreen.envs.network.approaches import (
+    AT_STOP_LINE_M,
+    REACH_M,
+    approach_lanes,
+    approach_lanes_by_movement,
+    stop_line_ahead_m,
+)
 from intergreen.envs.protocol import protocol_by_name
 
 LANE = f'<lane id="{{0}}_0" index="0" speed="{small.SPEED}" length="100" shape="{{1}},-100 {{1}},0"/>'
@@ -94,3 +100,12 @@ def test_networks_of_whole_roads_are_seen_as_before():
     for m in range(network.n_movements):
         np.testing.assert_array_equal(approach_lanes(network, m), network.start_lanes(m))
     assert not stop_line_ahead_m(network).any()
+
+
+@pytest.mark.parametrize("reach_m", [REACH_M, AT_STOP_LINE_M])
+@pytest.mark.parametrize("lengths", [[50.0, 100.0, 20.0, 30.0, 100.0], [300.0, 300.0, 300.0], [40.0, 5.0, 60.0]])
+def test_lanes_of_all_movements_are_those_of_each(tmp_path, lengths, reach_m):
+    network = street(tmp_path, lengths, signals=(len(lengths) - 1,))
+    starts, lanes = approach_lanes_by_movement(network, reach_m=reach_m)
+    for m in range(network.n_movements):
+        assert lanes[starts[m] : starts[m + 1]].tolist() == approach_lanes(network, m, reach_m=reach_m).tolist()
