@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SILENT_S, UNEXPLAINED_S = 1800, 600  # without anybody, and where those before could not have left; and how unlikely
 NEVER_BY_CHANCE = 1e-6  # that must be by what the lane had before,
 APART_S = 60  # one look in so many seconds counted: those between them meet the same platoons and the same reds
+STANDING_LEAVE_S = 2.0  # of green that each vehicle of a standing queue needs: headway of the literature's driver
 LEAVE_S, LEAVE_MORE = 1.5, 2  # a lane lets out a vehicle in so many seconds of green, and so many more at its end
 CLEARING_S = 2  # after its green that somebody who stood may still drive off
 _LEARNED_FROM = 200  # decisions that the share of busy ones looks back on
@@ -89,7 +90,8 @@ class SilentDetectors:
             return
         vehicles, waiting, arriving = self._before
         in_reach = waiting + arriving[: self._n_near].sum(axis=0)  # of the stop line, until now
-        unexplained = gone & ((vehicles > self._most_leave) | (vehicles > in_reach))
+        too_many = (vehicles > self._most_leave) | (waiting * STANDING_LEAVE_S > self._interval_s)
+        unexplained = gone & (too_many | (vehicles > in_reach))
         b, lane = places(gone & ~unexplained & (waiting > 0))
         none = self._movements[lane] < 0
         at_red = (red_s[b[:, None], self._movements[lane]] >= self._interval_s + CLEARING_S) | none
