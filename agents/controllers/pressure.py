@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,7 @@ from intergreen.agents.controllers.usable import usable
 from intergreen.envs.network import TURN_RIGHT
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
 
@@ -76,16 +75,25 @@ def served_movements(network: RoadNetwork, phase: int) -> IntArray:
     is_right = network.movement_turn[movements] == TURN_RIGHT
     if not is_right.any():
         return movements
-    served: IntArray = movements[~(is_right & np.isin(movements, _always_green(network, phase)))]
+    served: IntArray = movements[~(is_right & _are_always_green(network, phase)[movements - _first(network, phase)])]
     return served
 
 
-def _always_green(network: RoadNetwork, phase: int) -> IntArray:
-    """Movements in all phases of the same intersection that serve more than right turns."""
-    intersection = int(np.searchsorted(network.phase_start, phase, side="right")) - 1
-    greens = [_greens(network, p) for p in range(*network.phase_start[intersection : intersection + 2].tolist())]
-    busy = [some for some in greens if (network.movement_turn[some] != TURN_RIGHT).any()]
-    return reduce(np.intersect1d, busy) if busy else np.zeros(0, np.int32)
+def _are_always_green(network: RoadNetwork, phase: int) -> BoolArray:
+    """(m,) which of the intersection's movements are in all its phases that serve more than right turns."""
+    j = _intersection(network, phase)
+    greens = network.phase_matrix(j)
+    busy = greens[:, network.movement_turn[network.movements_of(j)] != TURN_RIGHT].any(axis=1)
+    always: BoolArray = greens[busy].all(axis=0) & busy.any()
+    return always
+
+
+def _first(network: RoadNetwork, phase: int) -> int:
+    return int(network.movement_start[_intersection(network, phase)])
+
+
+def _intersection(network: RoadNetwork, phase: int) -> int:
+    return int(np.searchsorted(network.phase_start, phase, side="right")) - 1
 
 
 def _greens(network: RoadNetwork, phase: int) -> IntArray:

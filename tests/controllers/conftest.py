@@ -23,6 +23,7 @@ class Topology(SimpleNamespace):
     phase_matrix = RoadNetwork.phase_matrix
     movements_of = RoadNetwork.movements_of
     start_lanes = RoadNetwork.start_lanes
+    start_lanes_by_movement = RoadNetwork.start_lanes_by_movement
 
     @property
     def n_phases(self) -> int:
@@ -70,6 +71,8 @@ def random_topology(seed: int, n_intersections: int = 4) -> Topology:
         road_lane_start=road_lane_start,
         lane_speed_limit_mps=np.full(lanes_of_road.sum(), 11.111),
         lane_length_m=np.full(lanes_of_road.sum(), 300.0),
+        lane_index=np.concatenate([np.arange(n, dtype=np.int32) for n in lanes_of_road]),
+        lane_width_m=np.full(lanes_of_road.sum(), 3.2),
         lane_point_start=starts([2] * lanes_of_road.sum()),
         lane_points=np.zeros((2 * lanes_of_road.sum(), 2)),
         movement_start=movement_start,
@@ -88,6 +91,15 @@ def random_topology(seed: int, n_intersections: int = 4) -> Topology:
                 for road, n_links in zip(from_road, links_of_movement, strict=True)
             ]
         ).astype(np.int32),
+        link_movement=np.repeat(np.arange(n_movements.sum(), dtype=np.int32), links_of_movement),
+        link_to_lane=np.repeat(road_lane_start[to_road], links_of_movement).astype(np.int32),
+        link_length_m=np.full(links_of_movement.sum(), 20.0),
+        crossing_start=np.zeros(links_of_movement.sum() + 1, np.int32),
+        crossing_foe_link=np.zeros(0, np.int32),
+        crossing_distance_m=np.zeros(0),
+        crossing_foe_distance_m=np.zeros(0),
+        conflict_start=np.zeros(n_movements.sum() + 1, np.int32),
+        conflict_with=np.zeros(0, np.int32),
         phase_start=phase_start,
         phase_duration_s=rng.uniform(0.3, 9.0, size=n_phases.sum()),
         phase_movement_start=starts([len(phase) for phase in phases]),
