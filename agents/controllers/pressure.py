@@ -84,8 +84,7 @@ def _are_always_green(network: RoadNetwork, phase: int) -> BoolArray:
     j = _intersection(network, phase)
     greens = network.phase_matrix(j)
     busy = greens[:, network.movement_turn[network.movements_of(j)] != TURN_RIGHT].any(axis=1)
-    always: BoolArray = greens[busy].all(axis=0) & busy.any()
-    return always
+    return np.asarray(greens[busy].all(axis=0) & busy.any())
 
 
 def _first(network: RoadNetwork, phase: int) -> int:
