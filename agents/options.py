@@ -8,6 +8,7 @@ from pathlib import Path
 from intergreen.envs.errors import InputError
 
 MOST_SEEDS = 10_000
+MOST_WORKERS = 256
 STDOUT = "-"
 
 
@@ -70,6 +71,12 @@ def require_threads(threads: int) -> None:
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     if not 1 <= threads <= available:
         raise InputError("command line", "--threads", f"cannot run on {threads}", f"use 1 to {available}")
+
+
+def require_workers(workers: int) -> None:
+    """Refuse more processes than could be meant."""
+    if not 1 <= workers <= MOST_WORKERS:
+        raise InputError("command line", "--workers", f"cannot be {workers}", f"use 1 to {MOST_WORKERS}")
 
 
 def require_writable(option: str, target: str | None) -> None:

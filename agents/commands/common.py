@@ -45,6 +45,13 @@ HorizonOption = Annotated[int | None, typer.Option("--horizon", metavar="SECONDS
 FaultsOption = Annotated[
     str | None, typer.Option("--faults", metavar="FILE|NAME", help="let detectors fail: a YAML file, or e.g. dead-10")
 ]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", help="processes to share the runs out among; numbers stay the same")
+]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="FOLDER", help="keep finished runs there; those that are there are not run again"),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="seed of the training; the recipe's by default")]
 
 
@@ -97,10 +104,10 @@ def say_written(paths: Sequence[Path]) -> None:
 
 
 def finish(results: Sequence[Mapping[str, Any]]) -> None:
-    """Leave with the status of a failed check if the monitor saw a fault in any run, and say where."""
-    from intergreen.agents.evaluation.safety import fault_lines
+    """Leave with the status of a failed check if a run failed or the monitor saw a fault in one, and say where."""
+    from intergreen.agents.evaluation.safety import failure_lines, fault_lines
 
-    lines = [line for result in results for line in fault_lines(dict(result))]
+    lines = [line for result in results for line in (*failure_lines(dict(result)), *fault_lines(dict(result)))]
     for line in lines[:_MOST_LINES]:
         print(line, file=sys.stderr)
     if len(lines) > _MOST_LINES:

@@ -18,7 +18,9 @@ from intergreen.agents.commands.common import (
     ScenarioArgument,
     SeedsOption,
     SimulatorOption,
+    StoreOption,
     ThreadsOption,
+    WorkersOption,
     check_run_options,
     deliver,
     finish,
@@ -28,7 +30,7 @@ from intergreen.agents.commands.common import (
     say_written,
 )
 from intergreen.agents.commands.watch import look_closely, require_figures, require_report
-from intergreen.agents.options import parse_names, parse_seeds, require_writable
+from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_workers, require_writable
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 
@@ -78,8 +80,13 @@ def evaluate(
 
 
 def compare(
-    scenario: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="one or more; see evaluate")],
-    controllers: Annotated[str, typer.Option("--controllers", metavar="A,B,C", help="names or run folders")],
+    scenario: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO...", help="one or more, see evaluate; embedded: all of those")
+    ],
+    controllers: Annotated[
+        str,
+        typer.Option("--controllers", metavar="A,B,C", help="names or run folders; all: every baseline but rollout"),
+    ],
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0-4",
     simulator: SimulatorOption = "native",
@@ -93,26 +100,43 @@ def compare(
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
     faults: FaultsOption = None,
+    workers: WorkersOption = 1,
+    store: StoreOption = None,
 ) -> None:
     """Run several controllers under the same rules and print one table per scenario."""
     check_run_options(simulator, threads, horizon, json)
     page = require_report(report)
     require_figures(figures)
+    require_workers(workers)
+    if threads > 1:
+        refuse_beside("--threads", {"--workers": workers > 1, "--store": store})
+    require_folder("--store", store)
     seed_list, names = parse_seeds(seeds), parse_names(controllers)
-    from intergreen.agents.evaluation.compare import comparison_cells, run_cells
+    from intergreen.agents.evaluation.compare import (
+        comparison_cells,
+        named_controllers,
+        named_scenarios,
+        run_cells,
+    )
+    from intergreen.agents.evaluation.grid import run_grid
     from intergreen.agents.evaluation.report import print_comparisons, write_report
     from intergreen.envs.fault_file import read_faults
 
     cells = comparison_cells(
-        scenario,
-        names,
+        named_scenarios(scenario),
+        named_controllers(names),
         protocol_name=protocol,
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
     )
     make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
-        results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
+        if threads > 1:
+            results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
+        else:
+            results = run_grid(
+                cells, seeds=seed_list, workers=workers, horizon_s=horizon, store=store, progress=progress
+            )
     deliver(results, json, lambda: print_comparisons(results))
     if report is not None and page is None:
         say_written(write_report(results, report))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intergreen.agents.controllers import Setup
+from intergreen.agents.controllers import Setup, controller_names
 from intergreen.agents.controllers.base import Breakable
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
@@ -15,8 +15,12 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.fault_file import FaultList
 from intergreen.envs.fault_kinds import Fault
 from intergreen.envs.protocol import Protocol, protocol_by_name
-from intergreen.envs.scenario import Scenario, load_scenario
+from intergreen.envs.scenario import EMBEDDED, Scenario, load_scenario
 from intergreen.envs.verification import refuse_unsafe
+
+ALL_EMBEDDED = "embedded"  # stands for the embedded scenarios
+ALL_CONTROLLERS = "all"  # stands for the baselines that are quick enough
+ORACLE = "rollout"  # looks ahead in copies of the engine: asked for by name alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,17 @@ def comparison_cells(
         if faults is not None:
             check_faults(faults, cell)
     return cells
+
+
+def named_scenarios(names: Sequence[str]) -> list[str]:
+    """The names, with all embedded scenarios where `embedded` stands."""
+    return [one for name in names for one in (EMBEDDED if name == ALL_EMBEDDED else (name,))]
+
+
+def named_controllers(names: Sequence[str]) -> list[str]:
+    """The names, with every baseline but the oracle where `all` stands."""
+    every = [name for name in controller_names() if name != ORACLE]
+    return [one for name in names for one in (every if name == ALL_CONTROLLERS else (name,))]
 
 
 def _refuse_equal_names(option: str, given: Sequence[str], names: Sequence[str]) -> None:

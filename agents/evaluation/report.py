@@ -128,6 +128,8 @@ def seed_text(seeds: Sequence[int]) -> str:
     >>> seed_text([0, 1, 2, 3]), seed_text([0, 1, 5]), seed_text([3])
     ('0-3', '0,1,5', '3')
     """
+    if not seeds:
+        return "none"
     consecutive = len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1))
     return f"{seeds[0]}-{seeds[-1]}" if consecutive else ",".join(str(seed) for seed in seeds)
 

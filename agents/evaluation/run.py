@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,19 @@ class BatchRecord:
     interventions: IntArray
 
 
+class Workshop:
+    """What is dear to make and the same for every seed of a cell, kept from one `evaluate` to the next."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, Any]] = {}
+
+    def kept(self, name: str, key: object, make: Callable[[], Any]) -> Any:
+        """What was made for an equal key the last time, or else a new one."""
+        if name not in self._kept or self._kept[name][0] != key:
+            self._kept[name] = key, make()
+        return self._kept[name][1]
+
+
 @dataclass(slots=True)
 class Marks:
     """Rows of the series collected while a batch runs."""
@@ -92,6 +105,7 @@ def evaluate(
     progress: Progress | None = None,
     onlooker: Onlooker | None = None,
     look_every_s: int | None = None,
+    workshop: Workshop | None = None,
 ) -> dict[str, Any]:
     """Run `controller` once per seed and report metrics, series, safety and cost.
 
@@ -104,6 +118,7 @@ def evaluate(
     progress : called as the run goes on
     onlooker : sees the run at every decision of the protocol; the numbers do not depend on it
     look_every_s : so often instead
+    workshop : kept between calls that differ in seeds or controllers, it saves making the same things again
 
     Raises
     ------
@@ -116,7 +131,9 @@ def evaluate(
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
     if isinstance(controller, FreeFlow):
         return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
-    plan = protocol.plan(scenario.network, own_clearance=controller.own_clearance)
+    workshop = workshop or Workshop()
+    rules = scenario, protocol, controller.own_clearance
+    plan = workshop.kept("plan", rules, lambda: protocol.plan(scenario.network, own_clearance=controller.own_clearance))
     trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
     broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
     cost, fallback = Cost(), FallbackRecord()
@@ -124,7 +141,7 @@ def evaluate(
     batches = _batches(scenario.network, trips, threads)
     for number, batch in enumerate(batches):
         look_s = look_every_s or protocol.interval_s
-        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken, onlooker, look_s)
+        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken, onlooker, look_s, workshop)
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
         records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
         fallback.add(controller, plan, scenario.network, mine[0])
@@ -197,6 +214,7 @@ class _Run:
     broken: Sequence[DetectorFault]
     onlooker: Onlooker | None
     look_every_s: int
+    workshop: Workshop
 
     def batch(
         self,
@@ -208,7 +226,7 @@ class _Run:
         first: int,
     ) -> BatchRecord:
         """Run one batch of replicas, `first` the first of them all, to the horizon."""
-        core = _core(self.scenario, self.plan, self.protocol, len(seeds), self.threads)
+        core = self._core(trips, seeds)
         core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
         setup = Setup(
             self.scenario.network,
@@ -219,7 +237,6 @@ class _Run:
             self.scenario.flows_vph(),
             tuple(int(seed) for seed in seeds),
         )
-        _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
         if isinstance(self.controller, Foresighted):
             self.controller.look_into(core)
@@ -253,6 +270,18 @@ class _Run:
         updates = int(np.sum(totals.vehicle_updates))
         faults = [replace(one, replica=one.replica + first) for one in core.faults()]
         return BatchRecord(metrics, marks.t, marks.rows, updates, faults, core.interventions.sum(axis=(0, 1)))
+
+    def _core(self, trips: Sequence[Trips], seeds: Sequence[int]) -> TrafficCore:
+        """The core, to be reset."""
+
+        def make() -> TrafficCore:
+            core = _core(self.scenario, self.plan, self.protocol, len(seeds), self.threads)
+            _compile(core, trips, seeds)
+            return core
+
+        key = self.scenario, self.protocol, self.controller.own_clearance, len(seeds), self.threads
+        kept: TrafficCore = self.workshop.kept("core", key, make)
+        return kept
 
     def _detectors(self, seeds: Sequence[int]) -> FaultyDetectors:
         interval_s = self.controller.interval_s or self.protocol.interval_s

@@ -54,6 +54,14 @@ def fault_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
+def failure_lines(result: dict[str, Any]) -> list[str]:
+    """One line for every seed of a result that did not come to its end, and why."""
+    return [
+        f"{result['scenario']}, {result['controller']}, seed {one['seed']}: failed: {one['why']}"
+        for one in result.get("failed", ())
+    ]
+
+
 def movement_name(network: RoadNetwork, movement: int) -> str:
     """From which road to which."""
     start, end = network.movement_from_road[movement], network.movement_to_road[movement]

@@ -80,6 +80,8 @@ def bootstrap_interval(
         raise ValueError(f"need one value per seed and at least one seed, got an array of shape {sample.shape}")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must be between 0 and 1, got {level}")
+    if sample.size == 1:
+        return float(sample[0]), float(sample[0])
     drawn = np.random.default_rng(seed).integers(sample.size, size=(resamples, sample.size))
     means = sample[drawn].mean(axis=1)  # (resamples, S) -> (resamples,)
     tail = (1.0 - level) / 2.0

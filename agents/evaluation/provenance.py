@@ -1,0 +1,104 @@
+"""What a stored number depends on, in few characters each: the demand, a policy's weights, the library's own sources.
+
+Two runs with the same fingerprints, rules and seed give the same numbers, so the second need not be made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from intergreen.agents.controllers.registry import policy_names
+from intergreen.agents.controllers.run_folder import BEST, POLICY, RUN
+from intergreen.agents.deployment.bundle import SUMS
+from intergreen.agents.deployment.names import bundle_names
+from intergreen.agents.versions import versions_of
+from intergreen.envs.network.fingerprint import fingerprint_of
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from intergreen.envs.scenario import Scenario
+
+DIGITS = 16  # hexadecimal, of each fingerprint
+_PACKAGES = ("intergreen", "numpy", "numba")
+_ENDINGS = (":best", ":last")
+# What decides numbers; tables, pages and the command line do not.
+_SOURCES = (
+    ("intergreen.envs", ""),
+    ("intergreen.agents", "controllers"),
+    ("intergreen.agents", "deployment"),
+    ("intergreen.agents", "evaluation/run.py"),
+    ("intergreen.agents", "evaluation/metrics.py"),
+    ("intergreen.agents", "evaluation/safety.py"),
+)
+
+
+def library_identity() -> dict[str, str]:
+    """Versions that numbers depend on, and a fingerprint of the sources: between two releases, edits count as well."""
+    versions = versions_of(*_PACKAGES)
+    return {**{name: versions[name] for name in _PACKAGES}, "sources": source_fingerprint()}
+
+
+@lru_cache(maxsize=1)
+def source_fingerprint() -> str:
+    """Of every source file that decides numbers."""
+    digest = hashlib.sha256()
+    for package, place in _SOURCES:
+        root = files(package)
+        for name, content in _python_files(root.joinpath(place) if place else root, place):
+            digest.update(f"{package}/{name} {len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()[:DIGITS]
+
+
+def scenario_fingerprint(scenario: Scenario) -> str:
+    """Of the network and of everything that decides its trips, whatever the scenario is called."""
+    digest = hashlib.sha256(fingerprint_of(scenario.network).encode())
+    demand = scenario.demand
+    for array in demand.__reduce__()[1]:
+        digest.update(repr([astuple(one) for one in array]).encode() if isinstance(array, tuple) else _bytes_of(array))
+    rest = scenario.horizon_s, scenario.fixed_demand, scenario.profile
+    digest.update(repr(rest).encode())
+    return digest.hexdigest()[:DIGITS]
+
+
+def policy_fingerprint(name: str) -> str:
+    """Of the weights behind a controller's name; an empty text for a baseline, whose source is the library's."""
+    if name in bundle_names() or (Path(name) / SUMS).is_file():
+        return _of_files(name, (SUMS,))
+    run, ending = name, ""
+    for one in _ENDINGS:
+        if name.endswith(one):
+            run, ending = name.removesuffix(one), one
+    if Path(run).is_dir() or run in policy_names():
+        return _of_files(run, (RUN, BEST if ending == ":best" else POLICY))
+    return ""
+
+
+def _of_files(name: str, wanted: tuple[str, ...]) -> str:
+    if not Path(name).is_dir():
+        with as_file(files("intergreen.checkpoints") / name) as folder:
+            return _of_files(str(folder), wanted)
+    digest = hashlib.sha256()
+    for one in wanted:
+        digest.update((Path(name) / one).read_bytes())
+    return digest.hexdigest()[:DIGITS]
+
+
+def _python_files(place: Traversable, name: str) -> list[tuple[str, bytes]]:
+    if place.is_file():
+        return [(name, place.read_bytes())]
+    found = []
+    for entry in sorted(place.iterdir(), key=lambda one: one.name):
+        if entry.is_dir() or entry.name.endswith(".py"):
+            found += _python_files(entry, f"{name}/{entry.name}")
+    return found
+
+
+def _bytes_of(value: object) -> bytes:
+    return value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()
