@@ -112,6 +112,7 @@ def compare(
         refuse_beside("--threads", {"--workers": workers > 1, "--store": store})
     require_folder("--store", store)
     seed_list, names = parse_seeds(seeds), parse_names(controllers)
+    from intergreen.agents.evaluation.against import against_tables, with_comparisons
     from intergreen.agents.evaluation.compare import (
         comparison_cells,
         named_controllers,
@@ -137,7 +138,13 @@ def compare(
             results = run_grid(
                 cells, seeds=seed_list, workers=workers, horizon_s=horizon, store=store, progress=progress
             )
-    deliver(results, json, lambda: print_comparisons(results))
+    results = with_comparisons(results)
+
+    def show() -> None:
+        print_comparisons(results)
+        print_tables(against_tables(results))
+
+    deliver(results, json, show)
     if report is not None and page is None:
         say_written(write_report(results, report))
     if page is not None or figures is not None:

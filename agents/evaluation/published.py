@@ -26,7 +26,7 @@ from typing import Any
 
 from intergreen.agents.controllers import controller_names
 from intergreen.agents.evaluation.compare import Cell, comparison_cells, run_cells
-from intergreen.agents.evaluation.statistics import summarise
+from intergreen.agents.evaluation.statistics import percentile_interval, summarise
 from intergreen.agents.progress import Progress, part_of
 from intergreen.agents.tables import TextTable
 from intergreen.envs.benchmarks import DATA_VARIABLE
@@ -239,7 +239,10 @@ def _row_of_results(method: str, results: Sequence[Result]) -> Row:
 
 
 def _row(method: str, source: str, approach_s: Sequence[float], whole_s: Sequence[float]) -> Row:
-    metrics = {METRIC: summarise(approach_s).to_json(), WHOLE: summarise(whole_s).to_json()}
+    metrics = {
+        METRIC: summarise(approach_s, interval=percentile_interval).to_json(),
+        WHOLE: summarise(whole_s, interval=percentile_interval).to_json(),
+    }
     return {"method": method, "source": source, **metrics}
 
 

@@ -135,7 +135,7 @@ def seed_text(seeds: Sequence[int]) -> str:
 
 
 _READING = (
-    "Mean over the seeds; in brackets the 95 % bootstrap interval of the mean where there are several seeds. "
+    "Mean over the seeds; in brackets the 95 % interval of the mean (bootstrap-t) where there are several seeds. "
     "Travel time counts every vehicle whose departure time has come, the waiting outside the network included."
 )
 _STYLE = (
@@ -155,6 +155,9 @@ def _comparison(setting: Setting, results: Sequence[Result]) -> TextTable:
     if not same_seeds:
         headings.append("seeds")
         rows = [[*row, seed_text(result["seeds"])] for row, result in zip(rows, results, strict=True)]
+    if any(result.get("failed") for result in results):
+        headings.append("failed")
+        rows = [[*row, _failed(result)] for row, result in zip(rows, results, strict=True)]
     best = {(r, c) for c, column in enumerate(columns, start=1) for r in _best_rows(results, column)}
     return TextTable(title, tuple(headings), tuple(tuple(row) for row in rows), frozenset(best))
 
@@ -187,6 +190,12 @@ def _cell(result: Result, column: Column) -> str:
 
 def _faults(result: Result) -> str:
     return cell_text(result.get("safety", {}).get("monitor_faults"))
+
+
+def _failed(result: Result) -> str:
+    """How many seeds did not come to their end, and why the first of them did not."""
+    failed = result.get("failed", ())
+    return f"{len(failed)} of {len(failed) + len(result['seeds'])}: {failed[0]['why']}" if failed else "–"
 
 
 def _best_rows(results: Sequence[Result], column: Column) -> list[int]:

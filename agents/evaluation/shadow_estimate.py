@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.agents.evaluation.statistics import bootstrap_interval, json_number, summarise
+from intergreen.agents.evaluation.statistics import json_number, mean_interval, summarise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def estimate_from_log(watched: Sequence[Watched], interval_s: int, *, same_trips
     by_time = same_trips or len(per_seed) == 1
     sample = blocks.mean(axis=0) * blocks.shape[1] if by_time else per_seed
     finite = bool(np.isfinite(sample).all())
-    low, high = bootstrap_interval(sample) if finite else (np.nan, np.nan)
+    low, high = mean_interval(sample) if finite else (np.nan, np.nan)
     return {
         "delay_s": {
             "mean": json_number(float(per_seed.mean())),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
-from intergreen.agents.evaluation.statistics import summarise
+from intergreen.agents.evaluation.statistics import percentile_interval, summarise
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import LITERATURE, protocol_by_name
 from intergreen.envs.scenario import load_scenario, scenario_names
@@ -83,7 +83,7 @@ def _row(scenario: Scenario, protocol: Protocol, policies: Sequence[str], seeds:
         name: evaluate(scenario, decider_by_name(name), protocol, seeds=seeds)["metrics"][METRIC]["mean"]
         for name in (*BASELINES, *policies)
     }
-    policy = summarise([times[name] for name in policies])
+    policy = summarise([times[name] for name in policies], interval=percentile_interval)
     lowest, highest = policy.interval
     return {
         "scenario": scenario.name,
