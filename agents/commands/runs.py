@@ -33,6 +33,7 @@ from intergreen.agents.commands.watch import look_closely, require_figures, requ
 from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_workers, require_writable
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
+from intergreen.envs.errors import InputError
 
 
 def scenarios(json: JsonOption = None) -> None:
@@ -55,15 +56,26 @@ def evaluate(
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
     faults: FaultsOption = None,
+    hires_log: Annotated[
+        Path | None,
+        typer.Option("--hires-log", metavar="FILE", help="write a field controller's event log: .csv or .parquet"),
+    ] = None,
 ) -> None:
     """Run one controller and print its metrics."""
     check_run_options(simulator, threads, horizon, json)
+    require_writable("--hires-log", None if hires_log is None else str(hires_log))
     seed_list = parse_seeds(seeds)
+    if hires_log is not None and len(seed_list) > 1:
+        raise InputError("command line", "--hires-log", "is of one run", "name one seed")
     from intergreen.agents.evaluation.compare import comparison_cells, run_cells
     from intergreen.agents.evaluation.fallback import fallback_table
+    from intergreen.agents.evaluation.hires import HiresLog
+    from intergreen.agents.evaluation.hires_file import require_log_file, write_hires
     from intergreen.agents.evaluation.report import metrics_table
     from intergreen.envs.fault_file import read_faults
 
+    require_log_file(hires_log)
+    log = None if hires_log is None else HiresLog()
     cells = comparison_cells(
         [scenario],
         [controller],
@@ -73,9 +85,13 @@ def evaluate(
     )
     make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
-        (result,) = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
+        (result,) = run_cells(
+            cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress, onlooker=log
+        )
     tables = [table for table in (metrics_table(result), fallback_table(result)) if table is not None]
     deliver(result, json, lambda: print_tables(tables))
+    if hires_log is not None and log is not None:
+        say_written(write_hires(log, cells[0].scenario.network, hires_log))
     finish([result])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from intergreen.agents.controllers import Setup, controller_names
 from intergreen.agents.controllers.base import Breakable
 from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.evaluation.onlooker import Onlooker
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.progress import Progress, part_of
 from intergreen.envs.errors import InputError
@@ -111,8 +112,9 @@ def run_cells(
     threads: int = 1,
     horizon_s: int | None = None,
     progress: Progress | None = None,
+    onlooker: Onlooker | None = None,
 ) -> list[dict[str, Any]]:
-    """One `evaluate --json` object per cell; `horizon_s` None for each scenario's own."""
+    """One `evaluate --json` object per cell; `horizon_s` None for each scenario's own, `onlooker` looks each second."""
     return [
         evaluate(
             cell.scenario,
@@ -123,6 +125,8 @@ def run_cells(
             horizon_s=horizon_s,
             faults=cell.faults,
             progress=part_of(progress, number, len(cells), f"{cell.scenario.name} {cell.controller_name}"),
+            onlooker=onlooker,
+            look_every_s=1,
         )
         for number, cell in enumerate(cells)
     ]
