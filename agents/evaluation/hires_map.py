@@ -115,7 +115,7 @@ def _detectors(network: RoadNetwork, i: int, phases: list[LogPhase], first: int)
             for lane in network.start_lanes(m).tolist():
                 rank = _RANK[int(network.movement_turn[m])]
                 of_lane[lane] = min(of_lane.get(lane, (9, 0)), (rank, first + number))
-    found = []
+    found: list[LogDetector] = []
     for lane, (_, phase_number) in sorted(of_lane.items()):
         length = float(network.lane_length_m[lane])
         for function, distance in (("Advance", ADVANCE_M), ("Presence", PRESENCE_M)):
