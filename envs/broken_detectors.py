@@ -22,6 +22,7 @@ from intergreen.envs.fault_kinds import (
     Noise,
     NotANumber,
     Stick,
+    Undercount,
     WrongLane,
 )
 from intergreen.envs.readings import Readings
@@ -59,6 +60,9 @@ def broken_detector(fault: DetectorFault, network: RoadNetwork, seeds: Sequence[
         return _Late(fault.seconds)
     if isinstance(fault, Noise):
         return _Noisy(fault, [random_of(seed, fault.kind, number) for seed in seeds])
+    if isinstance(fault, Undercount):
+        hides = Noise(share=0.0, sd=0.0, undercount=fault.per_veh)
+        return _Noisy(hides, [random_of(seed, fault.kind, number) for seed in seeds])
     if isinstance(fault, Stick):
         return _Stuck(fault.waiting_veh)
     if isinstance(fault, WrongLane):

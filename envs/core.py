@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy as copy_of
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numba.extending import register_jitable
@@ -20,6 +20,7 @@ from intergreen.envs.layout import ObservationLayout, arrival_bounds_m
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, stop_line_ahead_m
 from intergreen.envs.observation import N_BINS, Table
+from intergreen.envs.readings import Readings
 from intergreen.envs.reward import PERSON_DELAY, RewardTable
 from intergreen.envs.signals import monitor, shield
 from intergreen.envs.signals.aspects import GREEN
@@ -33,6 +34,7 @@ from intergreen.envs.simulation.counts import add_lane_second, add_outside, coun
 from intergreen.envs.simulation.lane_change import replica_changes
 from intergreen.envs.simulation.state import STEP, replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
+from intergreen.envs.usable import usable_whole
 
 _NONSENSE = -2
 
@@ -439,3 +441,11 @@ def observe_all(counts: Counts, signals: SignalStatus, interval_s: int, layout: 
     shown = (np.ascontiguousarray(values) for values in told)
     _observe_all(counts.waiting, counts.vehicles, counts.arriving, *shown, interval_s, layout.table, out)
     return out
+
+
+def whole_counts(counts: Counts | Readings) -> Counts:
+    """The counts as compiled code takes them; see `usable` for what becomes of readings that cannot be true."""
+    if counts.vehicles.dtype == np.int32:
+        return cast("Counts", counts)
+    vehicles, waiting, near = (usable_whole(values) for values in (counts.vehicles, counts.waiting, counts.near))
+    return Counts(vehicles, waiting, near, usable_whole(counts.arriving), counts.mean_speed)

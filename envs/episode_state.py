@@ -31,8 +31,9 @@ class EpisodeState:
 
 def episode_state(env: TrafficVecEnv) -> EpisodeState:
     """A copy of all that the next steps of `env` depend on, but for the actions."""
-    arrays = {"return": env._return.copy()}
+    arrays: dict[str, NDArray[Any]] = {"return": env._return.copy()}
     for number, world in enumerate(env.worlds):
+        arrays[f"{number}.detectors.seeds"] = world.detector_seeds.copy()
         for part, values in _parts(world).items():
             if values is not None:
                 arrays |= {f"{number}.{part}.{name}": values[k].copy() for k, name in enumerate(values._fields)}
@@ -76,6 +77,8 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
     engine = world.core.engine
     engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
     world.core._shown = restored["shown"]
+    # The same detectors fail as before; what they remembered (a frozen reading, readings under way) is forgotten.
+    world.restart_detectors(arrays.get(f"{number}.detectors.seeds", world.detector_seeds).tolist())
     world.observe()
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.choices import chosen_phases, start_phase
-from intergreen.envs.core import TrafficCore
+from intergreen.envs.core import TrafficCore, observe_all, whole_counts
 from intergreen.envs.demand import randomise
+from intergreen.envs.detector_faults import FaultyDetectors
+from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import protocol_by_name
@@ -23,6 +25,7 @@ from intergreen.envs.verification import refuse_unsafe
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.demand import Trips
+    from intergreen.envs.fault_file import FaultSpec
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.reward import RewardSpec
     from intergreen.envs.scenario import Scenario
@@ -46,6 +49,8 @@ class Episodes:
     neighbour_share : every signal is also told this share of its neighbours' mean reward
     exact_trips : drive a fixed demand's own trips instead of varied ones; they are the evaluation's
     demand_scale : lowest and highest factor on the number of trips; drawn anew for every episode
+    faults : of detectors, see `intergreen.envs.fault_file`: what a policy sees is then what failing detectors tell,
+        drawn anew for every episode; rewards and masks stay true
     backlog_periods : for which a vehicle that waits outside counts in the reward, see `intergreen.envs.reward`
     movements, choices : room in the observation for so many; None: those of the widest signal
     """
@@ -61,6 +66,7 @@ class Episodes:
         neighbour_share: float = 0.0,
         exact_trips: bool = False,
         demand_scale: tuple[float, float] = (1.0, 1.0),
+        faults: FaultSpec = (),
         backlog_periods: float = BACKLOG_PERIODS,
         movements: int | None = None,
         choices: int | None = None,
@@ -78,6 +84,7 @@ class Episodes:
             refuse_unsafe(network, self.plan)
         self.layout = make_layout(network, self.plan, features=features, movements=movements, choices=choices)
         self.n_replicas = replicas
+        self.detector_seeds: IntArray = np.zeros(replicas, np.int64)
         self._mixing = neighbour_mixing(network, self.plan, neighbour_share)
         self._exact_trips = exact_trips
         self._demand_scale = demand_scale
@@ -92,6 +99,11 @@ class Episodes:
         self._senses = self._core.senses(
             self.layout, make_reward(reward, network, self.plan, backlog_periods=backlog_periods)
         )
+        failing, nobody = detector_faults(faults, network), [0] * replicas
+        interval_s = self.protocol.interval_s
+        self._detectors = (
+            FaultyDetectors(failing, replicas, network, nobody, interval_s=interval_s) if failing else None
+        )
         self.observe()
 
     def reset(self, randoms: Sequence[np.random.Generator]) -> Float32Array:
@@ -102,6 +114,7 @@ class Episodes:
         seeds = [int(random.integers(FIRST_TRAINING_SEED, _LAST_TRAINING_SEED)) for random in randoms]
         trips = [self._trips(seed) for seed in seeds]
         self._core.reset(trips, seeds, start_phase(self.plan, self.n_replicas))
+        self.restart_detectors(seeds)
         self.observe()
         return self._senses.observation
 
@@ -117,6 +130,8 @@ class Episodes:
         """
         wanted = chosen_phases(self.plan, choice)
         self._core.run(wanted, self.protocol.interval_s, self._senses)
+        if self._detectors is not None:
+            self.observe()
         reward = self._senses.reward
         if not np.isfinite(reward).all():
             b, i = np.argwhere(~np.isfinite(reward))[0]
@@ -157,7 +172,18 @@ class Episodes:
 
     def observe(self) -> None:
         """Make the observations and masks of this moment anew; `reset` and `step` have done so already."""
-        self._core.observe(self._senses, self.protocol.interval_s)
+        interval_s = self.protocol.interval_s
+        if self._detectors is None:
+            self._core.observe(self._senses, interval_s)
+            return
+        told = whole_counts(self._detectors.read(self._core.counts(), self.time_s))
+        self._senses.observation[:] = observe_all(told, self._core.signals(interval_s), interval_s, self.layout)
+
+    def restart_detectors(self, seeds: Sequence[int]) -> None:
+        """Let the detectors fail that fail for these seeds, one for each copy, and remember nothing."""
+        self.detector_seeds = np.array(seeds, np.int64)
+        if self._detectors is not None:
+            self._detectors.reset(seeds)
 
     def _trips(self, seed: int) -> Trips:
         lowest, highest = self._demand_scale

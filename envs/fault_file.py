@@ -7,6 +7,7 @@ the known ones.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -49,6 +50,36 @@ class FaultList:
                     lane_numbers(fault.lanes, network)
                 except InputError as error:
                     raise InputError(self.source, f"faults[{number}].lanes", error.problem, error.mend) from None
+
+
+FaultSpec = str | Path | Sequence[DetectorFault]
+"""A name or file as `read_faults` takes it, or the faults themselves."""
+
+
+def detector_faults(faults: FaultSpec, network: RoadNetwork) -> tuple[DetectorFault, ...]:
+    """The faults of detectors that are meant, checked against the network.
+
+    Raises
+    ------
+    InputError
+        If a name or file is wrong, a fault is none of detectors, or a lane is not there.
+    """
+    named = isinstance(faults, str | Path)
+    listed = read_faults(faults) if named else FaultList("faults", tuple(faults))  # type: ignore[arg-type]
+    listed.check_lanes(network)
+    _refuse_of_policy(listed)
+    return tuple(fault for fault in listed.faults if isinstance(fault, DetectorFault))
+
+
+def refuse_policy_faults(name: str | Path) -> None:
+    """InputError where there is no such list or file, or it holds faults of a policy."""
+    _refuse_of_policy(read_faults(name))
+
+
+def _refuse_of_policy(listed: FaultList) -> None:
+    if listed.of_policy:
+        problem = "is a fault of the policy, and an environment has none"
+        raise InputError(listed.source, listed.of_policy[0].kind, problem, "name faults of detectors")
 
 
 def fault_names() -> tuple[str, ...]:

@@ -106,6 +106,19 @@ class Noise(DetectorFault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undercount(DetectorFault):
+    """Long queues hide vehicles, the more the longer they are: of w that wait, w / (1 + `per_veh` w) are seen."""
+
+    kind = "undercount"
+    per_veh: float = 0.05
+
+    def __post_init__(self) -> None:
+        DetectorFault.__post_init__(self)
+        if not 0.0 <= self.per_veh < math.inf:
+            raise ValueError(f"need a finite per_veh >= 0, got {self.per_veh}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotANumber(DetectorFault):
     """Every value is NaN."""
 
@@ -178,6 +191,6 @@ class PolicySleeps(PolicyFault):
             raise ValueError(f"need a finite number of seconds > 0, got {self.seconds}")
 
 
-DETECTOR_KINDS = (Drop, Dead, Freeze, Stick, Noise, NotANumber, Infinite, Negative, Huge, Delay, WrongLane)
+DETECTOR_KINDS = (Drop, Dead, Freeze, Stick, Noise, Undercount, NotANumber, Infinite, Negative, Huge, Delay, WrongLane)
 POLICY_KINDS = (PolicyRaises, PolicySleeps)
 FAULT_KINDS: dict[str, type[Fault]] = {one.kind: one for one in (*DETECTOR_KINDS, *POLICY_KINDS)}

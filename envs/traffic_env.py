@@ -66,6 +66,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     | `neighbour_share` | 0            | every signal is also told this share of its neighbours' mean reward       |
     | `exact_trips`     | `False`      | a fixed demand's own trips instead of varied ones                         |
     | `demand_scale`    | `(1, 1)`     | lowest and highest factor on the number of trips, drawn for every episode |
+    | `faults`          | none         | of detectors: a name (`"dead-10"`), a file, or the faults themselves      |
     | `movements`,      | the widest   | room in the observation for so many                                       |
     | `choices`         | signal's     |                                                                           |
     """

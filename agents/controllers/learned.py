@@ -10,17 +10,17 @@ import numpy as np
 
 from intergreen.agents.controllers.policy_network import PolicyNetwork, read_network
 from intergreen.agents.controllers.run_folder import BEST, POLICY, features_in, observation_columns, read_run
-from intergreen.agents.controllers.usable import usable_whole
 from intergreen.envs.choices import chosen_phases, start_phase
-from intergreen.envs.core import observe_all
+from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
-from intergreen.envs.simulation import Counts
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.envs.arrays import IntArray
+    from intergreen.envs.readings import Readings
     from intergreen.envs.signals import SignalStatus
+    from intergreen.envs.simulation import Counts
 
 
 class PolicyController:
@@ -45,16 +45,10 @@ class PolicyController:
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
         if signals.phase.shape[1] == 0:
             return signals.phase
-        observation = observe_all(_whole_counts(counts), signals, self._protocol.interval_s, self._layout)
+        observation = observe_all(
+            whole_counts(cast("Counts | Readings", counts)), signals, self._protocol.interval_s, self._layout
+        )
         return chosen_phases(self._plan, self._network.best_choices(observation, self._layout.blocks))
-
-
-def _whole_counts(counts: LaneCounts) -> Counts:
-    """The counts as compiled code takes them; see `usable` for what becomes of readings that cannot be true."""
-    if counts.vehicles.dtype == np.int32:
-        return cast("Counts", counts)
-    vehicles, waiting, near = (usable_whole(values) for values in (counts.vehicles, counts.waiting, counts.near))
-    return Counts(vehicles, waiting, near, usable_whole(counts.arriving), counts.mean_speed)
 
 
 def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyController:

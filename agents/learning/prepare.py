@@ -23,6 +23,7 @@ from intergreen.agents.learning.recipe import Recipe, changed, make_recipe, read
 from intergreen.agents.learning.trials import FIRST_SEED
 from intergreen.agents.versions import versions_of
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.fault_file import fault_names
 from intergreen.envs.layout import make_layout
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
@@ -166,7 +167,10 @@ def _with_full_paths(recipe: Recipe) -> Recipe:
     scenario = None if recipe.scenario is None else _full_path(recipe.scenario)
     judged = tuple(_full_path(name) for name in recipe.evaluation.scenarios)
     evaluation = recipe.evaluation.model_copy(update={"scenarios": judged})
-    return recipe.model_copy(update={"scenario": scenario, "evaluation": evaluation})
+    faults = recipe.faults
+    if faults is not None and faults not in fault_names():
+        faults = str(Path(faults).resolve())
+    return recipe.model_copy(update={"scenario": scenario, "evaluation": evaluation, "faults": faults})
 
 
 def _full_path(name: str) -> str:

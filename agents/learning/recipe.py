@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.fault_file import refuse_policy_faults
 from intergreen.envs.files import read_yaml
 from intergreen.envs.observation import DEFAULT_FEATURES, check_features
 from intergreen.envs.protocol import protocol_by_name
@@ -93,6 +94,9 @@ class Recipe(_Settings):
     reward: str | dict[str, float] = "delay"
     neighbour_share: float = Field(default=0.0, ge=0)
     demand_scale: tuple[float, float] = (1.0, 1.0)  # factor on the trips, drawn between the two for every episode
+    faults: str | None = (
+        None  # of detectors, a name or file as --faults takes it: what the policy sees; rewards stay true
+    )
     width: int = Field(default=32, ge=1, le=4096)  # of the network's layers
     replicas: int | None = Field(default=None, ge=1, le=4096)  # copies of the network; None: about 128 signals in all
     threads: int = Field(default=2, ge=1)  # for simulation and learner; never more than there are cores
@@ -184,6 +188,8 @@ def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:
         raise _refusal(source, error) from None
     _check_names(source, "reward", lambda: check_reward(recipe.reward))
     _check_names(source, "features", lambda: check_features(recipe.features))
+    if recipe.faults is not None:
+        _check_names(source, "faults", lambda: refuse_policy_faults(recipe.faults or ""))
     for field, names in (("protocol", (recipe.protocol,)), ("worlds.protocols", _protocols(recipe))):
         for name in names:
             if name is not None:

@@ -112,6 +112,7 @@ def training_env(recipe: Recipe, scenario: Scenario | None, *, threads: int) -> 
         reward=recipe.reward,
         neighbour_share=recipe.neighbour_share,
         demand_scale=recipe.demand_scale,
+        faults=recipe.faults or (),
     )
 
 
@@ -127,6 +128,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         neighbour_share=recipe.neighbour_share,
         horizon_s=recipe.horizon_s or _WORLDS_HORIZON_S,
         protocols=recipe.worlds.protocols,
+        faults=recipe.faults or (),
         decision_s=recipe.ppo.decision_s,
         threads=threads,
     )

@@ -38,6 +38,7 @@ from intergreen.envs.scenario import Scenario
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import IntArray
+    from intergreen.envs.fault_file import FaultSpec
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.reward import RewardSpec
 
@@ -76,6 +77,7 @@ def make_worlds(
     horizon_s: int,
     protocols: Sequence[str] = PROTOCOLS,
     decision_s: float | None = None,
+    faults: FaultSpec = (),
     threads: int = 1,
 ) -> list[Episodes]:
     """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices.
@@ -99,6 +101,7 @@ def make_worlds(
             neighbour_share=neighbour_share,
             demand_scale=(EPISODE_LEVELS[0] * world.level, EPISODE_LEVELS[1] * world.level),
             backlog_periods=_backlog_periods(protocol_by_name(world.protocol), decision_s),
+            faults=faults,
             movements=movements,
             choices=choices,
         )
