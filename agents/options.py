@@ -32,6 +32,24 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
+def parse_levels(text: str) -> list[float]:
+    """Factors on the demand from a list with commas.
+
+    >>> parse_levels("0.5,1,1.5")
+    [0.5, 1.0, 1.5]
+    """
+    from intergreen.envs.unseen import HIGHEST_LEVEL
+
+    try:
+        levels = [float(part) for part in text.split(",")]
+    except ValueError:
+        levels = []
+    if not levels or not all(0.0 < level <= HIGHEST_LEVEL for level in levels) or len(set(levels)) < len(levels):
+        mend = f"write different numbers above 0 and at most {HIGHEST_LEVEL:g}, as in 0.5,1,1.5"
+        raise InputError("command line", "--demand-level", f"cannot read {text!r} as levels", mend)
+    return levels
+
+
 def parse_names(text: str) -> list[str]:
     """Controller names from a list with commas."""
     names = [name.strip() for name in text.split(",")]

@@ -16,7 +16,15 @@ import numpy as np
 
 from intergreen.envs import benchmarks
 from intergreen.envs.arrays import FloatArray
-from intergreen.envs.demand import Demand, Profile, Trips, read_cityflow_demand, read_sumo_demand, release_trips
+from intergreen.envs.demand import (
+    Demand,
+    Profile,
+    Trips,
+    randomise,
+    read_cityflow_demand,
+    read_sumo_demand,
+    release_trips,
+)
 from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
@@ -40,6 +48,8 @@ class Scenario:
     fixed_demand      True: the demand's own trips for every seed; False: each seed draws as many on average
     default_protocol  the timing used where none is asked for
     profile           how the drawn trips are spread over time
+    level             factor on the number of trips, see `unseen.at_level`
+    survey_vph        (M,) volumes that plans are made from where they are not the demand's; None: they are
     """
 
     name: str
@@ -49,6 +59,8 @@ class Scenario:
     fixed_demand: bool
     default_protocol: str
     profile: Profile = field(default_factory=Profile)
+    level: float = 1.0
+    survey_vph: FloatArray | None = None
 
     def trips(self, seed: int, *, horizon_s: int | None = None) -> Trips:
         """Trips released before the horizon (the scenario's where none is given); the same for the same seed.
@@ -63,7 +75,12 @@ class Scenario:
         horizon_s = self.horizon_s if horizon_s is None else horizon_s
         try:
             if self.fixed_demand:
-                return release_trips(self.network, self.demand, horizon_s=horizon_s, seed=seed)
+                trips = release_trips(self.network, self.demand, horizon_s=horizon_s, seed=seed)
+                if self.level == 1.0:
+                    return trips
+                check_vehicles(len(trips) * self.level)
+                how = {"horizon_s": horizon_s, "seed": seed, "scale": self.level}
+                return randomise(trips, self.demand, self.network, **how)  # type: ignore[arg-type]
             # A shorter run meets the beginning of the same trips.
             return _released_before(horizon_s, self._drawn_trips(seed, max(horizon_s, self.horizon_s)))
         except ValueError as error:
@@ -71,6 +88,8 @@ class Scenario:
 
     def flows_vph(self) -> FloatArray:
         """(M,) vehicles per hour that are expected on every movement, as a survey of volumes would give them."""
+        if self.survey_vph is not None:
+            return self.survey_vph
         expected = np.ones(self.demand.n_flows)
         if self.fixed_demand:
             expected = released_vehicles(self.demand, self.horizon_s)
@@ -79,7 +98,7 @@ class Scenario:
     def _drawn_trips(self, seed: int, horizon_s: int) -> Trips:
         """Poisson copies of the demand's flows. Routes stay the demand's, so that replicas of all seeds share them."""
         random = np.random.default_rng(seed)
-        expected = self.profile.seconds(horizon_s) / self.profile.seconds(self.horizon_s)
+        expected = self.level * self.profile.seconds(horizon_s) / self.profile.seconds(self.horizon_s)
         check_vehicles(expected * self.demand.n_flows)
         flow = np.repeat(np.arange(self.demand.n_flows), random.poisson(expected, self.demand.n_flows))
         random.shuffle(flow)

@@ -52,6 +52,10 @@ StoreOption = Annotated[
     Path | None,
     typer.Option("--store", metavar="FOLDER", help="keep finished runs there; those that are there are not run again"),
 ]
+OdMixOption = Annotated[
+    int | None,
+    typer.Option("--od-mix", metavar="SEED", min=0, help="other destinations for the same origins and times"),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="seed of the training; the recipe's by default")]
 
 

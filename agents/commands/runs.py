@@ -14,6 +14,7 @@ from intergreen.agents.commands.common import (
     FaultsOption,
     HorizonOption,
     JsonOption,
+    OdMixOption,
     ProtocolOption,
     ScenarioArgument,
     SeedsOption,
@@ -30,7 +31,14 @@ from intergreen.agents.commands.common import (
     say_written,
 )
 from intergreen.agents.commands.watch import look_closely, require_figures, require_report
-from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_workers, require_writable
+from intergreen.agents.options import (
+    parse_levels,
+    parse_names,
+    parse_seeds,
+    require_folder,
+    require_workers,
+    require_writable,
+)
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 from intergreen.envs.errors import InputError
@@ -56,6 +64,10 @@ def evaluate(
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
     faults: FaultsOption = None,
+    demand_level: Annotated[
+        float, typer.Option("--demand-level", metavar="FACTOR", help="so many times the scenario's trips")
+    ] = 1.0,
+    od_mix: OdMixOption = None,
     hires_log: Annotated[
         Path | None,
         typer.Option("--hires-log", metavar="FILE", help="write a field controller's event log: .csv or .parquet"),
@@ -64,7 +76,7 @@ def evaluate(
     """Run one controller and print its metrics."""
     check_run_options(simulator, threads, horizon, json)
     require_writable("--hires-log", None if hires_log is None else str(hires_log))
-    seed_list = parse_seeds(seeds)
+    seed_list, levels = parse_seeds(seeds), parse_levels(str(demand_level))
     if hires_log is not None and len(seed_list) > 1:
         raise InputError("command line", "--hires-log", "is of one run", "name one seed")
     from intergreen.agents.evaluation.compare import comparison_cells, run_cells
@@ -82,6 +94,8 @@ def evaluate(
         protocol_name=protocol,
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
+        demand_levels=levels,
+        od_mix=od_mix,
     )
     make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
@@ -116,6 +130,10 @@ def compare(
     threads: ThreadsOption = 1,
     horizon: HorizonOption = None,
     faults: FaultsOption = None,
+    demand_level: Annotated[
+        str, typer.Option("--demand-level", metavar="A,B", help="every scenario with so many times its trips")
+    ] = "1",
+    od_mix: OdMixOption = None,
     workers: WorkersOption = 1,
     store: StoreOption = None,
 ) -> None:
@@ -127,7 +145,7 @@ def compare(
     if threads > 1:
         refuse_beside("--threads", {"--workers": workers > 1, "--store": store})
     require_folder("--store", store)
-    seed_list, names = parse_seeds(seeds), parse_names(controllers)
+    seed_list, names, levels = parse_seeds(seeds), parse_names(controllers), parse_levels(demand_level)
     from intergreen.agents.evaluation.against import against_tables, with_comparisons
     from intergreen.agents.evaluation.compare import (
         comparison_cells,
@@ -145,6 +163,8 @@ def compare(
         protocol_name=protocol,
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
+        demand_levels=levels,
+        od_mix=od_mix,
     )
     make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:

@@ -17,6 +17,7 @@ from intergreen.envs.fault_file import FaultList
 from intergreen.envs.fault_kinds import Fault
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import EMBEDDED, Scenario, load_scenario
+from intergreen.envs.unseen import at_level, with_other_destinations
 from intergreen.envs.verification import refuse_unsafe
 
 ALL_EMBEDDED = "embedded"  # stands for the embedded scenarios
@@ -41,6 +42,8 @@ def comparison_cells(
     protocol_name: str | None = None,
     drop_invalid_routes: bool = False,
     faults: FaultList | None = None,
+    demand_levels: Sequence[float] = (1.0,),
+    od_mix: int | None = None,
 ) -> list[Cell]:
     """Every scenario × controller, in this order; all names are resolved and all files read here, before any run.
 
@@ -48,6 +51,8 @@ def comparison_cells(
     ----------
     protocol_name : None for each scenario's own protocol
     faults : what fails in every run
+    demand_levels : every scenario at each of these, see `intergreen.envs.unseen`
+    od_mix : with destinations dealt out by this seed; None: with its own
 
     Raises
     ------
@@ -58,6 +63,9 @@ def comparison_cells(
     _refuse_equal_names("--controllers", controller_names, [decider_by_name(name).name for name in controller_names])
     scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
     _refuse_equal_names("SCENARIO", scenario_names, [scenario.name for scenario in scenarios])
+    if od_mix is not None:
+        scenarios = [with_other_destinations(scenario, od_mix) for scenario in scenarios]
+    scenarios = [at_level(scenario, level) for scenario in scenarios for level in demand_levels]
     cells = [
         Cell(scenario, name, common or protocol_by_name(scenario.default_protocol), faults.faults if faults else ())
         for scenario in scenarios

@@ -1,0 +1,104 @@
+"""Demand that nobody has planned for: as much as its level says, to other places, on plans that do not know it."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from intergreen.agents.cli import main
+from intergreen.agents.evaluation.provenance import scenario_fingerprint
+from intergreen.envs.scenario import load_scenario
+from intergreen.envs.unseen import at_level, with_other_destinations
+
+EMBEDDED = ("single", "arterial6", "grid4x4", "town")
+
+
+def mean_trips(scenario, n=20):
+    return np.mean([len(scenario.trips(seed)) for seed in range(n)])
+
+
+@pytest.mark.parametrize("level", [0.5, 0.75, 1.25, 1.5])
+@pytest.mark.parametrize("name", ["single", "town"])
+def test_a_level_is_the_factor_on_the_drawn_trips(name, level):
+    scenario = load_scenario(name)
+    # Poisson: 20 runs of 2,500 trips have a mean that is right to 0.5 %, three standard errors 1.4 %
+    assert mean_trips(at_level(scenario, level)) == pytest.approx(level * mean_trips(scenario), rel=0.02)
+
+
+@pytest.mark.parametrize("level", [0.5, 1.5])
+def test_a_level_is_the_factor_on_fixed_trips(benchmark_data, level):
+    scenario = load_scenario("cityflow/hangzhou_4x4")
+    trips = at_level(scenario, level).trips(0)
+    assert len(trips) == pytest.approx(level * len(scenario.trips(0)), rel=0.03)
+    assert (np.diff(trips.release_s) >= 0).all()
+    assert trips.release_s.max() < 3600
+
+
+def test_level_1_is_the_scenario_itself():
+    scenario = load_scenario("single")
+    assert at_level(scenario, 1.0) is scenario
+
+
+@pytest.mark.parametrize("level", [0.0, -1.0, float("nan"), 11.0])
+def test_a_level_that_is_none_is_refused(level):
+    with pytest.raises(ValueError, match="need a level above 0 and at most 10"):
+        at_level(load_scenario("single"), level)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_other_destinations_keep_origins_times_and_how_many_go_where(name):
+    before = load_scenario(name)
+    after = with_other_destinations(before, 1)
+    old, new = before.demand, after.demand
+    assert new.n_flows == old.n_flows
+    ends = []
+    for demand in (old, new):
+        routes = [demand.route(n) for n in demand.flow_route.tolist()]
+        ends.append(([int(r[0]) for r in routes], [int(r[-1]) for r in routes]))
+    assert ends[0][0] == ends[1][0]
+    assert ends[0][1] != ends[1][1]
+    n_roads = before.network.n_roads
+    moved = np.abs(np.bincount(ends[0][1], minlength=n_roads) - np.bincount(ends[1][1], minlength=n_roads)).sum() / 2
+    # At one crossing a quarter would turn round and keeps its route.
+    assert moved < 0.2 * old.n_flows
+    starts = before.network.movement_from_road, before.network.movement_to_road
+    there = set(zip(*(values.tolist() for values in starts), strict=True))
+    for n in range(new.n_routes):
+        route = new.route(n).tolist()
+        assert all(pair in there for pair in pairwise(route))
+    assert len(after.trips(0)) > 0
+
+
+def test_plans_are_made_from_the_volumes_of_other_days():
+    scenario = load_scenario("arterial6")
+    for other in (at_level(scenario, 1.5), with_other_destinations(scenario, 3)):
+        assert other.flows_vph().tolist() == scenario.flows_vph().tolist()
+    assert at_level(with_other_destinations(scenario, 3), 0.5).name == "arterial6 od-mix 3 demand x0.5"
+
+
+def test_unseen_demands_are_told_apart():
+    scenario = load_scenario("single")
+    others = [scenario, at_level(scenario, 0.5), with_other_destinations(scenario, 0)]
+    assert len({scenario_fingerprint(one) for one in others}) == 3
+    assert len({one.name for one in others}) == 3
+
+
+def test_compare_runs_every_level_in_a_table_of_its_own(capsys):
+    arguments = ["compare", "single", "--controllers", "webster,max-pressure", "--seeds", "0-1", "--horizon", "300"]
+    assert main([*arguments, "--demand-level", "0.5,1,1.5", "--od-mix", "2", "--json", "-"]) == 0
+    results = json.loads(capsys.readouterr().out)
+    names = ["single od-mix 2 demand x0.5", "single od-mix 2", "single od-mix 2 demand x1.5"]
+    assert list(dict.fromkeys(result["scenario"] for result in results)) == names
+    throughput = [
+        result["metrics"]["throughput_veh"]["mean"] for result in results if result["controller"] == "webster"
+    ]
+    assert throughput[0] < throughput[1] < throughput[2]
+
+
+@pytest.mark.parametrize("text", ["0", "x", "0.5,0.5", "", "99"])
+def test_wrong_levels_are_refused_in_one_line(text, capsys):
+    assert main(["compare", "single", "--controllers", "webster", "--demand-level", text]) == 2
+    assert "--demand-level: cannot read" in capsys.readouterr().err
