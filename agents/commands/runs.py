@@ -184,7 +184,9 @@ def compare(
     if report is not None and page is None:
         say_written(write_report(results, report))
     if page is not None or figures is not None:
-        look_closely(cells, results, horizon_s=horizon, page=page, figures=figures)
+        whole = [(cell, result) for cell, result in zip(cells, results, strict=True) if result["seeds"]]
+        seen, shown = [cell for cell, _ in whole], [result for _, result in whole]
+        look_closely(seen, shown, horizon_s=horizon, page=page, figures=figures)
     finish(results)
 
 

@@ -234,7 +234,7 @@ class _Run:
             self.protocol,
             len(seeds),
             int(seeds[0]),
-            self.scenario.flows_vph(),
+            self._flows_vph(),
             tuple(int(seed) for seed in seeds),
         )
         core.reset(trips, seeds, self.controller.start(setup))
@@ -282,6 +282,10 @@ class _Run:
         key = self.scenario, self.protocol, self.controller.own_clearance, len(seeds), self.threads
         kept: TrafficCore = self.workshop.kept("core", key, make)
         return kept
+
+    def _flows_vph(self) -> FloatArray:
+        flows: FloatArray = self.workshop.kept("flows", self.scenario, self.scenario.flows_vph)
+        return flows
 
     def _detectors(self, seeds: Sequence[int]) -> FaultyDetectors:
         interval_s = self.controller.interval_s or self.protocol.interval_s

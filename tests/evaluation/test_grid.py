@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from evaluation.breaking import breaking
 
+from intergreen.agents.cli import main
 from intergreen.agents.evaluation import grid, workers
 from intergreen.agents.evaluation.compare import comparison_cells, run_cells
 from intergreen.agents.evaluation.grid import run_grid
 from intergreen.agents.evaluation.run import evaluate
+from intergreen.envs.errors import CapacityError
 from intergreen.envs.fault_file import read_faults
 
 pytest.importorskip("pyarrow", reason="the store needs pyarrow")
@@ -164,3 +166,24 @@ def test_saver_writes_what_has_changed_at_the_latest_at_the_end(cells, tmp_path,
     monkeypatch.setattr(grid, "SAVE_EVERY_S", 1e9)
     run_grid(cells[:1], seeds=[0], horizon_s=100, store=tmp_path)
     assert len(list(tmp_path.glob("*.parquet"))) == 1
+
+
+def test_a_comparison_with_a_failed_cell_says_so_everywhere_and_ends_with_status_1(tmp_path, monkeypatch, capsys):
+    """The cell is in the table with its reason, the others have their numbers, a page and a folder can be written."""
+    path = tmp_path / "pair.yaml"
+    path.write_text(PAIR.format(name="pair"))
+
+    def breaks(scenario, controller, *arguments, **options):
+        if controller.name == "fixed-cycle":
+            raise CapacityError("lane x is full")
+        return evaluate(scenario, controller, *arguments, **options)
+
+    monkeypatch.setattr(workers, "evaluate", breaks)
+    arguments = ["compare", str(path), "--controllers", "fixed-cycle,max-pressure", "--seeds", "0-1"]
+    for report in ("folder", "page.html"):
+        assert main([*arguments, "--report", str(tmp_path / report)]) == 1
+        printed = capsys.readouterr()
+        assert "2 of 2: CapacityError: lane x is full" in printed.out
+        assert printed.err.count("pair, fixed-cycle, seed") == 2
+    assert "max-pressure" in (tmp_path / "folder" / "report.md").read_text()
+    assert "max-pressure" in (tmp_path / "page.html").read_text()
