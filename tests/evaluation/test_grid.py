@@ -44,7 +44,7 @@ def cells(scenario_file):
 
 def numbers(results):
     """Results without what differs from run to run."""
-    return [{key: value for key, value in one.items() if key not in ("cost", "failed")} for one in results]
+    return [{key: value for key, value in one.items() if key not in ("cost", "failed", "against")} for one in results]
 
 
 @pytest.mark.parametrize("n_workers", [1, 2])
