@@ -68,6 +68,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     | `demand_scale`    | `(1, 1)`     | lowest and highest factor on the number of trips, drawn for every episode |
     | `movements`,      | the widest   | room in the observation for so many                                       |
     | `choices`         | signal's     |                                                                           |
+    | `simulator`       | `"native"`   | `"sumo"` for episodes in SUMO, which needs the extra `sumo`               |
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012 - as Gymnasium declares it

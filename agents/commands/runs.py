@@ -17,6 +17,7 @@ from intergreen.agents.commands.common import (
     ScenarioArgument,
     SeedsOption,
     SimulatorOption,
+    TeleportOption,
     ThreadsOption,
     check_run_options,
     deliver,
@@ -24,6 +25,7 @@ from intergreen.agents.commands.common import (
     make_engine_ready,
     print_tables,
     say_written,
+    sumo_settings,
 )
 from intergreen.agents.commands.watch import look_closely, require_figures, require_report
 from intergreen.agents.options import parse_names, parse_seeds, require_writable
@@ -46,6 +48,7 @@ def evaluate(
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0",
     simulator: SimulatorOption = "native",
+    time_to_teleport: TeleportOption = None,
     json: JsonOption = None,
     drop_invalid_routes: DropOption = False,
     threads: ThreadsOption = 1,
@@ -66,8 +69,11 @@ def evaluate(
         protocol_name=protocol,
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
+        simulator=simulator,
+        sumo=sumo_settings(simulator, time_to_teleport),
     )
-    make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
+    if simulator == "native":
+        make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         (result,) = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
     tables = [table for table in (metrics_table(result), fallback_table(result)) if table is not None]
@@ -81,6 +87,7 @@ def compare(
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0-4",
     simulator: SimulatorOption = "native",
+    time_to_teleport: TeleportOption = None,
     json: JsonOption = None,
     report: Annotated[
         Path | None,
@@ -107,8 +114,11 @@ def compare(
         protocol_name=protocol,
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
+        simulator=simulator,
+        sumo=sumo_settings(simulator, time_to_teleport),
     )
-    make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
+    if simulator == "native":
+        make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
     deliver(results, json, lambda: print_comparisons(results))

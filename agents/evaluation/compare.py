@@ -16,17 +16,21 @@ from intergreen.envs.fault_file import FaultList
 from intergreen.envs.fault_kinds import Fault
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
+from intergreen.envs.simulation.sumo_world import SumoSettings
+from intergreen.envs.simulators import NATIVE
 from intergreen.envs.verification import refuse_unsafe
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a comparison: who drives, who decides, under which rules, and what fails."""
+    """One run of a comparison: who drives, who decides, under which rules, what fails, and what simulates it."""
 
     scenario: Scenario
     controller_name: str
     protocol: Protocol
     faults: tuple[Fault, ...] = ()
+    simulator: str = NATIVE
+    sumo: SumoSettings | None = None
 
 
 def comparison_cells(
@@ -36,6 +40,8 @@ def comparison_cells(
     protocol_name: str | None = None,
     drop_invalid_routes: bool = False,
     faults: FaultList | None = None,
+    simulator: str = NATIVE,
+    sumo: SumoSettings | None = None,
 ) -> list[Cell]:
     """Every scenario × controller, in this order; all names are resolved and all files read here, before any run.
 
@@ -43,6 +49,7 @@ def comparison_cells(
     ----------
     protocol_name : None for each scenario's own protocol
     faults : what fails in every run
+    simulator, sumo : what simulates every run, and SUMO's settings
 
     Raises
     ------
@@ -53,8 +60,9 @@ def comparison_cells(
     _refuse_equal_names("--controllers", controller_names, [decider_by_name(name).name for name in controller_names])
     scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
     _refuse_equal_names("SCENARIO", scenario_names, [scenario.name for scenario in scenarios])
+    failing = faults.faults if faults else ()
     cells = [
-        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol), faults.faults if faults else ())
+        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol), failing, simulator, sumo)
         for scenario in scenarios
         for name in controller_names
     ]
@@ -107,6 +115,8 @@ def run_cells(
             threads=threads,
             horizon_s=horizon_s,
             faults=cell.faults,
+            simulator=cell.simulator,
+            sumo=cell.sumo,
             progress=part_of(progress, number, len(cells), f"{cell.scenario.name} {cell.controller_name}"),
         )
         for number, cell in enumerate(cells)

@@ -28,11 +28,12 @@ class VehicleType:
     usual_decel_mps2: float = 4.5
     headway_s: float = 2.0
     occupancy: float = 1.0  # persons, for person delay
+    sumo_attributes: tuple[tuple[str, str], ...] = ()  # as SUMO's file has it, for a run in SUMO; empty: from the above
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "name":
+            if field.name in ("name", "sumo_attributes"):
                 continue
             least_is_zero = field.name in ("min_gap_m", "occupancy")
             if not (math.isfinite(value) and (value > 0 or (least_is_zero and value == 0))):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_TYPE = "DEFAULT_VEHTYPE"
 OCCUPANCY = {"bus": 30.0, "coach": 30.0, "emergency": 2.0}  # persons, as for CityFlow's vehicles; everything else 1
 SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it takes
+_LOOKS = ("id", "color", "guiShape", "imgFile", "probability")  # of a type, and nothing of how it drives
 _NUMBER = r"[-+0-9.eE]+"
 _MEAN = re.compile(rf"(?:normc?\()?\s*({_NUMBER})\s*(?:,[^)]*)?\)?", re.ASCII)
 
@@ -46,7 +47,7 @@ _CLASSES = {
 
 def default_type(fastest_mps: float) -> VehicleType:
     """SUMO's own type for vehicles that name none."""
-    return _vehicle_type("passenger", _Class(), 1.0, 1.0, fastest_mps)
+    return _vehicle_type("passenger", _Class(), 1.0, 1.0, fastest_mps, (("vClass", "passenger"),))
 
 
 def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
@@ -75,7 +76,9 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
         decel_mps2=tag.number("decel", usual.decel_mps2, above=0),
         max_speed_mps=tag.number("maxSpeed", usual.max_speed_mps, above=0),
     )
-    return _vehicle_type(name, own, tag.number("tau", 1.0, above=0), _speed_factor(tag), fastest_mps)
+    attributes = tuple(sorted((k, v) for k, v in tag.element.attrib.items() if k not in _LOOKS))
+    given = attributes or (("vClass", name),)
+    return _vehicle_type(name, own, tag.number("tau", 1.0, above=0), _speed_factor(tag), fastest_mps, given)
 
 
 def _speed_factor(tag: Tag) -> float:
@@ -91,7 +94,14 @@ def _speed_factor(tag: Tag) -> float:
     return mean
 
 
-def _vehicle_type(name: str, own: _Class, tau_s: float, speed_factor: float, fastest_mps: float) -> VehicleType:
+def _vehicle_type(
+    name: str,
+    own: _Class,
+    tau_s: float,
+    speed_factor: float,
+    fastest_mps: float,
+    sumo_attributes: tuple[tuple[str, str], ...],
+) -> VehicleType:
     return VehicleType(
         name="car" if name == "passenger" else name,
         length_m=own.length_m,
@@ -103,4 +113,5 @@ def _vehicle_type(name: str, own: _Class, tau_s: float, speed_factor: float, fas
         usual_decel_mps2=own.decel_mps2,
         headway_s=tau_s,
         occupancy=OCCUPANCY.get(name, 1.0),
+        sumo_attributes=sumo_attributes,
     )

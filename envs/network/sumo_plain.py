@@ -5,6 +5,7 @@ Signals keep their place but get netconvert's own program: phases are ours to ti
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -52,6 +53,20 @@ def write_sumo_plain(network: RoadNetwork, folder: Path) -> dict[str, Path]:
     for kind, tree in trees.items():
         ElementTree.ElementTree(tree).write(paths[kind])
     return paths
+
+
+def convert_plain(plain: dict[str, Path], net: Path, netconvert: Path) -> None:
+    """Let `netconvert` make the ``.net.xml`` at `net` of what `write_sumo_plain` wrote.
+
+    Raises
+    ------
+    RuntimeError
+        If it refuses, with its words.
+    """
+    command = [netconvert, "-n", plain["nod"], "-e", plain["edg"], "-x", plain["con"], "-o", net, "--no-turnarounds"]
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"netconvert failed: {result.stderr.strip()}")
 
 
 def _from_the_right(network: RoadNetwork, lanes: np.ndarray, lane: int) -> int:

@@ -1,0 +1,73 @@
+"""What one simulation in SUMO needs to know of network, signals and drivers: plain data, fit for another process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from intergreen.envs.network.sumo_index import SumoIndex
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.demand import Demand
+    from intergreen.envs.network import RoadNetwork
+
+DETECTOR_M = 15.0  # before the stop line: whoever has arrived there calls; the native engine's
+
+
+class SumoSettings(NamedTuple):
+    """How SUMO is run; its other options stand at their defaults."""
+
+    time_to_teleport_s: float = -1.0  # vehicles that stand longer are put farther on; -1: never
+
+
+class SumoWorld(NamedTuple):
+    """One network in SUMO; L lanes, M movements."""
+
+    names: SumoIndex
+    settings: SumoSettings
+    demand: Demand
+    road_ids: tuple[str, ...]
+    lane_length_m: FloatArray  # (L,)
+    lane_limit_mps: FloatArray  # (L,)
+    lane_road: IntArray  # (L,)
+    is_approach: BoolArray  # (L,) ends at a signal with a choice
+    movement_of: dict[tuple[int, int], int]  # lane and next road -> movement
+    calling: tuple[IntArray, IntArray]  # (C,) lane and movement: who stands at the lane's stop line calls for it
+    n_movements: int
+    hears_calls: bool
+    fastest_mps: float  # of all types
+
+    @property
+    def n_lanes(self) -> int:
+        return len(self.lane_road)
+
+
+def sumo_world(
+    network: RoadNetwork, demand: Demand, index: SumoIndex, settings: SumoSettings, *, hears_calls: bool
+) -> SumoWorld:
+    """The world of a network whose names in SUMO are `index`.
+
+    hears_calls : is it asked who stands at the stop lines?
+    """
+    signalled = np.zeros(network.n_intersections, np.bool_)
+    signalled[network.signalled] = True
+    ends = zip(network.link_from_lane.tolist(), network.link_movement.tolist(), strict=True)
+    pairs = sorted(set(ends))
+    return SumoWorld(
+        names=index._replace(net=Path(index.net).absolute()),
+        settings=settings,
+        demand=demand,
+        road_ids=network.road_ids,
+        lane_length_m=network.lane_length_m,
+        lane_limit_mps=network.lane_speed_limit_mps,
+        lane_road=network.lane_road,
+        is_approach=signalled[network.road_to[network.lane_road]],
+        movement_of={(lane, int(network.movement_to_road[m])): m for lane, m in pairs},
+        calling=(np.array([lane for lane, _ in pairs], np.int32), np.array([m for _, m in pairs], np.int32)),
+        n_movements=network.n_movements,
+        hears_calls=hears_calls,
+        fastest_mps=max(kind.max_speed_mps for kind in demand.types),
+    )
