@@ -6,9 +6,7 @@ display is read back: the monitor watches that, and not what was meant.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +22,7 @@ from intergreen.envs.signals.plain_shield import PlainShield
 from intergreen.envs.signals.shield import SignalStatus, signal_state
 from intergreen.envs.simulation import LaneSums
 from intergreen.envs.simulation.sumo import SumoSimulator
+from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
 from intergreen.envs.sumo_net_file import net_of, require_sumo
 
@@ -65,8 +64,8 @@ class SumoCore:
     ) -> None:
         require_sumo(scenario.name)
         self.network, self.plan, self.n_replicas = scenario.network, plan, replicas
-        self._folder = tempfile.TemporaryDirectory(prefix="intergreen-sumo-")
-        index = net_of(scenario, Path(self._folder.name))
+        self._folder = ScratchFolder()
+        index = net_of(scenario, self._folder.path)
         world = sumo_world(
             self.network, scenario.demand, index, settings or SumoSettings(), hears_calls=plan.hears_calls
         )
@@ -183,7 +182,7 @@ class SumoCore:
     def close(self) -> None:
         """End the simulations and remove their files."""
         self.simulator.close()
-        self._folder.cleanup()
+        self._folder.remove()
 
     def _begin(self) -> None:
         replicas = range(self.n_replicas)

@@ -7,15 +7,14 @@ programme of the network's file advances meanwhile. What is displayed is read ba
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
+from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_lamps import Lamps
 from intergreen.envs.simulation.sumo_sums import Second, Sums
 from intergreen.envs.simulation.sumo_world import DETECTOR_M
@@ -50,7 +49,7 @@ class SumoRun:
         import libsumo
 
         self._sumo, self._world = libsumo, world
-        self._folder = tempfile.TemporaryDirectory(prefix="intergreen-sumo-")
+        self._folder = ScratchFolder()
         self._is_loaded = False
         self.cpu_s = 0.0  # spent here, starting and loading left out
 
@@ -64,7 +63,7 @@ class SumoRun:
         """
         self._end()
         world, sumo = self._world, self._sumo
-        routes = Path(self._folder.name) / "trips.rou.xml"
+        routes = self._folder.path / "trips.rou.xml"
         write_sumo_trips(routes, world.demand, trips, world.road_ids)
         try:
             sumo.start(["sumo", "-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])
@@ -149,7 +148,7 @@ class SumoRun:
     def close(self) -> None:
         """End the simulation; its files are gone then."""
         self._end()
-        self._folder.cleanup()
+        self._folder.remove()
 
     def _end(self) -> None:
         if self._is_loaded:

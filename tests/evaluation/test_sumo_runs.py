@@ -1,9 +1,7 @@
 """Evaluations in SUMO: the same result, the same shield, a monitor that sees SUMO's own display; and bad input."""
 
 import json
-import sys
 
-import numpy as np
 import pytest
 from network.sumo_small import Crossroads, routes
 from simulation.sumo_scenarios import NEEDS_SUMO, generated, written
@@ -16,7 +14,6 @@ from intergreen.envs import sumo_net_file
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.simulation import sumo_lamps
-from intergreen.envs.simulation.sumo_run import SumoRun
 from intergreen.envs.simulation.sumo_world import SumoSettings
 
 PROTOCOL = protocol_by_name("literature-10-5")
@@ -120,7 +117,9 @@ def test_shadow_and_compare_run_in_sumo(capsys, two_seeds):
 
 def refused(capsys, *arguments):
     """The one line on stderr of a command that is refused."""
-    assert main(["evaluate", *map(str, arguments), "--controller", "max-pressure", "--simulator", "sumo"]) == WRONG_INPUT
+    assert (
+        main(["evaluate", *map(str, arguments), "--controller", "max-pressure", "--simulator", "sumo"]) == WRONG_INPUT
+    )
     out, err = capsys.readouterr()
     assert out == ""
     assert len(err.splitlines()) == 1
