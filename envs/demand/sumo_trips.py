@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from intergreen.envs.demand.krauss import LIMIT_MPS, KraussType, equal_tau_s
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,16 +34,20 @@ def write_sumo_trips(path: Path, demand: Demand, trips: Trips, road_ids: Sequenc
 
 
 def _attributes(kind: VehicleType) -> dict[str, str]:
-    """As the source has it; one of ours drives as ours do, who neither dawdle nor differ in their speeds."""
+    """As the source has it; one of ours neither dawdles nor differs in speed, and its queues discharge as ours do."""
     if kind.sumo_attributes:
         return dict(kind.sumo_attributes)
+    krauss = KraussType(
+        kind.length_m, kind.min_gap_m, kind.max_accel_mps2, kind.max_decel_mps2, kind.headway_s, 0.0, 0.0,
+        min(LIMIT_MPS, kind.max_speed_mps),
+    )  # fmt: skip
     values = {
         "length": kind.length_m,
         "minGap": kind.min_gap_m,
         "maxSpeed": kind.max_speed_mps,
         "accel": kind.max_accel_mps2,
         "decel": kind.max_decel_mps2,
-        "tau": kind.headway_s,
+        "tau": round(equal_tau_s(krauss), 3),
         "sigma": 0.0,
         "speedDev": 0.0,
     }

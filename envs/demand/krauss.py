@@ -1,0 +1,140 @@
+"""SUMO's default driver at a stop line and ours, and the headways with which their queues discharge alike.
+
+SUMO's car-following model of Krauss in whole seconds (`MSCFModel_Krauss`, `MSCFModel::maximumSafeStopSpeedEuler`;
+Krauss 1998, "Microscopic modeling of traffic flow", DLR): drivers dawdle by up to `sigma` times their acceleration, and
+each has an own factor on the speed limit. Neither has a place in our driver, but both cost saturation flow and speed.
+So a queue is discharged here, many times over, the mean headway between its 4th and 25th vehicle is read off, as in the
+field (HCM 6th ed., chapter 31), and ours is set so that a queue of our drivers has the same.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import FloatArray
+
+QUEUES, VEHICLES, LONGEST_S = 100, 26, 200
+BISECTIONS = 12  # to less than a thousandth of a second
+FIRST, LAST = 3, 24  # the 4th and the 25th, from 0
+LIMIT_MPS = 50 / 3.6
+FACTORS = (0.2, 2.0)  # SUMO cuts its factors there
+_EPS_M = 0.001  # SUMO's NUMERICAL_EPS
+
+
+class KraussType(NamedTuple):
+    """The parameters of a vehicle type in SUMO."""
+
+    length_m: float
+    min_gap_m: float
+    accel_mps2: float
+    decel_mps2: float
+    tau_s: float
+    sigma: float
+    speed_deviation: float
+    top_mps: float = LIMIT_MPS
+
+
+def dawdle_mps(kind: KraussType) -> float:
+    """How far below the speed that is allowed a free driver is on average."""
+    return kind.sigma * kind.accel_mps2 / 2.0
+
+
+@lru_cache(maxsize=256)
+def discharge_headway_s(kind: KraussType) -> float:
+    """Mean seconds between vehicles of a queue that drives on, at 50 km/h."""
+    random = np.random.default_rng(0)
+    factor = np.clip(random.normal(1.0, kind.speed_deviation, (QUEUES, VEHICLES)), *FACTORS)
+    step_m = kind.length_m + kind.min_gap_m
+    position = np.tile(-step_m * np.arange(VEHICLES), (QUEUES, 1))
+    speed = np.zeros_like(position)
+    crossed = np.full(position.shape, np.nan)
+    for second in range(LONGEST_S):
+        free = np.minimum(speed + kind.accel_mps2, kind.top_mps * factor)
+        gap_m = position[:, :-1] - step_m - position[:, 1:]
+        free[:, 1:] = np.minimum(free[:, 1:], _safe_speed(gap_m, speed[:, :-1], kind))
+        slack = kind.sigma * np.minimum(free, kind.accel_mps2) * random.random(free.shape)
+        speed = np.maximum(free - slack, 0.0)
+        moved = position + speed
+        passes = (position <= 0.0) & (moved > 0.0)
+        crossed[passes] = second - position[passes] / speed[passes]
+        position = moved
+        if not np.isnan(crossed).any():
+            break
+    return float(np.mean(crossed[:, LAST] - crossed[:, FIRST]) / (LAST - FIRST))
+
+
+@lru_cache(maxsize=256)
+def equal_headway_s(kind: KraussType) -> float:
+    """The time headway [s] with which a queue of our drivers discharges as one of SUMO's does; at least theirs."""
+    target_s = discharge_headway_s(kind)
+    low, high = kind.tau_s, target_s + kind.tau_s
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2.0
+        if our_discharge_headway_s(kind, middle) < target_s:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
+
+
+@lru_cache(maxsize=256)
+def equal_tau_s(kind: KraussType) -> float:
+    """SUMO's `tau` [s] with which a queue of its drivers discharges as one of ours with the headway `kind.tau_s`."""
+    target_s = our_discharge_headway_s(kind, kind.tau_s)
+    low, high = 0.1, kind.tau_s + 2.0
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2.0
+        if discharge_headway_s(kind._replace(tau_s=middle)) < target_s:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
+
+
+def our_discharge_headway_s(kind: KraussType, headway_s: float) -> float:
+    """Mean seconds between vehicles of a queue of our drivers; the formulas are those of the engine's `driving.py`."""
+    accel, b = kind.accel_mps2, kind.decel_mps2
+    top = kind.top_mps - dawdle_mps(kind)
+    at = [-(kind.length_m + kind.min_gap_m) * k for k in range(LAST + 1)]
+    speed = [0.0] * len(at)
+    crossed = [0.0] * len(at)
+    for second in range(LONGEST_S):
+        before = list(zip(at, speed, strict=True))
+        for k, (x, v) in enumerate(before):
+            wanted = min(v + accel, top)
+            if k > 0:
+                ahead, u = before[k - 1]
+                gap = ahead - kind.length_m - x
+                wanted = min(wanted, _no_collision(u, v, b, gap, kind.min_gap_m))
+                wanted = min(wanted, (gap + u + max(v - u, 0.0) / 2.0 - v * 0.5) / (headway_s + 0.5))
+            speed[k] = max(wanted, v - b, 0.0)
+            at[k] = x + (v + speed[k]) * 0.5
+            if x <= 0.0 < at[k]:
+                crossed[k] = second - x / (at[k] - x)
+        if at[LAST] > 0.0:
+            break
+    return (crossed[LAST] - crossed[FIRST]) / (LAST - FIRST)
+
+
+def _no_collision(leader: float, own: float, b: float, gap: float, min_gap: float) -> float:
+    """The engine's `no_collision_speed`, with one deceleration."""
+    discriminant = 0.25 - 2.0 / b * (own * 0.5 + min_gap - 0.5 * leader * leader / b - gap)
+    if discriminant < 0.0:
+        return -np.inf
+    return min(b * (math.sqrt(discriminant) - 0.5), 2.0 * leader - b + 2.0 * (gap - min_gap))
+
+
+def _safe_speed(gap_m: FloatArray, leader_mps: FloatArray, kind: KraussType) -> FloatArray:
+    """The highest speed from which a driver can still stop behind the leader's stop."""
+    b, t = kind.decel_mps2, kind.tau_s
+    steps = np.floor(leader_mps / b)
+    g = gap_m + steps * leader_mps - b * steps * (steps + 1.0) / 2.0 - _EPS_M
+    n = np.floor(0.5 - t + 0.5 * np.sqrt(np.maximum(1.0 + 4.0 * (2.0 * g / b - t + t * t), 0.0)))
+    n = np.maximum(n, 0.0)
+    braking_m = 0.5 * n * (n - 1.0) * b + n * b * t
+    return np.asarray(np.where(g < 0.0, 0.0, n * b + (g - braking_m) / (n + t)))
