@@ -3,8 +3,8 @@
 SUMO's car-following model of Krauss in whole seconds (`MSCFModel_Krauss`, `MSCFModel::maximumSafeStopSpeedEuler`;
 Krauss 1998, "Microscopic modeling of traffic flow", DLR): drivers dawdle by up to `sigma` times their acceleration, and
 each has an own factor on the speed limit. Neither has a place in our driver, but both cost saturation flow and speed.
-So a queue is discharged here, many times over, the mean headway between its 4th and 25th vehicle is read off, as in the
-field (HCM 6th ed., chapter 31), and ours is set so that a queue of our drivers has the same.
+So a queue is discharged here, many times over, when its 4th and 25th vehicle cross is read off, as in the field (HCM
+6th ed., chapter 31), and our headway and acceleration are set so that a queue of our drivers does the same.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from intergreen.envs.arrays import FloatArray
 
 QUEUES, VEHICLES, LONGEST_S = 100, 26, 200
+ACCEL_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)  # 0.75 is the mean with SUMO's usual dawdling, too slow with our rules
 BISECTIONS = 12  # to less than a thousandth of a second
 FIRST, LAST = 3, 24  # the 4th and the 25th, from 0
 LIMIT_MPS = 50 / 3.6
@@ -39,14 +42,21 @@ class KraussType(NamedTuple):
     top_mps: float = LIMIT_MPS
 
 
+class Discharge(NamedTuple):
+    """How a queue drives on that gets green."""
+
+    headway_s: float  # mean between the 4th and the 25th vehicle
+    fourth_s: float  # when the 4th crosses the stop line: the start-up
+
+
 def dawdle_mps(kind: KraussType) -> float:
     """How far below the speed that is allowed a free driver is on average."""
     return kind.sigma * kind.accel_mps2 / 2.0
 
 
 @lru_cache(maxsize=256)
-def discharge_headway_s(kind: KraussType) -> float:
-    """Mean seconds between vehicles of a queue that drives on, at 50 km/h."""
+def sumo_discharge(kind: KraussType) -> Discharge:
+    """Of a queue of SUMO's drivers, at 50 km/h or their own highest speed."""
     random = np.random.default_rng(0)
     factor = np.clip(random.normal(1.0, kind.speed_deviation, (QUEUES, VEHICLES)), *FACTORS)
     step_m = kind.length_m + kind.min_gap_m
@@ -65,40 +75,13 @@ def discharge_headway_s(kind: KraussType) -> float:
         position = moved
         if not np.isnan(crossed).any():
             break
-    return float(np.mean(crossed[:, LAST] - crossed[:, FIRST]) / (LAST - FIRST))
+    fourth_s, last_s = crossed[:, [FIRST, LAST]].mean(axis=0).tolist()
+    return Discharge((last_s - fourth_s) / (LAST - FIRST), fourth_s)
 
 
-@lru_cache(maxsize=256)
-def equal_headway_s(kind: KraussType) -> float:
-    """The time headway [s] with which a queue of our drivers discharges as one of SUMO's does; at least theirs."""
-    target_s = discharge_headway_s(kind)
-    low, high = kind.tau_s, target_s + kind.tau_s
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2.0
-        if our_discharge_headway_s(kind, middle) < target_s:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
-
-
-@lru_cache(maxsize=256)
-def equal_tau_s(kind: KraussType) -> float:
-    """SUMO's `tau` [s] with which a queue of its drivers discharges as one of ours with the headway `kind.tau_s`."""
-    target_s = our_discharge_headway_s(kind, kind.tau_s)
-    low, high = 0.1, kind.tau_s + 2.0
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2.0
-        if discharge_headway_s(kind._replace(tau_s=middle)) < target_s:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
-
-
-def our_discharge_headway_s(kind: KraussType, headway_s: float) -> float:
-    """Mean seconds between vehicles of a queue of our drivers; the formulas are those of the engine's `driving.py`."""
-    accel, b = kind.accel_mps2, kind.decel_mps2
+def our_discharge(kind: KraussType, headway_s: float, accel_share: float = 1.0) -> Discharge:
+    """Of a queue of our drivers with that headway and share of the acceleration; by the engine's `driving.py`."""
+    accel, b = kind.accel_mps2 * accel_share, kind.decel_mps2
     top = kind.top_mps - dawdle_mps(kind)
     at = [-(kind.length_m + kind.min_gap_m) * k for k in range(LAST + 1)]
     speed = [0.0] * len(at)
@@ -118,7 +101,47 @@ def our_discharge_headway_s(kind: KraussType, headway_s: float) -> float:
                 crossed[k] = second - x / (at[k] - x)
         if at[LAST] > 0.0:
             break
-    return (crossed[LAST] - crossed[FIRST]) / (LAST - FIRST)
+    return Discharge((crossed[LAST] - crossed[FIRST]) / (LAST - FIRST), crossed[FIRST])
+
+
+@lru_cache(maxsize=256)
+def our_driver(kind: KraussType) -> tuple[float, float]:
+    """Time headway [s], at least theirs, and share of the acceleration with which our queues discharge as SUMO's do."""
+    target = sumo_discharge(kind)
+    found = []
+    for share in ACCEL_SHARES:
+        headway_s = _bisected(
+            lambda tau_s, share=share: our_discharge(kind, tau_s, share).headway_s,
+            target.headway_s,
+            kind.tau_s,
+            target.headway_s + kind.tau_s,
+        )
+        ours = our_discharge(kind, headway_s, share)
+        # the last vehicle of a queue is late by both
+        off_s = abs(ours.fourth_s - target.fourth_s) + (LAST - FIRST) * abs(ours.headway_s - target.headway_s)
+        found.append((off_s, headway_s, share))
+    _, headway_s, share = min(found)
+    return headway_s, share
+
+
+@lru_cache(maxsize=256)
+def equal_tau_s(kind: KraussType) -> float:
+    """SUMO's `tau` [s] with which a queue of its drivers discharges as one of ours with the headway `kind.tau_s`."""
+    target_s = our_discharge(kind, kind.tau_s).headway_s
+    return _bisected(
+        lambda tau_s: sumo_discharge(kind._replace(tau_s=tau_s)).headway_s, target_s, 0.1, kind.tau_s + 2.0
+    )
+
+
+def _bisected(rising: Callable[[float], float], target: float, low: float, high: float) -> float:
+    """Where `rising` reaches the target, between `low` and `high`; the nearer end where it does not."""
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2.0
+        if rising(middle) < target:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
 
 
 def _no_collision(leader: float, own: float, b: float, gap: float, min_gap: float) -> float:

@@ -1,5 +1,5 @@
 """SUMO's vehicle types as ours. Dawdling and the spread of speeds are not our drivers': theirs drive as the mean of a
-type does, by the speed of a free driver and the headway with which a queue discharges (`krauss.py`).
+type does, by the speed of a free driver, and the headway and acceleration with which a queue discharges (`krauss.py`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from intergreen.envs.demand.demand import VehicleType
-from intergreen.envs.demand.krauss import KraussType, dawdle_mps, equal_headway_s
+from intergreen.envs.demand.krauss import KraussType, dawdle_mps, our_driver
 from intergreen.envs.errors import shown
 
 if TYPE_CHECKING:
@@ -129,21 +129,22 @@ def _speed_deviation(tag: Tag, usual: float) -> float:
 def _vehicle_type(
     name: str, own: _Class, driver: _Driver, fastest_mps: float, sumo_attributes: tuple[tuple[str, str], ...]
 ) -> VehicleType:
-    headway_s, dawdle = driver.tau_s, 0.0
+    accel_mps2, headway_s, dawdle = own.accel_mps2, driver.tau_s, 0.0
     if driver.follows_krauss:
         krauss = KraussType(
             own.length_m, own.min_gap_m, own.accel_mps2, own.decel_mps2, driver.tau_s, driver.sigma, own.speed_deviation
         )
         dawdle = dawdle_mps(krauss)
-        headway_s = equal_headway_s(krauss)
+        headway_s, share = our_driver(krauss)
+        accel_mps2 *= share
     return VehicleType(
         name="car" if name == "passenger" else name,
         length_m=own.length_m,
         min_gap_m=own.min_gap_m,
         max_speed_mps=min(own.max_speed_mps, fastest_mps * driver.speed_factor),
-        max_accel_mps2=own.accel_mps2,
+        max_accel_mps2=accel_mps2,
         max_decel_mps2=own.decel_mps2,
-        usual_accel_mps2=own.accel_mps2,
+        usual_accel_mps2=accel_mps2,
         usual_decel_mps2=own.decel_mps2,
         headway_s=headway_s,
         dawdle_mps=dawdle,

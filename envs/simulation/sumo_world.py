@@ -21,6 +21,7 @@ class SumoSettings(NamedTuple):
     """How SUMO is run; its other options stand at their defaults."""
 
     time_to_teleport_s: float = -1.0  # vehicles that stand longer are put farther on; -1: never
+    additional: tuple[str, ...] = ()  # SUMO's additional files
 
 
 class SumoWorld(NamedTuple):

@@ -6,10 +6,10 @@ from intergreen.envs.demand.krauss import (
     LIMIT_MPS,
     KraussType,
     dawdle_mps,
-    discharge_headway_s,
-    equal_headway_s,
     equal_tau_s,
-    our_discharge_headway_s,
+    our_discharge,
+    our_driver,
+    sumo_discharge,
 )
 
 DEFAULT = KraussType(5.0, 2.5, 2.6, 4.5, tau_s=1.0, sigma=0.5, speed_deviation=0.1)
@@ -28,22 +28,24 @@ MEASURED = {
 @pytest.mark.parametrize("name", MEASURED)
 def test_queues_discharge_as_sumos_do(name):
     kind, flow_vph = MEASURED[name]
-    assert 3600.0 / discharge_headway_s(kind) == pytest.approx(flow_vph, rel=0.03)
+    assert 3600.0 / sumo_discharge(kind).headway_s == pytest.approx(flow_vph, rel=0.03)
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_our_queues_discharge_alike_with_the_headway_found(name):
+def test_our_queues_discharge_alike_with_the_headway_and_acceleration_found(name):
     kind, _ = MEASURED[name]
-    headway_s = equal_headway_s(kind)
+    headway_s, share = our_driver(kind)
     assert headway_s >= kind.tau_s
-    assert our_discharge_headway_s(kind, headway_s) == pytest.approx(discharge_headway_s(kind), rel=0.02)
+    ours, theirs = our_discharge(kind, headway_s, share), sumo_discharge(kind)
+    assert ours.headway_s == pytest.approx(theirs.headway_s, rel=0.02)
+    assert ours.fourth_s == pytest.approx(theirs.fourth_s, abs=0.7)  # s, of some 8
 
 
 def test_sumos_queues_discharge_as_cityflows_cars_with_the_tau_found():
     tau_s = equal_tau_s(CITYFLOW)
-    ours_s = our_discharge_headway_s(CITYFLOW, CITYFLOW.tau_s)
+    ours_s = our_discharge(CITYFLOW, CITYFLOW.tau_s).headway_s
     assert 3600.0 / ours_s == pytest.approx(1454, rel=0.02)  # the engine, one lane
-    assert discharge_headway_s(CITYFLOW._replace(tau_s=tau_s)) == pytest.approx(ours_s, rel=0.005)
+    assert sumo_discharge(CITYFLOW._replace(tau_s=tau_s)).headway_s == pytest.approx(ours_s, rel=0.005)
 
 
 def test_a_free_driver_stays_half_the_dawdling_below_the_limit():
