@@ -7,12 +7,14 @@ process of its own, because libsumo holds one simulation per process.
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from intergreen.envs.demand.sumo_trips import write_sumo_trips
+from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.sumo_net_file import net_of, require_sumo
 
@@ -25,7 +27,7 @@ def measure_libsumo(scenario_name: str, *, horizon_s: int) -> dict[str, float]:
     require_sumo("benchmark")
     import libsumo
 
-    scenario = load_scenario(scenario_name)
+    scenario = load_scenario(scenario_name, drop_invalid_routes=True)
     with tempfile.TemporaryDirectory() as folder:
         net = net_of(scenario, Path(folder)).net
         routes = Path(folder) / "trips.rou.xml"
@@ -40,6 +42,17 @@ def measure_libsumo(scenario_name: str, *, horizon_s: int) -> dict[str, float]:
             updates += libsumo.vehicle.getIDCount()
         libsumo.close()
     return {"vehicle_updates": updates, "cpu_s": cpu_s}
+
+
+def libsumo_beside(scenario_name: str, horizon_s: int) -> dict[str, float]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "intergreen.agents.evaluation.sumo_speed", scenario_name, str(horizon_s)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no word why"])[-1]
+        raise InputError("benchmark", f"libsumo on {scenario_name}", f"ended: {last}", "run it alone")
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 if __name__ == "__main__":

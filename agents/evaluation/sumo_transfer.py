@@ -10,6 +10,9 @@ from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.sumo_reference import own_signals
 from intergreen.agents.evaluation.transfer import BASELINES, METRIC
 from intergreen.agents.progress import part_of
+from intergreen.envs import benchmarks
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario, scenario_names
 from intergreen.envs.simulators import SUMO
 
 if TYPE_CHECKING:
@@ -20,6 +23,21 @@ if TYPE_CHECKING:
 ACTUATED = "sumo-actuated"
 
 Row = dict[str, Any]
+
+
+def sumo_cells(policies: Sequence[str], scenarios: Sequence[str] | None = None) -> list[tuple[Scenario, Protocol]]:
+    """The scenarios, each under its own protocol; all names are resolved here. None: the RESCO networks that are here.
+
+    Raises
+    ------
+    InputError
+        If a name or a file is wrong.
+    """
+    for name in policies:
+        decider_by_name(name)
+    names = scenarios or [name for name in scenario_names() if name.startswith(f"{benchmarks.RESCO}/")]
+    loaded = [load_scenario(name, drop_invalid_routes=True) for name in names]
+    return [(one, protocol_by_name(one.default_protocol)) for one in loaded]
 
 
 def sumo_transfer_rows(

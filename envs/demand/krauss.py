@@ -110,12 +110,11 @@ def our_driver(kind: KraussType) -> tuple[float, float]:
     target = sumo_discharge(kind)
     found = []
     for share in ACCEL_SHARES:
-        headway_s = _bisected(
-            lambda tau_s, share=share: our_discharge(kind, tau_s, share).headway_s,
-            target.headway_s,
-            kind.tau_s,
-            target.headway_s + kind.tau_s,
-        )
+
+        def headway_of(tau_s: float, share: float = share) -> float:
+            return our_discharge(kind, tau_s, share).headway_s
+
+        headway_s = _bisected(headway_of, target.headway_s, kind.tau_s, target.headway_s + kind.tau_s)
         ours = our_discharge(kind, headway_s, share)
         # the last vehicle of a queue is late by both
         off_s = abs(ours.fourth_s - target.fourth_s) + (LAST - FIRST) * abs(ours.headway_s - target.headway_s)

@@ -219,7 +219,7 @@ class SumoRun:
 def _options(world: SumoWorld, seed: int) -> list[str]:
     """Who collides is counted and drives on; SUMO would put them elsewhere."""
     more = ["-a", ",".join(world.settings.additional)] if world.settings.additional else []
-    return more + [
-        "--seed", str(seed % 2**31), "--step-length", "1", "--no-step-log", "--no-warnings", "--threads", "1",
+    return [
+        *more, "--seed", str(seed % 2**31), "--step-length", "1", "--no-step-log", "--no-warnings", "--threads", "1",
         "--time-to-teleport", f"{world.settings.time_to_teleport_s:g}", "--collision.action", "warn",
     ]  # fmt: skip
