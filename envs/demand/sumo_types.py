@@ -20,7 +20,6 @@ OCCUPANCY = {"bus": 30.0, "coach": 30.0, "emergency": 2.0}  # persons, as for Ci
 SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it takes
 _LOOKS = ("id", "color", "guiShape", "imgFile", "probability")  # of a type, and nothing of how it drives
 _NUMBER = r"[-+0-9.eE]+"
-_DEVIATION = re.compile(rf"normc?\(\s*{_NUMBER}\s*,\s*({_NUMBER})", re.ASCII)
 _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
 _MEAN = re.compile(rf"(?:normc?\()?\s*({_NUMBER})\s*(?:,[^)]*)?\)?", re.ASCII)
 
@@ -33,7 +32,6 @@ class _Class(NamedTuple):
     accel_mps2: float = 2.6
     decel_mps2: float = 4.5
     max_speed_mps: float = 200 / 3.6
-    speed_deviation: float = 0.1  # as SUMO 1.28 tells of each class
 
 
 class _Driver(NamedTuple):
@@ -47,15 +45,14 @@ class _Driver(NamedTuple):
 
 # Classes that drive where passenger cars may drive; others (rail, ships, bicycles, …) are left out.
 _CLASSES = {
-    **{name: _Class() for name in ("passenger", "private", "evehicle", "hov", "vip", "custom1", "custom2")},
-    **{name: _Class(speed_deviation=0.0) for name in ("army", "authority", "ignoring")},
-    "taxi": _Class(speed_deviation=0.05),
-    "emergency": _Class(length_m=6.5, speed_deviation=0.0),
-    "delivery": _Class(length_m=6.5, speed_deviation=0.05),
-    "bus": _Class(12.0, accel_mps2=1.2, decel_mps2=4.0, max_speed_mps=100 / 3.6, speed_deviation=0.0),
-    "coach": _Class(14.0, accel_mps2=2.0, decel_mps2=4.0, max_speed_mps=100 / 3.6, speed_deviation=0.05),
-    "truck": _Class(7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6, speed_deviation=0.05),
-    "trailer": _Class(16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6, speed_deviation=0.05),
+    **{name: _Class() for name in ("passenger", "private", "taxi", "evehicle", "hov", "vip", "army", "authority")},
+    **{name: _Class() for name in ("custom1", "custom2", "ignoring")},
+    "emergency": _Class(length_m=6.5),
+    "delivery": _Class(length_m=6.5),
+    "bus": _Class(12.0, accel_mps2=1.2, decel_mps2=4.0, max_speed_mps=100 / 3.6),
+    "coach": _Class(14.0, accel_mps2=2.0, decel_mps2=4.0, max_speed_mps=100 / 3.6),
+    "truck": _Class(7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6),
+    "trailer": _Class(16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6),
     "motorcycle": _Class(length_m=2.2, accel_mps2=6.0, decel_mps2=10.0),
     "moped": _Class(length_m=2.1, accel_mps2=1.1, decel_mps2=7.0, max_speed_mps=45 / 3.6),
 }
@@ -91,7 +88,6 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
         accel_mps2=tag.number("accel", usual.accel_mps2, above=0),
         decel_mps2=tag.number("decel", usual.decel_mps2, above=0),
         max_speed_mps=tag.number("maxSpeed", usual.max_speed_mps, above=0),
-        speed_deviation=tag.number("speedDev", _speed_deviation(tag, usual.speed_deviation), least=0),
     )
     driver = _Driver(
         tau_s=tag.number("tau", 1.0, above=0),
@@ -117,22 +113,14 @@ def _speed_factor(tag: Tag) -> float:
     return mean
 
 
-def _speed_deviation(tag: Tag, usual: float) -> float:
-    """The second number of "normc(1.1, 0.1, 0.2, 2)", where there is one; a plain number is a mean."""
-    match = _DEVIATION.match(tag.text("speedFactor", "").strip())
-    try:
-        return float(match[1]) if match else usual
-    except ValueError:
-        return usual
-
-
 def _vehicle_type(
     name: str, own: _Class, driver: _Driver, fastest_mps: float, sumo_attributes: tuple[tuple[str, str], ...]
 ) -> VehicleType:
     accel_mps2, headway_s, dawdle = own.accel_mps2, driver.tau_s, 0.0
     if driver.follows_krauss:
+        # of one speed: behind the slowest of a single lane a queue is 5 % slower, on several the quick pass
         krauss = KraussType(
-            own.length_m, own.min_gap_m, own.accel_mps2, own.decel_mps2, driver.tau_s, driver.sigma, own.speed_deviation
+            own.length_m, own.min_gap_m, own.accel_mps2, own.decel_mps2, driver.tau_s, driver.sigma, speed_deviation=0.0
         )
         dawdle = dawdle_mps(krauss)
         headway_s, share = our_driver(krauss)
