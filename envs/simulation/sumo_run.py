@@ -17,7 +17,6 @@ from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_lamps import Lamps
 from intergreen.envs.simulation.sumo_sums import Second, Sums
-from intergreen.envs.simulation.sumo_world import DETECTOR_M
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
@@ -192,13 +191,13 @@ class SumoRun:
 
     def _calls(self) -> ByteArray:
         second, world = self._sums.seen, self._world
-        here = second.lane >= 0
-        here[here] = world.is_approach[second.lane[here]]
+        lanes, movements, within_m = world.calling
+        here = np.isin(second.lane, lanes)
         lane = second.lane[here]
-        arrived = np.zeros(world.n_lanes, np.bool_)
-        arrived[lane[self._rest_m(second.trip[here], lane) <= DETECTOR_M]] = True
+        nearest_m = np.full(world.n_lanes, np.inf)
+        np.minimum.at(nearest_m, lane, self._rest_m(second.trip[here], lane))
         calls = np.zeros(world.n_movements, np.uint8)
-        calls[world.calling[1][arrived[world.calling[0]]]] = 1
+        calls[movements[nearest_m[lanes] <= within_m]] = 1
         return calls
 
     def _rest_m(self, trip: IntArray, lane: IntArray) -> FloatArray:

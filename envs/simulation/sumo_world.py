@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, stop_line_ahead_m
 from intergreen.envs.network.sumo_index import SumoIndex
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
     from intergreen.envs.demand import Demand
     from intergreen.envs.network import RoadNetwork
-
-DETECTOR_M = 15.0  # before the stop line: whoever has arrived there calls; the native engine's
 
 
 class SumoSettings(NamedTuple):
@@ -36,7 +35,7 @@ class SumoWorld(NamedTuple):
     lane_road: IntArray  # (L,)
     is_approach: BoolArray  # (L,) ends at a signal with a choice
     movement_of: dict[tuple[int, int], int]  # lane and next road -> movement
-    calling: tuple[IntArray, IntArray]  # (C,) lane and movement: who stands at the lane's stop line calls for it
+    calling: tuple[IntArray, IntArray, FloatArray]  # (C,) lane, movement, m: who is so near the end calls
     n_movements: int
     hears_calls: bool
     fastest_mps: float  # of all types
@@ -67,8 +66,16 @@ def sumo_world(
         lane_road=network.lane_road,
         is_approach=signalled[network.road_to[network.lane_road]],
         movement_of={(lane, int(network.movement_to_road[m])): m for lane, m in pairs},
-        calling=(np.array([lane for lane, _ in pairs], np.int32), np.array([m for _, m in pairs], np.int32)),
+        calling=_calling(network),
         n_movements=network.n_movements,
         hears_calls=hears_calls,
         fastest_mps=max(kind.max_speed_mps for kind in demand.types),
     )
+
+
+def _calling(network: RoadNetwork) -> tuple[IntArray, IntArray, FloatArray]:
+    """As the engine's detectors: lanes, movements, and how far from the lane's end a vehicle has arrived."""
+    at_signal = np.flatnonzero(np.isin(network.movement_intersection, network.signalled)).tolist()
+    pairs = [(lane, m) for m in at_signal for lane in approach_lanes(network, m, reach_m=AT_STOP_LINE_M).tolist()]
+    lane, movement = np.array(pairs, np.int32).reshape(-1, 2).T.copy()
+    return lane, movement, AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M)[lane]
