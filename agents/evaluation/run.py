@@ -35,7 +35,7 @@ from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.stated import timing_stated
-from intergreen.envs.simulators import NATIVE, SUMO, make_core
+from intergreen.envs.simulators import NATIVE, SUMO, engine_core, make_core
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.onlooker import Onlooker
@@ -252,7 +252,7 @@ class _Run:
             _compile(core, trips, seeds)
         core.reset(trips, seeds, self.controller.start(setup))
         if isinstance(self.controller, Foresighted):
-            self.controller.look_into(core)
+            self.controller.look_into(engine_core(core, self.scenario.name, f"be copied for {self.controller.name}"))
         detectors = self._detectors(seeds) if self.broken else None
         marks = Marks()
         decide_at, look_at, wanted = 0, self.horizon_s, core.phase

@@ -11,6 +11,7 @@ from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs import sumo_net_file
+from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.simulation import sumo_lamps
@@ -164,6 +165,12 @@ def test_a_net_that_only_sumo_refuses_is_refused_in_sumos_words(tmp_path, capsys
     net = tmp_path / "network.net.xml"
     net.write_text(net.read_text().replace('intLanes="', 'intLanes=":gone_0 '))
     assert "network: seed 0, second 0: " in refused(capsys, config).splitlines()[-1]
+
+
+@NEEDS_SUMO
+def test_an_oracle_that_copies_the_simulation_is_refused_in_sumo():
+    with pytest.raises(InputError, match="single: simulator: sumo cannot be copied for rollout; use native"):
+        run("rollout", horizon_s=20)
 
 
 @NEEDS_SUMO
