@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from intergreen.agents.commands import deploy, learning, runs, speed, watch
-from intergreen.envs.errors import CapacityError, InputError, one_line
+from intergreen.envs.errors import CapacityError, InputError, SimulationError, one_line
 
 WRONG_INPUT, INTERRUPTED = 2, 130
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = app(args=arguments or ["--help"], prog_name="intergreen", standalone_mode=False)
     except InputError as error:
         return _refuse(str(error))
-    except CapacityError as error:
+    except (CapacityError, SimulationError) as error:
         return _refuse(f"simulation: {error}")
     except FloatingPointError as error:
         return _refuse(f"training: {error}")

@@ -60,12 +60,11 @@ def parse_names(text: str) -> list[str]:
     return names
 
 
-def require_native(simulator: str) -> None:
-    """Refuse simulators that this version does not have."""
-    if simulator == "native":
-        return
-    problem = "sumo is not there yet" if simulator == "sumo" else f"no simulator is called {simulator!r}"
-    raise InputError("command line", "--simulator", problem, "use native")
+def require_simulator(simulator: str) -> None:
+    """Refuse simulators that are not there, or not installed."""
+    from intergreen.envs.simulators import check_simulator
+
+    check_simulator(simulator, "--simulator")
 
 
 def require_positive(option: str, value: float | None) -> None:

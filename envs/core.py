@@ -6,9 +6,9 @@ lane counts out. One call runs all seconds of the period for all replicas withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy as copy_of
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 from numba.extending import register_jitable
@@ -62,6 +62,61 @@ class Senses(NamedTuple):
     reward: Float32Array  # (B, I)
 
 
+class Core(Protocol):
+    """Signals and traffic of B copies of one network, whatever simulates them; see `TrafficCore`."""
+
+    network: RoadNetwork
+    plan: SignalPlan
+    n_replicas: int
+    near_m: FloatArray
+
+    def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None: ...
+
+    def run(self, wanted: IntArray, seconds: int, senses: Senses | None = None) -> None: ...
+
+    def go_on(self, seconds: int) -> None: ...
+
+    def senses(self, layout: ObservationLayout, rewards: RewardTable) -> Senses: ...
+
+    def observe(self, senses: Senses, interval_s: int) -> None: ...
+
+    def signals(self, interval_s: int) -> SignalStatus: ...
+
+    @property
+    def time_s(self) -> int: ...
+
+    @property
+    def phase(self) -> IntArray: ...
+
+    @property
+    def aspects(self) -> ByteArray: ...
+
+    @property
+    def interventions(self) -> IntArray: ...
+
+    @property
+    def displayed(self) -> IntArray: ...
+
+    def faults(self) -> list[FaultReport]: ...
+
+    def incidents(self) -> dict[str, IntArray]:
+        """(B,) each, so far: what this simulator's drivers do that the other's cannot."""
+        ...
+
+    def counts(self) -> Counts: ...
+
+    def totals(self) -> Totals: ...
+
+    def positions(self, replica: int = 0) -> Positions: ...
+
+    @property
+    def cpu_elsewhere_s(self) -> float:
+        """CPU seconds taken in other processes since the reset."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class TrafficCore:
     """B copies of one network under one signal plan.
 
@@ -104,12 +159,7 @@ class TrafficCore:
 
         Where the timing has an all-red at the start, that comes first.
         """
-        start_phase = np.asarray(start_phase)
-        expected = (self.n_replicas, self.plan.n_signals)
-        if start_phase.shape != expected or start_phase.dtype.kind not in "iu":
-            raise ValueError(
-                f"need a phase for {expected} replicas and signals, got {start_phase.shape} of {start_phase.dtype}"
-            )
+        start_phase = checked_start(start_phase, (self.n_replicas, self.plan.n_signals))
         self.engine.reset(trips, seeds)
         self._shown = signal_state(self.plan, self.network, self.n_replicas)
         self.engine.green[:] = self._shown.aspects == GREEN
@@ -124,11 +174,7 @@ class TrafficCore:
         What is shown is up to the plan's rules. A number that is no phase keeps the present one.
         With `senses`, observations and rewards are made before it returns.
         """
-        wanted = _whole(np.asarray(wanted))
-        expected = (self.n_replicas, self.plan.n_signals)
-        if wanted.shape != expected:
-            raise ValueError(f"need a wanted phase for {expected} replicas and signals, got {wanted.shape}")
-        self._wanted[:] = wanted
+        self._wanted[:] = checked_wishes(wanted, (self.n_replicas, self.plan.n_signals))
         engine = self.engine
         arguments = (
             engine.statics,
@@ -180,18 +226,7 @@ class TrafficCore:
 
     def senses(self, layout: ObservationLayout, rewards: RewardTable) -> Senses:
         """Room for observations and rewards of every replica, to give to `run` and `observe`."""
-        shape = (self.n_replicas, self.network.n_lanes)
-        return Senses(
-            observation_table=layout.table,
-            reward_table=rewards,
-            bounds_m=self._bounds_m,
-            waiting=np.zeros(shape, np.int32),
-            vehicles=np.zeros(shape, np.int32),
-            arriving=np.zeros((*shape, N_BINS), np.int32),
-            sums=LaneSums(*(np.zeros(shape) for _ in LaneSums._fields)),
-            observation=np.zeros((self.n_replicas, self.plan.n_signals, layout.blocks.size), np.float32),
-            reward=np.zeros((self.n_replicas, self.plan.n_signals), np.float32),
-        )
+        return make_senses(self.network, self.plan, self.n_replicas, layout, rewards)
 
     def observe(self, senses: Senses, interval_s: int) -> None:
         """Make the observations of the present moment, between periods; rewards stay as they are."""
@@ -239,6 +274,15 @@ class TrafficCore:
             raise ValueError("nobody has watched: make the core with monitored=True")
         return monitor.faults(self._card, self._watched)
 
+    def incidents(self) -> dict[str, IntArray]:
+        """None: the engine's drivers neither collide nor are put elsewhere."""
+        return {}
+
+    @property
+    def cpu_elsewhere_s(self) -> float:
+        """0: the engine runs in this process."""
+        return 0.0
+
     def counts(self) -> Counts:
         """Lane counts now; `near` counts within `near_m` (L,) of the stop line, `arriving` in the bins that
         observations have."""
@@ -259,6 +303,42 @@ class TrafficCore:
     def close(self) -> None:
         """End the threads that share out the replicas; the core cannot run on afterwards."""
         self.engine.close()
+
+
+def make_senses(
+    network: RoadNetwork, plan: SignalPlan, replicas: int, layout: ObservationLayout, rewards: RewardTable
+) -> Senses:
+    """Room for what agents learn from."""
+    shape = (replicas, network.n_lanes)
+    return Senses(
+        observation_table=layout.table,
+        reward_table=rewards,
+        bounds_m=arrival_bounds_m(network),
+        waiting=np.zeros(shape, np.int32),
+        vehicles=np.zeros(shape, np.int32),
+        arriving=np.zeros((*shape, N_BINS), np.int32),
+        sums=LaneSums(*(np.zeros(shape) for _ in LaneSums._fields)),
+        observation=np.zeros((replicas, plan.n_signals, layout.blocks.size), np.float32),
+        reward=np.zeros((replicas, plan.n_signals), np.float32),
+    )
+
+
+def checked_start(start_phase: IntArray, expected: tuple[int, int]) -> IntArray:
+    """The phases to begin with, (B, I)."""
+    start_phase = np.asarray(start_phase)
+    if start_phase.shape != expected or start_phase.dtype.kind not in "iu":
+        raise ValueError(
+            f"need a phase for {expected} replicas and signals, got {start_phase.shape} of {start_phase.dtype}"
+        )
+    return start_phase
+
+
+def checked_wishes(wanted: IntArray, expected: tuple[int, int]) -> IntArray:
+    """The wanted phases (B, I) as int32; whatever is no such number becomes one that is no phase."""
+    wanted = _whole(np.asarray(wanted))
+    if wanted.shape != expected:
+        raise ValueError(f"need a wanted phase for {expected} replicas and signals, got {wanted.shape}")
+    return wanted
 
 
 def _whole(wanted: np.ndarray) -> IntArray:
@@ -437,9 +517,8 @@ def _observe_all(waiting, vehicles, arriving, phase, green_s, red_s, granted, in
 def observe_all(counts: Counts, signals: SignalStatus, interval_s: int, layout: ObservationLayout) -> Float32Array:
     """Observations (B, I, size) from lane counts: `observation.observe`, compiled, for all replicas."""
     out = np.empty((*signals.phase.shape, layout.blocks.size), np.float32)
-    told = (signals.phase, signals.green_s, signals.red_s, signals.granted)
-    shown = (np.ascontiguousarray(values) for values in told)
-    _observe_all(counts.waiting, counts.vehicles, counts.arriving, *shown, interval_s, layout.table, out)
+    seen = counts.waiting, counts.vehicles, counts.arriving
+    _observe_all(*seen, *_told(signals), interval_s, layout.table, out)
     return out
 
 
@@ -449,3 +528,14 @@ def whole_counts(counts: Counts | Readings) -> Counts:
         return cast("Counts", counts)
     vehicles, waiting, near = (usable_whole(values) for values in (counts.vehicles, counts.waiting, counts.near))
     return Counts(vehicles, waiting, near, usable_whole(counts.arriving), counts.mean_speed)
+
+
+def observe_into(senses: Senses, signals: SignalStatus, interval_s: int) -> None:
+    """Write the observations to `senses`, from the counts that stand there."""
+    seen = senses.waiting, senses.vehicles, senses.arriving
+    _observe_all(*seen, *_told(signals), interval_s, senses.observation_table, senses.observation)
+
+
+def _told(signals: SignalStatus) -> Iterator[np.ndarray]:
+    told = (signals.phase, signals.green_s, signals.red_s, signals.granted)
+    return (np.ascontiguousarray(values) for values in told)

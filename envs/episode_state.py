@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from intergreen.envs.simulators import engine_core
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -62,8 +64,9 @@ def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> None:
 
 def _parts(world: Episodes) -> dict[str, Any]:
     """The named tuples of arrays that a world is made of."""
-    engine = world.core.engine
-    return {"trips": engine.trips, "state": engine.state, "changes": engine.changes, "shown": world.core._shown}
+    core = engine_core(world.core, world.scenario.name, "be kept in the middle of an episode")
+    engine = core.engine
+    return {"trips": engine.trips, "state": engine.state, "changes": engine.changes, "shown": core._shown}
 
 
 def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -74,9 +77,10 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
         there, needed = getattr(restored[part], field).shape, getattr(parts[part], field).shape
         if there != needed:
             raise ValueError(f"{world.scenario.name}: {name} has the shape {there}, this network needs {needed}")
-    engine = world.core.engine
+    core = engine_core(world.core, world.scenario.name, "be kept in the middle of an episode")
+    engine = core.engine
     engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
-    world.core._shown = restored["shown"]
+    core._shown = restored["shown"]
     # The same detectors fail as before; what they remembered (a frozen reading, readings under way) is forgotten.
     world.restart_detectors(arrays.get(f"{number}.detectors.seeds", world.detector_seeds).tolist())
     world.observe()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.choices import chosen_phases, start_phase
-from intergreen.envs.core import TrafficCore, observe_all, whole_counts
+from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.demand import randomise
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.fault_file import detector_faults
@@ -20,10 +20,12 @@ from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.simulators import NATIVE, make_core
 from intergreen.envs.verification import refuse_unsafe
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
+    from intergreen.envs.core import Core
     from intergreen.envs.demand import Trips
     from intergreen.envs.fault_file import FaultSpec
     from intergreen.envs.protocol import Protocol
@@ -53,6 +55,7 @@ class Episodes:
         drawn anew for every episode; rewards and masks stay true
     backlog_periods : for which a vehicle that waits outside counts in the reward, see `intergreen.envs.reward`
     movements, choices : room in the observation for so many; None: those of the widest signal
+    simulator : a name of `intergreen.envs.simulators`
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Episodes:
         backlog_periods: float = BACKLOG_PERIODS,
         movements: int | None = None,
         choices: int | None = None,
+        simulator: str = NATIVE,
         replicas: int = 1,
         threads: int = 1,
     ) -> None:
@@ -88,10 +92,10 @@ class Episodes:
         self._mixing = neighbour_mixing(network, self.plan, neighbour_share)
         self._exact_trips = exact_trips
         self._demand_scale = demand_scale
-        self._core = TrafficCore(
-            network,
+        self._core = make_core(
+            simulator,
+            self.scenario,
             self.plan,
-            self.scenario.demand,
             replicas=replicas,
             threads=threads,
             lane_change=self.protocol.lane_change,
@@ -156,7 +160,7 @@ class Episodes:
         return allowed_choices(self._senses.observation, self.layout.blocks)
 
     @property
-    def core(self) -> TrafficCore:
+    def core(self) -> Core:
         """The signals and the traffic, to look at."""
         return self._core
 

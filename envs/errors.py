@@ -1,4 +1,4 @@
-"""The errors a user can mend: wrong input, with one line that says where, what and how, and a lane that overflows."""
+"""The errors a user can mend: wrong input, with one line that says where, what and how; and runs that end early."""
 
 import reprlib
 from pathlib import Path
@@ -30,6 +30,10 @@ class InputError(ValueError):
 
 class CapacityError(RuntimeError):
     """More vehicles on a lane or lane link than its slots can hold."""
+
+
+class SimulationError(RuntimeError):
+    """A simulator outside this program failed in the middle of a run: which seed, when, and its words."""
 
 
 def one_line(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from intergreen.envs.arrays import IntArray
-from intergreen.envs.core import TrafficCore
+from intergreen.envs.core import Core
 from intergreen.envs.files import replacing
 
 
@@ -30,13 +30,13 @@ class Recording:
             name: [] for name in ("second", "trip", "drivable", "distance_m", "speed_mps")
         }
 
-    def run(self, core: TrafficCore, wanted: IntArray, seconds: int) -> None:
+    def run(self, core: Core, wanted: IntArray, seconds: int) -> None:
         """`core.run` with a note after every second; the traffic is the same as without."""
         for _ in range(seconds):
             core.run(wanted, 1)
             self.note(core)
 
-    def note(self, core: TrafficCore) -> None:
+    def note(self, core: Core) -> None:
         """Note where everybody is now."""
         now = core.positions(self._replica)
         self._time_s.append(core.time_s)

@@ -17,13 +17,14 @@ import numpy as np
 
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.statics import LENGTH, MAX_SPEED, N_COLUMNS
+from intergreen.envs.simulators import engine_core
 from intergreen.envs.street_map import HEADER_PX, MARGIN_PX, Paths, Placement, rectangles
 
 if TYPE_CHECKING:
     import pygame
 
     from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
-    from intergreen.envs.core import TrafficCore
+    from intergreen.envs.core import Core, TrafficCore
 
 RENDER_MODES = ("rgb_array", "human")
 RENDER_FPS = 5  # decisions shown in a second
@@ -57,10 +58,11 @@ class Screen:
     mode : one of `RENDER_MODES`, or None
     """
 
-    def __init__(self, core: TrafficCore, title: str, mode: str | None, modes: Sequence[str] = RENDER_MODES) -> None:
+    def __init__(self, core: Core, title: str, mode: str | None, modes: Sequence[str] = RENDER_MODES) -> None:
         if mode is not None and mode not in modes:
             raise ValueError(f"there is no render_mode {mode!r}; use one of {', '.join(modes)}, or None")
         if mode is not None:
+            core = engine_core(core, title, "be drawn")
             import_pygame()
         self.mode = mode
         self._core, self._title = core, title
@@ -73,7 +75,7 @@ class Screen:
         if self.mode is None:
             return None
         if self._picture is None:
-            self._picture = Picture(self._core, self._title)
+            self._picture = Picture(engine_core(self._core, self._title, "be drawn"), self._title)
         if self.mode == "rgb_array":
             return self._picture.array(replica)
         self._show(self._picture.draw(replica))

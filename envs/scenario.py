@@ -50,6 +50,8 @@ class Scenario:
     profile           how the drawn trips are spread over time
     level             factor on the number of trips, see `unseen.at_level`
     survey_vph        (M,) volumes that plans are made from where they are not the demand's; None: they are
+    sumo_net          the SUMO file that the network was read from, and
+    sumo_begin_s      the second of SUMO's clock at which ours stands at 0
     """
 
     name: str
@@ -61,6 +63,8 @@ class Scenario:
     profile: Profile = field(default_factory=Profile)
     level: float = 1.0
     survey_vph: FloatArray | None = None
+    sumo_net: Path | None = None
+    sumo_begin_s: float = 0.0
 
     def trips(self, seed: int, *, horizon_s: int | None = None) -> Trips:
         """Trips released before the horizon (the scenario's where none is given); the same for the same seed.
@@ -167,7 +171,16 @@ def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
         raise InputError(config.net, "", problem, "use a network with traffic lights (netconvert --tls.guess)")
     demand = read_sumo_demand(config.routes, network, window=config.window, drop_invalid=drop_invalid_routes)
     protocol = benchmarks.PROTOCOLS.get(name, SUMO_PROTOCOL)
-    return Scenario(name, network, demand, config.horizon_s, fixed_demand=True, default_protocol=protocol)
+    return Scenario(
+        name,
+        network,
+        demand,
+        config.horizon_s,
+        fixed_demand=True,
+        default_protocol=protocol,
+        sumo_net=config.net,
+        sumo_begin_s=config.window.begin_s,
+    )
 
 
 def _from_yaml(path: Path) -> Scenario:

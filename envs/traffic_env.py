@@ -69,6 +69,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     | `faults`          | none         | of detectors: a name (`"dead-10"`), a file, or the faults themselves      |
     | `movements`,      | the widest   | room in the observation for so many                                       |
     | `choices`         | signal's     |                                                                           |
+    | `simulator`       | `"native"`   | `"sumo"` for episodes in SUMO, which needs the extra `sumo`               |
     """
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012 - as Gymnasium declares it

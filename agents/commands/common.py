@@ -6,14 +6,24 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from intergreen.agents.options import STDOUT, require_horizon, require_native, require_threads, require_writable
+from intergreen.agents.options import (
+    STDOUT,
+    require_horizon,
+    require_positive,
+    require_simulator,
+    require_threads,
+    require_writable,
+)
 from intergreen.agents.tables import TextTable, print_table
 from intergreen.envs.errors import InputError
 from intergreen.envs.files import json_text, write_json
+
+if TYPE_CHECKING:
+    from intergreen.envs.simulation.sumo_world import SumoSettings
 
 CHECK_FAILED = 1
 _MOST_LINES = 20  # of faults on stderr
@@ -33,7 +43,15 @@ ProtocolOption = Annotated[
     ),
 ]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="0-9, 0,1,5 or 3")]
-SimulatorOption = Annotated[str, typer.Option("--simulator", help="native (sumo is not there yet)")]
+SimulatorOption = Annotated[str, typer.Option("--simulator", help='native, or sumo (pip install "intergreen[sumo]")')]
+TeleportOption = Annotated[
+    float | None,
+    typer.Option(
+        "--time-to-teleport",
+        metavar="SECONDS",
+        help="with --simulator sumo: vehicles that stand longer are put farther on, and counted; never by default",
+    ),
+]
 JsonOption = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="also write JSON; - is stdout")]
 DropOption = Annotated[
     bool, typer.Option("--drop-invalid-routes", help="drop flows whose route does not exist, as CityFlow does")
@@ -60,10 +78,28 @@ SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="seed of t
 
 
 def check_run_options(simulator: str, threads: int, horizon_s: int | None, json: str | None) -> None:
-    require_native(simulator)
+    require_simulator(simulator)
     require_threads(threads)
     require_horizon(horizon_s)
     require_writable("--json", json)
+
+
+def sumo_settings(simulator: str, time_to_teleport_s: float | None) -> SumoSettings | None:
+    """SUMO's settings, None where there is nothing to set.
+
+    Raises
+    ------
+    InputError
+        If they are set for another simulator, or are no times.
+    """
+    if time_to_teleport_s is None:
+        return None
+    if simulator != "sumo":
+        raise InputError("command line", "--time-to-teleport", f"means nothing to {simulator}", "add --simulator sumo")
+    require_positive("--time-to-teleport", time_to_teleport_s)
+    from intergreen.envs.simulation.sumo_world import SumoSettings
+
+    return SumoSettings(time_to_teleport_s=time_to_teleport_s)
 
 
 def make_engine_ready(*, lane_change: bool = False) -> None:

@@ -17,6 +17,7 @@ from intergreen.agents.commands.common import (
     ScenarioArgument,
     SeedsOption,
     SimulatorOption,
+    TeleportOption,
     ThreadsOption,
     check_run_options,
     deliver,
@@ -25,6 +26,7 @@ from intergreen.agents.commands.common import (
     print_tables,
     refuse_beside,
     say_written,
+    sumo_settings,
 )
 from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_threads, require_writable
 from intergreen.agents.progress import progress_bar
@@ -72,6 +74,7 @@ def shadow(
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0",
     simulator: SimulatorOption = "native",
+    time_to_teleport: TeleportOption = None,
     log: Annotated[
         Path | None, typer.Option("--log", metavar="FILE", help="write decisions that differ: .csv or .jsonl")
     ] = None,
@@ -105,8 +108,11 @@ def shadow(
         protocol_name=protocol,
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
+        simulator=simulator,
+        sumo=sumo_settings(simulator, time_to_teleport),
     )
-    make_engine_ready(lane_change=pair.in_charge.protocol.lane_change)
+    if simulator == "native":
+        make_engine_ready(lane_change=pair.in_charge.protocol.lane_change)
     with progress_bar("simulating") as progress:
         result, watched = run_shadow(
             pair,

@@ -14,15 +14,17 @@ from intergreen.agents.commands.common import (
     ProtocolOption,
     SeedOption,
     SeedsOption,
+    SimulatorOption,
     ThreadsOption,
     check_run_options,
     deliver,
     finish,
     make_engine_ready,
     print_tables,
+    refuse_beside,
     say_written,
 )
-from intergreen.agents.options import parse_names, parse_seeds, require_positive, require_writable
+from intergreen.agents.options import parse_names, parse_seeds, require_positive, require_simulator, require_writable
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 
@@ -117,11 +119,17 @@ def transfer(
         str | None, typer.Option("--protocols", metavar="P,Q", help="default: the five of the literature")
     ] = None,
     seeds: SeedsOption = "0",
+    simulator: SimulatorOption = "native",
     json: JsonOption = None,
 ) -> None:
     """A policy on networks it was not trained on, under every protocol, beside the baselines."""
     require_writable("--json", json)
+    require_simulator(simulator)
     names, seed_list = parse_names(controllers), parse_seeds(seeds)
+    if simulator == "sumo":
+        refuse_beside("--simulator sumo, where every scenario has its own timing", {"--protocols": protocols})
+        _transfer_in_sumo(names, scenario, seed_list, json)
+        return
     from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
     from intergreen.envs.protocol import LITERATURE
 
@@ -131,3 +139,14 @@ def transfer(
     with progress_bar("simulating") as progress:
         rows = transfer_rows(cells, names, seeds=seed_list, progress=progress)
     deliver(rows, json, lambda: print_table(table_of(f"travel time [s]: {summary_of(rows)}", rows)))
+
+
+def _transfer_in_sumo(names: list[str], scenarios: list[str] | None, seeds: list[int], json: str | None) -> None:
+    from intergreen.agents.evaluation.sumo_transfer import sumo_cells, sumo_transfer_rows
+
+    cells = sumo_cells(names, scenarios)
+    with progress_bar("simulating in SUMO") as progress:
+        rows = sumo_transfer_rows(cells, names, seeds=seeds, progress=progress)
+    won = sum(row["won"] for row in rows)
+    title = f"travel time [s] in SUMO: below every baseline in {won} of {len(rows)}"
+    deliver(rows, json, lambda: print_table(table_of(title, rows)))

@@ -20,6 +20,7 @@ from intergreen.agents.commands.common import (
     SeedsOption,
     SimulatorOption,
     StoreOption,
+    TeleportOption,
     ThreadsOption,
     WorkersOption,
     check_run_options,
@@ -29,6 +30,7 @@ from intergreen.agents.commands.common import (
     print_tables,
     refuse_beside,
     say_written,
+    sumo_settings,
 )
 from intergreen.agents.commands.watch import look_closely, require_figures, require_report
 from intergreen.agents.options import (
@@ -59,6 +61,7 @@ def evaluate(
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0",
     simulator: SimulatorOption = "native",
+    time_to_teleport: TeleportOption = None,
     json: JsonOption = None,
     drop_invalid_routes: DropOption = False,
     threads: ThreadsOption = 1,
@@ -96,8 +99,11 @@ def evaluate(
         faults=None if faults is None else read_faults(faults),
         demand_levels=levels,
         od_mix=od_mix,
+        simulator=simulator,
+        sumo=sumo_settings(simulator, time_to_teleport),
     )
-    make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
+    if simulator == "native":
+        make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         (result,) = run_cells(
             cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress, onlooker=log
@@ -120,6 +126,7 @@ def compare(
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0-4",
     simulator: SimulatorOption = "native",
+    time_to_teleport: TeleportOption = None,
     json: JsonOption = None,
     report: Annotated[
         Path | None,
@@ -165,8 +172,11 @@ def compare(
         faults=None if faults is None else read_faults(faults),
         demand_levels=levels,
         od_mix=od_mix,
+        simulator=simulator,
+        sumo=sumo_settings(simulator, time_to_teleport),
     )
-    make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
+    if simulator == "native":
+        make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         if threads > 1:
             results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)

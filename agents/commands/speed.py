@@ -18,7 +18,7 @@ from intergreen.agents.commands.common import (
     refuse_beside,
     say_written,
 )
-from intergreen.agents.options import parse_seeds, require_folder, require_positive
+from intergreen.agents.options import parse_seeds, require_folder, require_positive, require_simulator
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 
@@ -33,7 +33,12 @@ def benchmark(
     environment: Annotated[
         bool, typer.Option("--environment", help="decisions and samples per second of environment and learner")
     ] = False,
-    seeds: Annotated[str | None, typer.Option("--seeds", help="of the trainings, with --learning; 0-9")] = None,
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="the engine beside SUMO: physics, speed, results of controllers")
+    ] = False,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="of the trainings, with --learning; 0-9. Of SUMO, with --agreement; 0")
+    ] = None,
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="of every training, with --learning; the recipe's by default")
     ] = None,
@@ -45,11 +50,16 @@ def benchmark(
     horizon: HorizonOption = None,
     json: JsonOption = None,
 ) -> None:
-    """Speed on this machine: of the engine, of environment and learner, or of learning itself."""
+    """Speed on this machine: of the engine, of environment and learner, of learning; or the engine beside SUMO."""
     check_run_options("native", 1 if threads is None else threads, horizon, json)
     if learning:
         refuse_beside("--learning", {"--environment": environment, "SCENARIO": scenario, "--horizon": horizon})
         _benchmark_learning(recipe or "quick", seeds or "0-9", minutes, report or Path("runs/learning"), threads, json)
+        return
+    if agreement:
+        of_learning = {"--minutes": minutes, "--recipe": recipe, "--report": report, "--environment": environment}
+        refuse_beside("--agreement", of_learning)
+        _benchmark_agreement(scenario, seeds or "0", threads or 1, horizon, json)
         return
     of_learning = {"--seeds": seeds, "--minutes": minutes, "--recipe": recipe, "--report": report}
     refuse_beside("a benchmark without --learning", of_learning)
@@ -88,6 +98,24 @@ def _benchmark_learning(
         result = run_learning(prepared, threads=threads or 1, progress=progress)
     deliver(result, json, lambda: print_tables(learning_tables(result)))
     say_written(write_learning_report(result, folder))
+
+
+def _benchmark_agreement(
+    scenarios: list[str] | None, seeds: str, threads: int, horizon_s: int | None, json: str | None
+) -> None:
+    seed_list = parse_seeds(seeds)
+    require_simulator("sumo")
+    from intergreen.agents.evaluation.agreement import agreement_tables, measure_agreement
+    from intergreen.envs.scenario import load_scenario
+
+    for name in scenarios or ():
+        load_scenario(name, drop_invalid_routes=True)
+    make_engine_ready()
+    with progress_bar("both simulators") as progress:
+        found = measure_agreement(
+            scenarios or None, seeds=seed_list, threads=threads, horizon_s=horizon_s, progress=progress
+        )
+    deliver(found, json, lambda: print_tables(agreement_tables(found)))
 
 
 def _benchmark_environment(threads: int | None, horizon_s: int | None, json: str | None) -> None:

@@ -17,6 +17,8 @@ from intergreen.envs.fault_file import FaultList
 from intergreen.envs.fault_kinds import Fault
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import EMBEDDED, Scenario, load_scenario
+from intergreen.envs.simulation.sumo_world import SumoSettings
+from intergreen.envs.simulators import NATIVE
 from intergreen.envs.unseen import at_level, with_other_destinations
 from intergreen.envs.verification import refuse_unsafe
 
@@ -27,12 +29,14 @@ ORACLE = "rollout"  # looks ahead in copies of the engine: asked for by name alo
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a comparison: who drives, who decides, under which rules, and what fails."""
+    """One run of a comparison: who drives, who decides, under which rules, what fails, and what simulates it."""
 
     scenario: Scenario
     controller_name: str
     protocol: Protocol
     faults: tuple[Fault, ...] = ()
+    simulator: str = NATIVE
+    sumo: SumoSettings | None = None
 
 
 def comparison_cells(
@@ -44,6 +48,8 @@ def comparison_cells(
     faults: FaultList | None = None,
     demand_levels: Sequence[float] = (1.0,),
     od_mix: int | None = None,
+    simulator: str = NATIVE,
+    sumo: SumoSettings | None = None,
 ) -> list[Cell]:
     """Every scenario × controller, in this order; all names are resolved and all files read here, before any run.
 
@@ -53,6 +59,7 @@ def comparison_cells(
     faults : what fails in every run
     demand_levels : every scenario at each of these, see `intergreen.envs.unseen`
     od_mix : with destinations dealt out by this seed; None: with its own
+    simulator, sumo : what simulates every run, and SUMO's settings
 
     Raises
     ------
@@ -66,8 +73,9 @@ def comparison_cells(
     if od_mix is not None:
         scenarios = [with_other_destinations(scenario, od_mix) for scenario in scenarios]
     scenarios = [at_level(scenario, level) for scenario in scenarios for level in demand_levels]
+    failing = faults.faults if faults else ()
     cells = [
-        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol), faults.faults if faults else ())
+        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol), failing, simulator, sumo)
         for scenario in scenarios
         for name in controller_names
     ]
@@ -132,6 +140,8 @@ def run_cells(
             threads=threads,
             horizon_s=horizon_s,
             faults=cell.faults,
+            simulator=cell.simulator,
+            sumo=cell.sumo,
             progress=part_of(progress, number, len(cells), f"{cell.scenario.name} {cell.controller_name}"),
             onlooker=onlooker,
             look_every_s=1,

@@ -66,7 +66,7 @@ class _CellWork:
             "scenario": self.cell.scenario.name,
             "controller": self.controller,
             "protocol": self.cell.protocol.name,
-            "simulator": "native",
+            "simulator": self.cell.simulator,
             "horizon_s": self.horizon_s,
             "faults": [fault.stated() for fault in self.cell.faults],
             "versions": versions(),
@@ -141,13 +141,18 @@ def _work(cell: Cell, horizon_s: int | None, store: ResultStore | None) -> _Cell
             scenario=cell.scenario.name,
             demand=scenario_fingerprint(cell.scenario),
             protocol=cell.protocol.name,
-            simulator="native",
+            simulator=_simulator_stated(cell),
             horizon_s=horizon_s,
             faults=json_text([fault.stated() for fault in cell.faults]),
         )
         work.table = store.table(key)
         work.policy = policy_fingerprint(cell.controller_name)
     return work
+
+
+def _simulator_stated(cell: Cell) -> str:
+    """The simulator's name, and its settings where they are not the usual ones."""
+    return cell.simulator if cell.sumo is None else f"{cell.simulator} {json_text(cell.sumo._asdict())}"
 
 
 def _take_from_tables(works: Sequence[_CellWork], seeds: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
-    from intergreen.envs.core import TrafficCore
+    from intergreen.envs.core import Core, TrafficCore
     from intergreen.envs.simulation import Positions
 
 PHASE_ON, BEGIN_GREEN, MIN_GREEN_COMPLETE, GAP_OUT, MAX_OUT, FORCE_OFF, END_GREEN = 0, 1, 3, 4, 5, 6, 7
@@ -49,7 +49,7 @@ class HiresLog:
         self.events: list[Event] = []
         self.map: LogMap
 
-    def start(self, core: TrafficCore, seeds: Sequence[int]) -> None:
+    def start(self, core: Core, seeds: Sequence[int]) -> None:
         if len(seeds) != 1:
             raise ValueError(f"a log is of one run, got {len(seeds)} seeds")
         self.events = []
@@ -60,13 +60,13 @@ class HiresLog:
             opening = ((PATTERN, FREE), (CYCLE_LENGTH, NO_CYCLE), (FLASH_STATUS, NO_FLASH))
             self.events += [Event(0, signal, code, value) for code, value in opening]
 
-    def look(self, core: TrafficCore, wanted: IntArray) -> None:
+    def look(self, core: Core, wanted: IntArray) -> None:
         """What the second before has brought."""
         if core.time_s > 0:
             self.events += self._lamps.look(core, self._detectors.quiet_s)
         self.events += self._detectors.look(core, self._lamps.state)
 
-    def end(self, core: TrafficCore) -> None:
+    def end(self, core: Core) -> None:
         self.look(core, core.phase)
         self.events.sort(key=lambda event: (event.tenths, event.code, event.signal, event.parameter))
 

@@ -15,6 +15,7 @@ import numpy as np
 from intergreen.agents.evaluation.fallback import MOST_CHANGES
 from intergreen.agents.evaluation.metrics import SERIES
 from intergreen.agents.evaluation.statistics import summarise_all
+from intergreen.envs.simulation.sumo_run import INCIDENTS
 
 Result = dict[str, Any]
 
@@ -77,6 +78,7 @@ def _safety(parts: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[st
     }
     return {
         **parts[0],
+        **{name: sum(part[name] for part in parts) for name in INCIDENTS if name in parts[0]},
         "monitor_faults": sum(part["monitor_faults"] for part in parts),
         "faults": [fault for part in parts for fault in part["faults"]],
         "shield_interventions_per_hour": _mean([part["shield_interventions_per_hour"] for part in parts], seeds),

@@ -31,21 +31,23 @@ from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
 from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.versions import versions_of
-from intergreen.envs.core import TrafficCore
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.stated import timing_stated
+from intergreen.envs.simulators import NATIVE, SUMO, engine_core, make_core
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.onlooker import Onlooker
     from intergreen.agents.progress import Progress
     from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.core import Core
     from intergreen.envs.demand import Trips
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.scenario import Scenario
     from intergreen.envs.signals.monitor import FaultReport
+    from intergreen.envs.simulation.sumo_world import SumoSettings
 
 SERIES_STEP_S = 300
 _BATCH_BYTES = 5e8  # of simulator state at once
@@ -62,7 +64,7 @@ class Cost:
 @dataclass(slots=True)
 class BatchRecord:
     """What a batch of replicas gave: metrics (B,), series rows (T of them, (B,) each), vehicle updates, the monitor's
-    faults, the shield's interventions by reason."""
+    faults, the shield's interventions by reason, what only this simulator's drivers do."""
 
     metrics: dict[str, FloatArray]
     series_t: list[int]
@@ -70,6 +72,7 @@ class BatchRecord:
     vehicle_updates: int
     faults: list[FaultReport]
     interventions: IntArray
+    incidents: dict[str, int]
 
 
 class Workshop:
@@ -102,6 +105,8 @@ def evaluate(
     threads: int = 1,
     horizon_s: int | None = None,
     faults: Sequence[Fault] = (),
+    simulator: str = NATIVE,
+    sumo: SumoSettings | None = None,
     progress: Progress | None = None,
     onlooker: Onlooker | None = None,
     look_every_s: int | None = None,
@@ -112,9 +117,11 @@ def evaluate(
     Parameters
     ----------
     seeds : at least one; a scenario with its own fixed demand drives the same trips for all of them
-    threads : over which the replicas are spread; the numbers do not depend on it
+    threads : over which the replicas are spread, in SUMO how many run at once; the numbers do not depend on it
     horizon_s : seconds to run; None: the scenario's
     faults : of detectors, which the controller then sees through as readings, and of the policy
+    simulator : a name of `intergreen.envs.simulators`
+    sumo : settings of SUMO, where that is the simulator
     progress : called as the run goes on
     onlooker : sees the run at every decision of the protocol; the numbers do not depend on it
     look_every_s : so often instead
@@ -123,7 +130,9 @@ def evaluate(
     Raises
     ------
     InputError
-        If a fault names a lane that the network does not have.
+        If a fault names a lane that the network does not have, or the simulator is not there.
+    SimulationError
+        If SUMO fails in the middle of a run.
     """
     if not seeds:
         raise ValueError("need at least one seed")
@@ -138,10 +147,13 @@ def evaluate(
     broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
     cost, fallback = Cost(), FallbackRecord()
     records = []
-    batches = _batches(scenario.network, trips, threads)
+    batches = _batches(scenario.network, trips, threads, simulator)
     for number, batch in enumerate(batches):
         look_s = look_every_s or protocol.interval_s
-        run = _Run(scenario, controller, protocol, plan, horizon_s, threads, cost, broken, onlooker, look_s, workshop)
+        seen_by = onlooker, look_s
+        run = _Run(
+            scenario, controller, protocol, plan, horizon_s, threads, cost, broken, *seen_by, workshop, simulator, sumo
+        )
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
         records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
         fallback.add(controller, plan, scenario.network, mine[0])
@@ -149,7 +161,7 @@ def evaluate(
         "scenario": scenario.name,
         "controller": controller.name,
         "protocol": protocol.name,
-        "simulator": "native",
+        "simulator": simulator,
         "horizon_s": horizon_s,
         "seeds": [int(seed) for seed in seeds],
         "dropped_flows": scenario.demand.dropped_flows,
@@ -163,7 +175,8 @@ def evaluate(
             [fault for record in records for fault in record.faults],
             sum(record.interventions for record in records),  # type: ignore[arg-type]
             hours=len(seeds) * horizon_s / 3600.0,
-        ),
+        )
+        | {name: sum(record.incidents[name] for record in records) for name in records[0].incidents},
         "fallback": fallback.stated(),
         "timing": timing_stated(plan.timing),
         "cost": {
@@ -172,7 +185,7 @@ def evaluate(
             "wall_s": cost.wall_s,
             "peak_memory_mb": peak_memory_mb(),
         },
-        "versions": versions(),
+        "versions": versions() if simulator == NATIVE else versions_of("intergreen", "numpy", "numba", "libsumo"),
     }
 
 
@@ -215,6 +228,8 @@ class _Run:
     onlooker: Onlooker | None
     look_every_s: int
     workshop: Workshop
+    simulator: str
+    sumo: SumoSettings | None
 
     def batch(
         self,
@@ -227,6 +242,22 @@ class _Run:
     ) -> BatchRecord:
         """Run one batch of replicas, `first` the first of them all, to the horizon."""
         core = self._core(trips, seeds)
+        try:
+            return self._batch(core, seeds, trips, progress, number, n_batches, first)
+        finally:
+            if self.simulator != NATIVE:  # the native one is kept in the workshop
+                core.close()
+
+    def _batch(
+        self,
+        core: Core,
+        seeds: Sequence[int],
+        trips: Sequence[Trips],
+        progress: Progress | None,
+        number: int,
+        n_batches: int,
+        first: int,
+    ) -> BatchRecord:
         core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
         setup = Setup(
             self.scenario.network,
@@ -239,7 +270,7 @@ class _Run:
         )
         core.reset(trips, seeds, self.controller.start(setup))
         if isinstance(self.controller, Foresighted):
-            self.controller.look_into(core)
+            self.controller.look_into(engine_core(core, self.scenario.name, f"be copied for {self.controller.name}"))
         detectors = self._detectors(seeds) if self.broken else None
         marks = Marks()
         decide_at, look_at, wanted = 0, self.horizon_s, core.phase
@@ -269,18 +300,34 @@ class _Run:
         metrics = metrics_of(totals, horizon_s=self.horizon_s)
         updates = int(np.sum(totals.vehicle_updates))
         faults = [replace(one, replica=one.replica + first) for one in core.faults()]
-        return BatchRecord(metrics, marks.t, marks.rows, updates, faults, core.interventions.sum(axis=(0, 1)))
+        incidents = {name: int(values.sum()) for name, values in core.incidents().items()}
+        self.cost.cpu_s += core.cpu_elsewhere_s
+        return BatchRecord(
+            metrics, marks.t, marks.rows, updates, faults, core.interventions.sum(axis=(0, 1)), incidents
+        )
 
-    def _core(self, trips: Sequence[Trips], seeds: Sequence[int]) -> TrafficCore:
+    def _core(self, trips: Sequence[Trips], seeds: Sequence[int]) -> Core:
         """The core, to be reset."""
 
-        def make() -> TrafficCore:
-            core = _core(self.scenario, self.plan, self.protocol, len(seeds), self.threads)
-            _compile(core, trips, seeds)
+        def make() -> Core:
+            core = make_core(
+                self.simulator,
+                self.scenario,
+                self.plan,
+                replicas=len(seeds),
+                threads=self.threads,
+                lane_change=self.protocol.lane_change,
+                monitored=True,
+                sumo=self.sumo,
+            )
+            if self.simulator == NATIVE:
+                _compile(core, trips, seeds)
             return core
 
+        if self.simulator != NATIVE:
+            return make()
         key = self.scenario, self.protocol, self.controller.own_clearance, len(seeds), self.threads
-        kept: TrafficCore = self.workshop.kept("core", key, make)
+        kept: Core = self.workshop.kept("core", key, make)
         return kept
 
     def _flows_vph(self) -> FloatArray:
@@ -296,7 +343,7 @@ class _Run:
             return self.controller.seconds_until_change(now)
         return self.controller.interval_s or self.protocol.interval_s
 
-    def _advance(self, core: TrafficCore, wanted: IntArray | None, seconds: int) -> None:
+    def _advance(self, core: Core, wanted: IntArray | None, seconds: int) -> None:
         """Simulate; `wanted` None: in a period that has begun."""
         cpu, wall = time.process_time(), time.perf_counter()
         if wanted is None:
@@ -326,26 +373,17 @@ def versions() -> dict[str, str]:
     return versions_of("intergreen", "numpy", "numba")
 
 
-def _core(scenario: Scenario, plan: SignalPlan, protocol: Protocol, replicas: int, threads: int) -> TrafficCore:
-    return TrafficCore(
-        scenario.network,
-        plan,
-        scenario.demand,
-        replicas=replicas,
-        threads=threads,
-        lane_change=protocol.lane_change,
-        monitored=True,
-    )
-
-
-def _compile(core: TrafficCore, trips: Sequence[Trips], seeds: Sequence[int]) -> None:
+def _compile(core: Core, trips: Sequence[Trips], seeds: Sequence[int]) -> None:
     """One second that the next reset forgets, so that compiling is not counted as simulating."""
     core.reset(trips, seeds, np.full_like(core.phase, CLEARANCE))
     core.run(np.zeros_like(core.phase), 1)
 
 
-def _batches(network: RoadNetwork, trips: Sequence[Trips], threads: int) -> list[range]:
-    """Replicas in batches that fit the memory we allow, whole rounds of the threads where that is possible."""
+def _batches(network: RoadNetwork, trips: Sequence[Trips], threads: int, simulator: str) -> list[range]:
+    """Replicas in batches that fit the memory we allow, whole rounds of the threads where that is possible; in SUMO as
+    many at once as there are threads."""
+    if simulator == SUMO:
+        return [range(first, min(first + threads, len(trips))) for first in range(0, len(trips), threads)]
     n_trips = max(len(one) for one in trips)
     vehicles_that_fit = network.lane_length_m.sum() / 7.5  # 5 m and a gap of 2.5 m
     replica_bytes = 120 * vehicles_that_fit + 100 * n_trips  # arrays per slot, two slots a vehicle, and per trip

@@ -41,6 +41,7 @@ from intergreen.agents.progress import part_of
 from intergreen.envs.errors import InputError
 from intergreen.envs.fault_kinds import DetectorFault
 from intergreen.envs.signals import OwnClearance
+from intergreen.envs.simulators import NATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray
     from intergreen.envs.fault_file import FaultList
     from intergreen.envs.signals import SignalPlan
+    from intergreen.envs.simulation.sumo_world import SumoSettings
 
 OWN_PROGRAMME = "a programme of its own"
 SAME_RULES = "the protocol's own signals"
@@ -75,6 +77,8 @@ def shadow_pair(
     protocol_name: str | None = None,
     drop_invalid_routes: bool = False,
     faults: FaultList | None = None,
+    simulator: str = NATIVE,
+    sumo: SumoSettings | None = None,
 ) -> Pair:
     """Resolve all names and read all files, before any run.
 
@@ -92,7 +96,12 @@ def shadow_pair(
         problem = f"{in_charge!r} would be the shadow of itself"
         raise InputError("command line", "--in-charge", problem, "name another controller")
     cells = comparison_cells(
-        [scenario], [in_charge, policy], protocol_name=protocol_name, drop_invalid_routes=drop_invalid_routes
+        [scenario],
+        [in_charge, policy],
+        protocol_name=protocol_name,
+        drop_invalid_routes=drop_invalid_routes,
+        simulator=simulator,
+        sumo=sumo,
     )
     pair = Pair(*cells)
     if faults is None:
@@ -120,7 +129,13 @@ def shadow(
     plan = protocol.plan(scenario.network, own_clearance=in_charge.own_clearance)
     onlooker = Shadow(scenario, policy, protocol, plan, pair.policy.faults)
     runs = 2 if counterfactual else 1
-    settings: dict[str, Any] = {"seeds": seeds, "threads": threads, "horizon_s": horizon_s}
+    settings: dict[str, Any] = {
+        "seeds": seeds,
+        "threads": threads,
+        "horizon_s": horizon_s,
+        "simulator": pair.in_charge.simulator,
+        "sumo": pair.in_charge.sumo,
+    }
     result = evaluate(
         scenario,
         in_charge,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from intergreen.agents.deployment.ladder import RungChange
     from intergreen.envs import protocol as timing
     from intergreen.envs.arrays import FloatArray, IntArray
-    from intergreen.envs.core import TrafficCore
+    from intergreen.envs.core import Core
     from intergreen.envs.fault_kinds import Fault
     from intergreen.envs.scenario import Scenario
     from intergreen.envs.signals import SignalPlan
@@ -84,7 +84,7 @@ class Shadow:
         self._asked = protocol.plan(network, own_clearance=policy.own_clearance)
         self._lanes = phase_lanes(network, self._plan)
 
-    def start(self, core: TrafficCore, seeds: Sequence[int]) -> None:
+    def start(self, core: Core, seeds: Sequence[int]) -> None:
         """Begin with everybody on the first rung and nothing seen."""
         network, flows_vph = self._scenario.network, self._scenario.flows_vph()
         setup = Setup(network, self._asked, self._protocol, len(seeds), int(seeds[0]), flows_vph)
@@ -97,7 +97,7 @@ class Shadow:
         self._last_green = core.phase.copy()
         self._glances: list[_Glance] = []
 
-    def look(self, core: TrafficCore, wanted: IntArray) -> None:
+    def look(self, core: Core, wanted: IntArray) -> None:
         """Ask the policy, and note its wish beside that of the controller in charge."""
         counts, signals = core.counts(), self._told(core)
         seen = counts if self._detectors is None else self._detectors.read(counts, core.time_s)
@@ -115,7 +115,7 @@ class Shadow:
             )
         )
 
-    def end(self, core: TrafficCore) -> None:
+    def end(self, core: Core) -> None:
         """Close the batch's record."""
         seen = self._glances
         present = np.array([one.present for one in seen])
@@ -139,7 +139,7 @@ class Shadow:
             )
         )
 
-    def _told(self, core: TrafficCore) -> SignalStatus:
+    def _told(self, core: Core) -> SignalStatus:
         """The signals as the policy is told of them."""
         signals = core.signals(self._protocol.interval_s)
         unblamed = np.zeros_like(signals.overruled)

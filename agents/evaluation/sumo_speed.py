@@ -12,13 +12,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from xml.etree import ElementTree
 
-from intergreen.envs.demand import Demand, Trips, VehicleType
+from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.errors import InputError
-from intergreen.envs.network import RoadNetwork
-from intergreen.envs.network.sumo_plain import write_sumo_plain
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.sumo_net_file import net_of, require_sumo
 
 
 def measure_libsumo(scenario_name: str, *, horizon_s: int) -> dict[str, float]:
@@ -26,17 +24,14 @@ def measure_libsumo(scenario_name: str, *, horizon_s: int) -> dict[str, float]:
 
     Drivers are the scenario's: headway as `tau`, no dawdling. A vehicle update is one running vehicle in one step.
     """
-    try:
-        import libsumo
-        import sumo
-    except ImportError:
-        raise InputError(
-            "benchmark", "libsumo", "is not installed", 'install it: pip install "intergreen[sumo]"'
-        ) from None
-    scenario = load_scenario(scenario_name)
+    require_sumo("benchmark")
+    import libsumo
+
+    scenario = load_scenario(scenario_name, drop_invalid_routes=True)
     with tempfile.TemporaryDirectory() as folder:
-        net = _convert(scenario.network, Path(folder), Path(sumo.SUMO_HOME) / "bin" / "netconvert")
-        routes = _write_routes(scenario.network, scenario.demand, scenario.trips(0), Path(folder))
+        net = net_of(scenario, Path(folder)).net
+        routes = Path(folder) / "trips.rou.xml"
+        write_sumo_trips(routes, scenario.demand, scenario.trips(0), scenario.network.road_ids)
         options = ["--no-step-log", "--no-warnings", "--time-to-teleport", "-1", "--threads", "1"]
         libsumo.start(["sumo", "-n", str(net), "-r", str(routes), *options])
         updates, cpu_s = 0, 0.0
@@ -49,43 +44,15 @@ def measure_libsumo(scenario_name: str, *, horizon_s: int) -> dict[str, float]:
     return {"vehicle_updates": updates, "cpu_s": cpu_s}
 
 
-def _convert(network: RoadNetwork, folder: Path, netconvert: Path) -> Path:
-    plain = write_sumo_plain(network, folder)
-    net = folder / "network.net.xml"
-    command = [str(netconvert), "-n", plain["nod"], "-e", plain["edg"], "-x", plain["con"], "-o", net]
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise RuntimeError(f"netconvert failed: {result.stderr.strip()}")
-    return net
-
-
-def _write_routes(network: RoadNetwork, demand: Demand, trips: Trips, folder: Path) -> Path:
-    root = ElementTree.Element("routes")
-    for number, kind in enumerate(demand.types):
-        ElementTree.SubElement(root, "vType", _vehicle_type(f"type{number}", kind))
-    names = [" ".join(network.road_ids[r] for r in demand.route(n)) for n in range(demand.n_routes)]
-    for n, (release_s, route, kind) in enumerate(zip(trips.release_s, trips.route, trips.type, strict=True)):
-        vehicle = ElementTree.SubElement(
-            root, "vehicle", id=str(n), type=f"type{kind}", depart=str(release_s), departLane="best"
-        )
-        ElementTree.SubElement(vehicle, "route", edges=names[route])
-    path = folder / "trips.rou.xml"
-    ElementTree.ElementTree(root).write(path)
-    return path
-
-
-def _vehicle_type(name: str, kind: VehicleType) -> dict[str, str]:
-    values = {
-        "length": kind.length_m,
-        "minGap": kind.min_gap_m,
-        "maxSpeed": kind.max_speed_mps,
-        "accel": kind.max_accel_mps2,
-        "decel": kind.max_decel_mps2,
-        "tau": kind.headway_s,
-        "sigma": 0.0,
-        "speedDev": 0.0,
-    }
-    return {"id": name, **{key: str(value) for key, value in values.items()}}
+def libsumo_beside(scenario_name: str, horizon_s: int) -> dict[str, float]:
+    """The same in a process of its own."""
+    command = [sys.executable, "-m", "intergreen.agents.evaluation.sumo_speed", scenario_name, str(horizon_s)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no word why"])[-1]
+        raise InputError("benchmark", f"libsumo on {scenario_name}", f"ended: {last}", "run it alone")
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 if __name__ == "__main__":

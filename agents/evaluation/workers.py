@@ -73,6 +73,8 @@ class _Bench:
                 seeds=[task.seed],
                 horizon_s=task.horizon_s,
                 faults=cell.faults,
+                simulator=cell.simulator,
+                sumo=cell.sumo,
                 workshop=self._workshop,
             )
         except Exception as error:  # whatever it is, it is this seed's: the others go on
@@ -111,7 +113,7 @@ class _Worker:
         new = None
         if self.number != task.cell:
             scenario = None if self._scenario is cell.scenario else cell.scenario
-            new = scenario, cell.controller_name, cell.protocol, cell.faults
+            new = scenario, cell.controller_name, cell.protocol, cell.faults, cell.simulator, cell.sumo
         self.task, self.number, self._scenario = task, task.cell, cell.scenario
         with suppress(OSError):  # one that has died meanwhile is found out when its outcome is taken
             self.pipe.send((task, new))

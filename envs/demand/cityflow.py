@@ -1,6 +1,7 @@
 """Reader of CityFlow's ``flow.json``, checked against the road network it drives on."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def _vehicle_type(field: Field) -> VehicleType:
     if field.number("length", above=0) < SHORTEST_VEHICLE_M:
         field.item("length").wrong(f"use at least {SHORTEST_VEHICLE_M:g} m")
     field.number("width", above=0)  # required by the format, of no effect on the dynamics
-    values = {
+    values: dict[str, Any] = {
         ours: field.number(theirs, least=0) if theirs == "minGap" else field.number(theirs, above=0)
         for theirs, ours in PARAMETERS.items()
     }

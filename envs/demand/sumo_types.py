@@ -1,4 +1,6 @@
-"""SUMO's vehicle types as ours. What our drivers do not have (dawdling, spread of speeds, lane choice) is left out."""
+"""SUMO's vehicle types as ours. Dawdling and the spread of speeds are not our drivers': theirs drive as the mean of a
+type does, by the speed of a free driver, and the headway and acceleration with which a queue discharges (`krauss.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from intergreen.envs.demand.demand import VehicleType
+from intergreen.envs.demand.krauss import KraussType, dawdle_mps, our_driver
 from intergreen.envs.errors import shown
 
 if TYPE_CHECKING:
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
 DEFAULT_TYPE = "DEFAULT_VEHTYPE"
 OCCUPANCY = {"bus": 30.0, "coach": 30.0, "emergency": 2.0}  # persons, as for CityFlow's vehicles; everything else 1
 SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it takes
+_LOOKS = ("id", "color", "guiShape", "imgFile", "probability")  # of a type, and nothing of how it drives
 _NUMBER = r"[-+0-9.eE]+"
+_KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
 _MEAN = re.compile(rf"(?:normc?\()?\s*({_NUMBER})\s*(?:,[^)]*)?\)?", re.ASCII)
 
 
@@ -29,16 +34,25 @@ class _Class(NamedTuple):
     max_speed_mps: float = 200 / 3.6
 
 
+class _Driver(NamedTuple):
+    """SUMO's defaults of whoever drives."""
+
+    tau_s: float = 1.0
+    sigma: float = 0.5
+    speed_factor: float = 1.0
+    follows_krauss: bool = True
+
+
 # Classes that drive where passenger cars may drive; others (rail, ships, bicycles, …) are left out.
 _CLASSES = {
     **{name: _Class() for name in ("passenger", "private", "taxi", "evehicle", "hov", "vip", "army", "authority")},
     **{name: _Class() for name in ("custom1", "custom2", "ignoring")},
     "emergency": _Class(length_m=6.5),
     "delivery": _Class(length_m=6.5),
-    "bus": _Class(length_m=12.0, accel_mps2=1.2, decel_mps2=4.0, max_speed_mps=100 / 3.6),
-    "coach": _Class(length_m=14.0, accel_mps2=2.0, decel_mps2=4.0, max_speed_mps=100 / 3.6),
-    "truck": _Class(length_m=7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6),
-    "trailer": _Class(length_m=16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6),
+    "bus": _Class(12.0, accel_mps2=1.2, decel_mps2=4.0, max_speed_mps=100 / 3.6),
+    "coach": _Class(14.0, accel_mps2=2.0, decel_mps2=4.0, max_speed_mps=100 / 3.6),
+    "truck": _Class(7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6),
+    "trailer": _Class(16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6),
     "motorcycle": _Class(length_m=2.2, accel_mps2=6.0, decel_mps2=10.0),
     "moped": _Class(length_m=2.1, accel_mps2=1.1, decel_mps2=7.0, max_speed_mps=45 / 3.6),
 }
@@ -46,7 +60,7 @@ _CLASSES = {
 
 def default_type(fastest_mps: float) -> VehicleType:
     """SUMO's own type for vehicles that name none."""
-    return _vehicle_type("passenger", _Class(), 1.0, 1.0, fastest_mps)
+    return _vehicle_type("passenger", _Class(), _Driver(), fastest_mps, (("vClass", "passenger"),))
 
 
 def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
@@ -75,7 +89,15 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
         decel_mps2=tag.number("decel", usual.decel_mps2, above=0),
         max_speed_mps=tag.number("maxSpeed", usual.max_speed_mps, above=0),
     )
-    return _vehicle_type(name, own, tag.number("tau", 1.0, above=0), _speed_factor(tag), fastest_mps)
+    driver = _Driver(
+        tau_s=tag.number("tau", 1.0, above=0),
+        sigma=min(tag.number("sigma", 0.5, least=0), 1.0),
+        speed_factor=_speed_factor(tag),
+        follows_krauss=tag.text("carFollowModel", _KRAUSS[0]) in _KRAUSS,
+    )
+    attributes = tuple(sorted((k, v) for k, v in tag.element.attrib.items() if k not in _LOOKS))
+    given = attributes or (("vClass", name),)
+    return _vehicle_type(name, own, driver, fastest_mps, given)
 
 
 def _speed_factor(tag: Tag) -> float:
@@ -91,16 +113,29 @@ def _speed_factor(tag: Tag) -> float:
     return mean
 
 
-def _vehicle_type(name: str, own: _Class, tau_s: float, speed_factor: float, fastest_mps: float) -> VehicleType:
+def _vehicle_type(
+    name: str, own: _Class, driver: _Driver, fastest_mps: float, sumo_attributes: tuple[tuple[str, str], ...]
+) -> VehicleType:
+    accel_mps2, headway_s, dawdle = own.accel_mps2, driver.tau_s, 0.0
+    if driver.follows_krauss:
+        # of one speed: behind the slowest of a single lane a queue is 5 % slower, on several the quick pass
+        krauss = KraussType(
+            own.length_m, own.min_gap_m, own.accel_mps2, own.decel_mps2, driver.tau_s, driver.sigma, speed_deviation=0.0
+        )
+        dawdle = dawdle_mps(krauss)
+        headway_s, share = our_driver(krauss)
+        accel_mps2 *= share
     return VehicleType(
         name="car" if name == "passenger" else name,
         length_m=own.length_m,
         min_gap_m=own.min_gap_m,
-        max_speed_mps=min(own.max_speed_mps, fastest_mps * speed_factor),
-        max_accel_mps2=own.accel_mps2,
+        max_speed_mps=min(own.max_speed_mps, fastest_mps * driver.speed_factor),
+        max_accel_mps2=accel_mps2,
         max_decel_mps2=own.decel_mps2,
-        usual_accel_mps2=own.accel_mps2,
+        usual_accel_mps2=accel_mps2,
         usual_decel_mps2=own.decel_mps2,
-        headway_s=tau_s,
+        headway_s=headway_s,
+        dawdle_mps=dawdle,
         occupancy=OCCUPANCY.get(name, 1.0),
+        sumo_attributes=sumo_attributes,
     )

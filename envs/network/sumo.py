@@ -54,6 +54,11 @@ def read_sumo_network(path: str | Path, *, begin_s: float = 0.0) -> RoadNetwork:
     return _Build(net, begin_s).network(name)
 
 
+def connections_of_movements(net: SumoNet, begin_s: float) -> list[tuple[int, ...]]:
+    """Numbers of the file's connections by movement, in the order of the network made of it."""
+    return [move.connections for junction in _Build(net, begin_s).junctions for move in junction.movements]
+
+
 class _Build:
     """The steps from records to arrays, each with what the ones before it found."""
 

@@ -1,16 +1,20 @@
 """Writes a network as SUMO's plain XML (nodes, edges, connections), for `netconvert` to turn into a `.net.xml`.
 
-Signals keep their place but get netconvert's own program: phases are ours to time, not SUMO's.
+Signals keep their place but get netconvert's own program: phases are ours to time, not SUMO's. Drivers in SUMO change
+lanes along a road, so a lane is connected to one lane of each road that it leads to, and not to all of them: paths side
+by side would cross, and drivers wait for each other.
 """
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from intergreen.envs.network.road_network import RoadNetwork
+from intergreen.envs.arrays import IntArray
+from intergreen.envs.network.road_network import TURN_LEFT, TURN_RIGHT, RoadNetwork
 
 _HEADS = {"nod": "nodes", "edg": "edges", "con": "connections"}
 
@@ -34,9 +38,10 @@ def write_sumo_plain(network: RoadNetwork, folder: Path) -> dict[str, Path]:
                 "to": network.intersection_ids[network.road_to[r]],
                 "numLanes": f"{lanes[r]}",
                 "speed": f"{network.lane_speed_limit_mps[network.road_lane_start[r]]}",
+                "length": f"{network.road_length_m[r]}",
             },
         )
-    for k in range(network.n_links):
+    for k in side_by_side(network).tolist():
         begin, end = int(network.link_from_lane[k]), int(network.link_to_lane[k])
         ElementTree.SubElement(
             trees["con"],
@@ -52,6 +57,44 @@ def write_sumo_plain(network: RoadNetwork, folder: Path) -> dict[str, Path]:
     for kind, tree in trees.items():
         ElementTree.ElementTree(tree).write(paths[kind])
     return paths
+
+
+def side_by_side(network: RoadNetwork) -> IntArray:
+    """Links of which each lane has one to every road that it leads to, the lanes of a movement in their order.
+
+    Right turns lead to the rightmost lanes, left turns to the leftmost, other movements to those of the same number.
+    """
+    chosen = []
+    for m in range(network.n_movements):
+        links = np.arange(*network.movement_link_start[m : m + 2])
+        lanes = network.start_lanes(m)
+        first = int(network.road_lane_start[network.movement_to_road[m]])
+        n_to = int(network.road_lane_start[network.movement_to_road[m] + 1]) - first
+        aim = {
+            TURN_LEFT: np.arange(len(lanes)),
+            TURN_RIGHT: np.arange(n_to - len(lanes), n_to),
+        }.get(
+            int(network.movement_turn[m]), network.lane_index[lanes] + min(0, n_to - 1 - network.lane_index[lanes[-1]])
+        )
+        for lane, target in zip(lanes.tolist(), np.clip(aim, 0, n_to - 1).tolist(), strict=True):
+            mine = links[network.link_from_lane[links] == lane]
+            off = np.abs(network.link_to_lane[mine] - first - target)
+            chosen.append(int(mine[off.argmin()]))
+    return np.array(sorted(chosen), np.int32)
+
+
+def convert_plain(plain: dict[str, Path], net: Path, netconvert: Path) -> None:
+    """Let `netconvert` make the ``.net.xml`` at `net` of what `write_sumo_plain` wrote.
+
+    Raises
+    ------
+    RuntimeError
+        If it refuses, with its words.
+    """
+    command = [netconvert, "-n", plain["nod"], "-e", plain["edg"], "-x", plain["con"], "-o", net, "--no-turnarounds"]
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise RuntimeError(f"netconvert failed: {result.stderr.strip()}")
 
 
 def _from_the_right(network: RoadNetwork, lanes: np.ndarray, lane: int) -> int:

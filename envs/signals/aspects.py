@@ -1,4 +1,5 @@
-"""What a signal head shows one movement in one tick: the lamps that are lit, as bits."""
+"""What a signal head shows, see `intergreen.envs.aspects`."""
 
-DARK, RED, YELLOW, GREEN = 0, 1, 2, 4
-RED_AMBER = RED | YELLOW  # about to be green, where drivers are told (Germany)
+from intergreen.envs.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
+
+__all__ = ["DARK", "GREEN", "RED", "RED_AMBER", "YELLOW"]

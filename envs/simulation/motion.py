@@ -20,6 +20,7 @@ from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.slots import length_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
 from intergreen.envs.simulation.statics import (
+    DAWDLE,
     FOLLOW_CUT,
     HEADWAY,
     LENGTH,
@@ -64,6 +65,7 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             cap = net.types[me + MAX_SPEED]
             limit = state.limit[drivable]
             cap = limit if limit < cap else cap
+            cap -= min(net.types[me + DAWDLE], 0.5 * cap)
             faster = speed + net.types[me + MAX_ACCEL]
             cap = faster if faster < cap else cap
             if slot > first:
@@ -144,6 +146,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             speed = moment.speed[slot]
             cap = net.types[me + MAX_SPEED]
             cap = limit if limit < cap else cap
+            cap -= min(net.types[me + DAWDLE], 0.5 * cap)
             faster = speed + net.types[me + MAX_ACCEL]
             cap = faster if faster < cap else cap
             if slot > first:

@@ -32,8 +32,9 @@ WORD_BITS = 64
     FOLLOW_CUT,
     SAME_DECEL,
     OCCUPANCY,
-) = range(12)
-N_COLUMNS = 12
+    DAWDLE,
+) = range(13)
+N_COLUMNS = 13
 
 
 class Statics(NamedTuple):
@@ -134,6 +135,7 @@ def type_table(types: Sequence[VehicleType]) -> FloatArray:
         # drivers mind the junction, and look for a leader, this far ahead
         row[ZONE] = kind.max_speed_mps * kind.max_speed_mps / kind.usual_decel_mps2 / 2.0 + kind.max_speed_mps * 2.0
         row[OCCUPANCY] = kind.occupancy
+        row[DAWDLE] = kind.dawdle_mps
     decel_equal = table[:, MAX_DECEL] == table[:, USUAL_DECEL]
     # where everybody's two decelerations agree, keeping the minimum gap implies not colliding
     table[:, SAME_DECEL] = float(decel_equal.all() and (table[:, MIN_GAP] >= 0.0).all())

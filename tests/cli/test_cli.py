@@ -72,7 +72,10 @@ def test_help_imports_no_simulator(tmp_path: Path):
             "us-mutcd-5, de-rilsa-5",
         ),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--seeds", "9-0"], "--seeds"),
-        (["evaluate", "{scenario}", "--controller", "fixed-time", "--simulator", "sumo"], "sumo is not there yet"),
+        (
+            ["evaluate", "{scenario}", "--controller", "fixed-time", "--simulator", "vissim"],
+            "no simulator is called 'vissim'",
+        ),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--threads", "0"], "--threads"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--horizon", "-5"], "--horizon"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--horizon", "long"], "--horizon"),

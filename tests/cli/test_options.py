@@ -9,8 +9,8 @@ from intergreen.agents.options import (
     parse_seeds,
     require_folder,
     require_horizon,
-    require_native,
     require_positive,
+    require_simulator,
     require_threads,
     require_writable,
 )
@@ -68,16 +68,16 @@ def test_threads_must_have_cores(threads):
 
 
 def test_absent_options_and_good_values_pass(tmp_path):
-    require_native("native")
+    require_simulator("native")
     require_positive("--horizon", None)
     require_threads(1)
     for target in (None, "-", str(tmp_path / "new.json")):
         require_writable("--json", target)
 
 
-def test_sumo_is_refused_by_name():
-    with pytest.raises(InputError, match="sumo is not there yet"):
-        require_native("sumo")
+def test_simulators_that_do_not_exist_are_refused_by_name():
+    with pytest.raises(InputError, match="no simulator is called 'cityflow'; use native or sumo"):
+        require_simulator("cityflow")
 
 
 def test_output_must_have_a_folder(tmp_path):

@@ -71,7 +71,7 @@ def test_fault_is_status_one_and_names_the_run_in_which_it_was_seen(counterfactu
         (["shadow", "universal-0", "single", "--every"], "--every: does not go with a run without --log"),
         (["shadow", "universal-0", "single", "--seeds", "9-0"], "--seeds"),
         (["shadow", "universal-0", "single", "--protocol", "nonsense"], "nonsense"),
-        (["shadow", "universal-0", "single", "--simulator", "sumo"], "sumo is not there yet"),
+        (["shadow", "universal-0", "single", "--simulator", "vissim"], "no simulator is called 'vissim'"),
         (["shadow", "{empty}", "single"], "SHA256SUMS"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

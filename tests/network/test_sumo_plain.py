@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from intergreen.envs.network import ArterialSpec, TownSpec, generate_arterial, generate_town
-from intergreen.envs.network.sumo_plain import write_sumo_plain
+from intergreen.envs.network.sumo_plain import side_by_side, write_sumo_plain
 
 NETWORKS = {
     "arterial": lambda: generate_arterial(ArterialSpec(signals=2, main_lanes=3, side_lanes=2)),
@@ -48,7 +48,7 @@ def test_edges_are_the_roads_with_their_ends_lanes_and_limits(written):
         assert float(edge.get("speed")) == network.lane_speed_limit_mps[lanes][0]
 
 
-def test_connections_are_the_lane_links_with_lanes_numbered_from_the_right(written):
+def test_connections_are_lane_links_one_from_a_lane_to_a_road_with_lanes_numbered_from_the_right(written):
     network, elements = written
     lanes = dict(zip(network.road_ids, np.diff(network.road_lane_start).tolist(), strict=True))
 
@@ -59,7 +59,18 @@ def test_connections_are_the_lane_links_with_lanes_numbered_from_the_right(writt
         (lane_name(c.get("from"), c.get("fromLane")), lane_name(c.get("to"), c.get("toLane"))) for c in elements["con"]
     ]
     ours = zip(network.link_from_lane.tolist(), network.link_to_lane.tolist(), strict=True)
-    assert theirs == [(network.lane_name(start), network.lane_name(end)) for start, end in ours]
+    assert set(theirs) <= {(network.lane_name(start), network.lane_name(end)) for start, end in ours}
+    ends = list(zip(network.link_from_lane.tolist(), network.movement_to_road[network.link_movement], strict=True))
+    assert len(theirs) == len(set(ends))
+
+
+def test_connections_of_a_movement_do_not_cross_each_other():
+    network = generate_arterial(ArterialSpec(signals=2, main_lanes=3, side_lanes=2))
+    chosen = side_by_side(network)
+    for m in range(network.n_movements):
+        mine = [k for k in chosen if network.link_movement[k] == m]
+        ends = sorted((network.link_from_lane[k], network.link_to_lane[k]) for k in mine)
+        assert [end for _, end in ends] == sorted(end for _, end in ends)
 
 
 def test_right_turns_leave_from_sumos_lane_zero(tmp_path):

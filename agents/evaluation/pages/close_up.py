@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from intergreen.agents.evaluation.compare import Cell
     from intergreen.envs.arrays import FloatArray, IntArray
-    from intergreen.envs.core import TrafficCore
+    from intergreen.envs.core import Core
     from intergreen.envs.signals import SignalPlan
     from intergreen.envs.simulation import Positions
 
@@ -67,7 +67,7 @@ class Close:
         self._drives = _Drives()
         self._lost_s: FloatArray = np.zeros(0)
 
-    def start(self, core: TrafficCore, seeds: Sequence[int]) -> None:
+    def start(self, core: Core, seeds: Sequence[int]) -> None:
         """Begin with nothing seen."""
         if len(seeds) != 1:
             raise ValueError(f"a close-up shows one seed, got {len(seeds)}")
@@ -77,12 +77,12 @@ class Close:
         lane = np.concatenate([np.arange(network.n_lanes), network.link_from_lane])
         self._road_of, self._limit = network.lane_road[lane], network.lane_speed_limit_mps[lane]
 
-    def look(self, core: TrafficCore, wanted: IntArray) -> None:
+    def look(self, core: Core, wanted: IntArray) -> None:
         """Note a second."""
         self._note(core)
         self.signals.note_wish(core.time_s, wanted[0])
 
-    def end(self, core: TrafficCore) -> None:
+    def end(self, core: Core) -> None:
         """Note the last second."""
         self._note(core)
 
@@ -91,7 +91,7 @@ class Close:
         delayed = self._lost_s / max(horizon_s, 1)
         return CloseUp(seed, self._window_s, delayed, self._arterial, self._drives.lines(), self.signals, plan)
 
-    def _note(self, core: TrafficCore) -> None:
+    def _note(self, core: Core) -> None:
         now = core.positions()
         lacks = 1.0 - np.minimum(now.speed / self._limit[now.drivable], 1.0)
         self._lost_s += np.bincount(self._road_of[now.drivable], weights=lacks, minlength=len(self._lost_s))

@@ -10,7 +10,7 @@ from intergreen.envs.signals.shield import NOT_SHOWN
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, IntArray
-    from intergreen.envs.core import TrafficCore
+    from intergreen.envs.core import Core
 
 
 class Events(NamedTuple):
@@ -50,7 +50,7 @@ class _Changes:
 class SignalEvents:
     """Displays, wishes and interventions of one replica's signals, and the queues before them."""
 
-    def __init__(self, core: TrafficCore, replica: int = 0) -> None:
+    def __init__(self, core: Core, replica: int = 0) -> None:
         self._replica = replica
         at = [core.network.movements_of(j) for j in core.plan.intersection.tolist()]
         self._movements = at
@@ -65,7 +65,7 @@ class SignalEvents:
         self._overruled = np.zeros_like(core.interventions[replica])
         self._interventions: list[tuple[int, int, int]] = []
 
-    def note(self, core: TrafficCore) -> None:
+    def note(self, core: Core) -> None:
         """Note what stood in the second that ends now, and the queues now. The first moment has no such second."""
         if core.time_s > 0:
             self._note_displays(core)
@@ -98,7 +98,7 @@ class SignalEvents:
         columns = np.array(self._interventions, np.int32).reshape(-1, 3)
         return Events(columns[:, 0], columns[:, 1], columns[:, 2])
 
-    def _note_displays(self, core: TrafficCore) -> None:
+    def _note_displays(self, core: Core) -> None:
         lamps, phase = core.aspects[self._replica], core.displayed[self._replica]
         repainted = self._of_movement[np.flatnonzero(lamps != self._lamps)]
         changed = np.unique(np.concatenate([repainted[repainted >= 0], np.flatnonzero(phase != self._phase)]))
@@ -108,7 +108,7 @@ class SignalEvents:
         self._display.note(core.time_s - 1, self._shown)
         self._lamps, self._phase = lamps.copy(), phase.copy()
 
-    def _note_interventions(self, core: TrafficCore) -> None:
+    def _note_interventions(self, core: Core) -> None:
         now = core.interventions[self._replica]
         for signal, reason in np.argwhere(now > self._overruled).tolist():
             self._interventions.append((max(core.time_s - 1, 0), signal, reason))

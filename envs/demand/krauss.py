@@ -1,0 +1,162 @@
+"""SUMO's default driver at a stop line and ours, and the headways with which their queues discharge alike.
+
+SUMO's car-following model of Krauss in whole seconds (`MSCFModel_Krauss`, `MSCFModel::maximumSafeStopSpeedEuler`;
+Krauss 1998, "Microscopic modeling of traffic flow", DLR): drivers dawdle by up to `sigma` times their acceleration, and
+each has an own factor on the speed limit. Neither has a place in our driver, but both cost saturation flow and speed.
+So a queue is discharged here, many times over, when its 4th and 25th vehicle cross is read off, as in the field (HCM
+6th ed., chapter 31), and our headway and acceleration are set so that a queue of our drivers does the same.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from intergreen.envs.arrays import FloatArray
+
+QUEUES, VEHICLES, LONGEST_S = 100, 26, 200
+ACCEL_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)  # 0.75 is the mean with SUMO's usual dawdling, too slow with our rules
+BISECTIONS = 12  # to less than a thousandth of a second
+FIRST, LAST = 3, 24  # the 4th and the 25th, from 0
+LIMIT_MPS = 50 / 3.6
+FACTORS = (0.2, 2.0)  # SUMO cuts its factors there
+_EPS_M = 0.001  # SUMO's NUMERICAL_EPS
+
+
+class KraussType(NamedTuple):
+    """The parameters of a vehicle type in SUMO."""
+
+    length_m: float
+    min_gap_m: float
+    accel_mps2: float
+    decel_mps2: float
+    tau_s: float
+    sigma: float
+    speed_deviation: float
+    top_mps: float = LIMIT_MPS
+
+
+class Discharge(NamedTuple):
+    """How a queue drives on that gets green."""
+
+    headway_s: float  # mean between the 4th and the 25th vehicle
+    fourth_s: float  # when the 4th crosses the stop line: the start-up
+
+
+def dawdle_mps(kind: KraussType) -> float:
+    """How far below the speed that is allowed a free driver is on average."""
+    return kind.sigma * kind.accel_mps2 / 2.0
+
+
+@lru_cache(maxsize=256)
+def sumo_discharge(kind: KraussType) -> Discharge:
+    """Of a queue of SUMO's drivers, at 50 km/h or their own highest speed."""
+    random = np.random.default_rng(0)
+    factor = np.clip(random.normal(1.0, kind.speed_deviation, (QUEUES, VEHICLES)), *FACTORS)
+    step_m = kind.length_m + kind.min_gap_m
+    position = np.tile(-step_m * np.arange(VEHICLES), (QUEUES, 1))
+    speed = np.zeros_like(position)
+    crossed = np.full(position.shape, np.nan)
+    for second in range(LONGEST_S):
+        free = np.minimum(speed + kind.accel_mps2, kind.top_mps * factor)
+        gap_m = position[:, :-1] - step_m - position[:, 1:]
+        free[:, 1:] = np.minimum(free[:, 1:], _safe_speed(gap_m, speed[:, :-1], kind))
+        slack = kind.sigma * np.minimum(free, kind.accel_mps2) * random.random(free.shape)
+        speed = np.maximum(free - slack, 0.0)
+        moved = position + speed
+        passes = (position <= 0.0) & (moved > 0.0)
+        crossed[passes] = second - position[passes] / speed[passes]
+        position = moved
+        if not np.isnan(crossed).any():
+            break
+    fourth_s, last_s = crossed[:, [FIRST, LAST]].mean(axis=0).tolist()
+    return Discharge((last_s - fourth_s) / (LAST - FIRST), fourth_s)
+
+
+def our_discharge(kind: KraussType, headway_s: float, accel_share: float = 1.0) -> Discharge:
+    """Of a queue of our drivers with that headway and share of the acceleration; by the engine's `driving.py`."""
+    accel, b = kind.accel_mps2 * accel_share, kind.decel_mps2
+    top = kind.top_mps - dawdle_mps(kind)
+    at = [-(kind.length_m + kind.min_gap_m) * k for k in range(LAST + 1)]
+    speed = [0.0] * len(at)
+    crossed = [0.0] * len(at)
+    for second in range(LONGEST_S):
+        before = list(zip(at, speed, strict=True))
+        for k, (x, v) in enumerate(before):
+            wanted = min(v + accel, top)
+            if k > 0:
+                ahead, u = before[k - 1]
+                gap = ahead - kind.length_m - x
+                wanted = min(wanted, _no_collision(u, v, b, gap, kind.min_gap_m))
+                wanted = min(wanted, (gap + u + max(v - u, 0.0) / 2.0 - v * 0.5) / (headway_s + 0.5))
+            speed[k] = max(wanted, v - b, 0.0)
+            at[k] = x + (v + speed[k]) * 0.5
+            if x <= 0.0 < at[k]:
+                crossed[k] = second - x / (at[k] - x)
+        if at[LAST] > 0.0:
+            break
+    return Discharge((crossed[LAST] - crossed[FIRST]) / (LAST - FIRST), crossed[FIRST])
+
+
+@lru_cache(maxsize=256)
+def our_driver(kind: KraussType) -> tuple[float, float]:
+    """Time headway [s], at least theirs, and share of the acceleration with which our queues discharge as SUMO's do."""
+    target = sumo_discharge(kind)
+    found = []
+    for share in ACCEL_SHARES:
+
+        def headway_of(tau_s: float, share: float = share) -> float:
+            return our_discharge(kind, tau_s, share).headway_s
+
+        headway_s = _bisected(headway_of, target.headway_s, kind.tau_s, target.headway_s + kind.tau_s)
+        ours = our_discharge(kind, headway_s, share)
+        # the last vehicle of a queue is late by both
+        off_s = abs(ours.fourth_s - target.fourth_s) + (LAST - FIRST) * abs(ours.headway_s - target.headway_s)
+        found.append((off_s, headway_s, share))
+    _, headway_s, share = min(found)
+    return headway_s, share
+
+
+@lru_cache(maxsize=256)
+def equal_tau_s(kind: KraussType) -> float:
+    """SUMO's `tau` [s] with which a queue of its drivers discharges as one of ours with the headway `kind.tau_s`."""
+    target_s = our_discharge(kind, kind.tau_s).headway_s
+    return _bisected(
+        lambda tau_s: sumo_discharge(kind._replace(tau_s=tau_s)).headway_s, target_s, 0.1, kind.tau_s + 2.0
+    )
+
+
+def _bisected(rising: Callable[[float], float], target: float, low: float, high: float) -> float:
+    """Where `rising` reaches the target, between `low` and `high`; the nearer end where it does not."""
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2.0
+        if rising(middle) < target:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2.0
+
+
+def _no_collision(leader: float, own: float, b: float, gap: float, min_gap: float) -> float:
+    """The engine's `no_collision_speed`, with one deceleration."""
+    discriminant = 0.25 - 2.0 / b * (own * 0.5 + min_gap - 0.5 * leader * leader / b - gap)
+    if discriminant < 0.0:
+        return -np.inf
+    return min(b * (math.sqrt(discriminant) - 0.5), 2.0 * leader - b + 2.0 * (gap - min_gap))
+
+
+def _safe_speed(gap_m: FloatArray, leader_mps: FloatArray, kind: KraussType) -> FloatArray:
+    """The highest speed from which a driver can still stop behind the leader's stop."""
+    b, t = kind.decel_mps2, kind.tau_s
+    steps = np.floor(leader_mps / b)
+    g = gap_m + steps * leader_mps - b * steps * (steps + 1.0) / 2.0 - _EPS_M
+    n = np.floor(0.5 - t + 0.5 * np.sqrt(np.maximum(1.0 + 4.0 * (2.0 * g / b - t + t * t), 0.0)))
+    n = np.maximum(n, 0.0)
+    braking_m = 0.5 * n * (n - 1.0) * b + n * b * t
+    return np.asarray(np.where(g < 0.0, 0.0, n * b + (g - braking_m) / (n + t)))

@@ -1,0 +1,19 @@
+"""A folder for the files of a simulation, gone with whoever owns it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+
+class ScratchFolder:
+    """A new folder, removed by `remove`, or when nothing holds this object any more."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="intergreen-sumo-"))
+        self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def remove(self) -> None:
+        self._finalizer()
