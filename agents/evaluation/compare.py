@@ -8,6 +8,7 @@ from typing import Any
 
 from intergreen.agents.controllers import Setup, controller_names
 from intergreen.agents.controllers.base import Breakable
+from intergreen.agents.controllers.registry import bound_names
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.onlooker import Onlooker
 from intergreen.agents.evaluation.run import evaluate
@@ -23,8 +24,7 @@ from intergreen.envs.unseen import at_level, with_other_destinations
 from intergreen.envs.verification import refuse_unsafe
 
 ALL_EMBEDDED = "embedded"  # stands for the embedded scenarios
-ALL_CONTROLLERS = "all"  # stands for the baselines that are quick enough
-ORACLE = "rollout"  # looks ahead in copies of the engine: asked for by name alone
+ALL_CONTROLLERS = "all"  # stands for the baselines and the bound; oracles are asked for by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ def named_scenarios(names: Sequence[str]) -> list[str]:
 
 
 def named_controllers(names: Sequence[str]) -> list[str]:
-    """The names, with every baseline but the oracle where `all` stands."""
-    every = [name for name in controller_names() if name != ORACLE]
+    """The names, with every baseline and the free-flow bound where `all` stands, without oracles."""
+    every = [*controller_names(), *bound_names()]
     return [one for name in names for one in (every if name == ALL_CONTROLLERS else (name,))]
 
 
