@@ -166,7 +166,7 @@ def compare(
 
     cells = comparison_cells(
         named_scenarios(scenario),
-        named_controllers(names),
+        named_controllers(names, simulator=simulator),
         protocol_name=protocol,
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),

@@ -93,9 +93,9 @@ def named_scenarios(names: Sequence[str]) -> list[str]:
     return [one for name in names for one in (EMBEDDED if name == ALL_EMBEDDED else (name,))]
 
 
-def named_controllers(names: Sequence[str]) -> list[str]:
-    """The names, with every baseline and the free-flow bound where `all` stands, without oracles."""
-    every = [*controller_names(), *bound_names()]
+def named_controllers(names: Sequence[str], *, simulator: str = NATIVE) -> list[str]:
+    """The names, with every baseline and the native engine's free-flow bound where `all` stands, without oracles."""
+    every = [*controller_names(), *(bound_names() if simulator == NATIVE else ())]
     return [one for name in names for one in (every if name == ALL_CONTROLLERS else (name,))]
 
 

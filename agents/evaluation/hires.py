@@ -14,6 +14,7 @@ import numpy as np
 from intergreen.agents.evaluation.hires_map import LogMap, log_map
 from intergreen.envs.signals.aspects import GREEN, YELLOW
 from intergreen.envs.signals.shield import INTERVENTIONS
+from intergreen.envs.simulators import engine_core
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,12 +51,13 @@ class HiresLog:
         self.map: LogMap
 
     def start(self, core: Core, seeds: Sequence[int]) -> None:
+        native = engine_core(core, core.network.name, "be logged with a controller's events")
         if len(seeds) != 1:
             raise ValueError(f"a log is of one run, got {len(seeds)} seeds")
         self.events = []
         self.map = log_map(core.network, core.plan)
         self._lamps = _Lamps(self.map, core)
-        self._detectors = _Detectors(self.map, core)
+        self._detectors = _Detectors(self.map, native)
         for signal in range(core.plan.n_signals):
             opening = ((PATTERN, FREE), (CYCLE_LENGTH, NO_CYCLE), (FLASH_STATUS, NO_FLASH))
             self.events += [Event(0, signal, code, value) for code, value in opening]
@@ -74,7 +76,7 @@ class HiresLog:
 class _Lamps:
     """The state of every log phase, and the events of its changes."""
 
-    def __init__(self, mapped: LogMap, core: TrafficCore) -> None:
+    def __init__(self, mapped: LogMap, core: Core) -> None:
         self._phases = mapped.phases
         self._movement = np.array([phase.movements[0] for phase in mapped.phases], np.int64)
         self._signal = np.array([phase.signal for phase in mapped.phases], np.int64)
@@ -84,7 +86,7 @@ class _Lamps:
         self._min_due = np.full(n, -1)  # second in which its least green is over
         self._forced = np.zeros(core.plan.n_signals, np.int64)
 
-    def look(self, core: TrafficCore, quiet_s: IntArray) -> list[Event]:
+    def look(self, core: Core, quiet_s: IntArray) -> list[Event]:
         """Events of the second that has ended; what it showed began with it."""
         second, before = core.time_s - 1, self.state
         aspect = core.aspects[0, self._movement]
@@ -117,7 +119,7 @@ class _Lamps:
             codes += [PHASE_ON, BEGIN_GREEN]
         return [event for code in codes for event in self._event(g, second, code)]
 
-    def _cleared(self, core: TrafficCore, second: int) -> list[Event]:
+    def _cleared(self, core: Core, second: int) -> list[Event]:
         """Red clearance ends when a phase is on display again; where that is at once, a tenth of a second later."""
         shown = core.displayed[0]
         on_display = (shown >= 0) & (shown != core.plan.clearance_phase)
@@ -128,7 +130,7 @@ class _Lamps:
                 events.append(Event(10 * second + 1, int(self._signal[g]), code, self._phases[g].number))
         return events
 
-    def _min_green_s(self, core: TrafficCore, g: int) -> int:
+    def _min_green_s(self, core: Core, g: int) -> int:
         """Of the phase on display; -1 where the timing has no such rule."""
         i = self._signal[g]
         shown, plan = int(core.displayed[0, i]), core.plan
@@ -159,7 +161,7 @@ class _Detectors:
         self._was_on = np.full(n_trips, -1)
         self._was_at = np.zeros(n_trips)
 
-    def look(self, core: TrafficCore, state: IntArray) -> list[Event]:
+    def look(self, core: Core, state: IntArray) -> list[Event]:
         now, seen = core.time_s, core.positions()
         events = self._passed(seen, now)
         self._was_on[:] = -1

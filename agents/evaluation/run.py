@@ -32,6 +32,7 @@ from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.versions import versions_of
 from intergreen.envs.detector_faults import FaultyDetectors
+from intergreen.envs.errors import InputError
 from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.stated import timing_stated
@@ -139,6 +140,9 @@ def evaluate(
     break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
     if isinstance(controller, FreeFlow):
+        if simulator != NATIVE:
+            problem = f"is worked out with native drivers, not with those of {simulator}"
+            raise InputError("command line", FreeFlow.name, problem, "leave it out, or use --simulator native")
         return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
     workshop = workshop or Workshop()
     rules = scenario, protocol, controller.own_clearance
