@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intergreen.agents.controllers.max_pressure import pressure_weights
-from intergreen.agents.controllers.pressure import choice_sums
+from intergreen.agents.controllers.actuated import Actuated
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
 from intergreen.agents.deployment.counted import Counted, counted
@@ -25,7 +24,7 @@ from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network.fingerprint import fingerprint_of
-from intergreen.envs.observation import N_BINS
+from intergreen.envs.observation import ARRIVAL_BOUNDS_S, N_BINS
 from intergreen.envs.observation_arrays import blank, make_gathers, observe_arrays, queues
 from intergreen.envs.readings import Readings, readings_of
 from intergreen.envs.signals import FieldTiming, SignalStatus
@@ -52,7 +51,7 @@ class LadderSettings:
 
     budget_s: float = 1.0  # for one decision of all signals; a decision is due every few seconds
     hold_s: int = 60  # without trouble before a signal climbs back
-    least_detectors: float = 0.5  # share of a signal's detectors that max-pressure needs
+    least_detectors: float = 0.5  # share of a signal's detectors that actuated control needs
     margin: float = 0.25  # beyond the range seen in training, as a share of it, that a policy is trusted with
     unserved_cycles: float = 2.0  # NTCIP 1202's Cycle Fail; not under the literature's timing, which has no such rule
     shortest_cycle_s: int = 120  # what counts as a cycle at least
@@ -91,6 +90,7 @@ class BundleController:
         self._setup = setup
         plan, n_replicas = setup.plan, setup.n_replicas
         self._interval_s = setup.protocol.interval_s
+        self._n_near = sum(bound_s <= self._interval_s for bound_s in ARRIVAL_BOUNDS_S)
         self._due_s = 0
         self.decisions_by_rung = np.zeros(len(Rung), np.int64)  # of all signals, since the start
         self._ladder = Ladder(n_replicas, plan.n_signals, self.settings.hold_s)
@@ -100,7 +100,8 @@ class BundleController:
         self._layout = make_layout(setup.network, plan, features=self.bundle.features)
         self._gathers = make_gathers(self._layout)
         self._health = DetectorHealth(setup.network, n_replicas, self._interval_s)
-        self._pressure = choice_sums(plan, lambda phase: pressure_weights(setup.network, phase))
+        self._actuated = Actuated()
+        self._actuated.start(setup)
         self._programme = fixed_programme(setup)
         self._signal_of_lane = _signal_of_lane(setup.network, plan.intersection)
         own = self._signal_of_lane[self._signal_of_lane >= 0]
@@ -182,13 +183,14 @@ class BundleController:
             self._judge_service(needs, waiting, signals, time_s)
         self._judge_interventions(needs, signals)
         beyond = self._trusted.is_left(observed).reshape(signals.phase.shape)
-        needs.ask(beyond, Rung.PRESSURE, "an observation beyond what training had")
+        needs.ask(beyond, Rung.ACTUATED, "an observation beyond what training had")
         self._failing.time_s = time_s
         wished = self._asked(needs, observed, signals.phase)
         rung = self._ladder.step(needs, signals.phase, time_s)
         self.decisions_by_rung += np.bincount(rung.reshape(-1), minlength=len(Rung))
-        if (rung == Rung.PRESSURE).any():
-            wished = np.where(rung == Rung.PRESSURE, self._pressed(waiting, found), wished)
+        if (rung == Rung.ACTUATED).any():
+            actuated = self._actuated.decide(self._estimated(readings, waiting, arriving, found), signals, time_s)
+            wished = np.where(rung == Rung.ACTUATED, actuated, wished)
         return wished.astype(np.int32)
 
     def _asked(self, needs: Needs, observed: Observed, phase: IntArray) -> IntArray:
@@ -197,23 +199,22 @@ class BundleController:
             choice = self._policy.choose(observed)
         except PolicyFailedError as error:
             self._observed = blank(self._gathers, len(phase))  # one that is late may still be reading
-            needs.ask(np.ones(phase.shape, np.bool_), Rung.PRESSURE, f"the policy failed: {error}")
+            needs.ask(np.ones(phase.shape, np.bool_), Rung.ACTUATED, f"the policy failed: {error}")
             return phase
         return chosen_phases(self._setup.plan, choice.reshape(phase.shape))
 
-    def _pressed(self, waiting: Float32Array, found: ByteArray) -> IntArray:
-        """Max-pressure; a lane that tells nothing counts as its signal's other lanes do, and never as empty."""
-        believed = found == Finding.FINE
-        estimate = waiting.astype(np.float64)
-        mean = _mean_by_signal(waiting, believed, self._signal_of_lane, self._setup.plan.n_signals)
-        approach = self._signal_of_lane >= 0
-        estimate[:, approach] = np.where(
-            believed[:, approach],
-            waiting[:, approach],
-            np.maximum(1.0, mean[:, self._signal_of_lane[approach]]),
+    def _estimated(
+        self, readings: Readings, waiting: Float32Array, arriving: Float32Array, found: ByteArray
+    ) -> Readings:
+        """What actuated control is told: a lane that tells nothing calls, as in recall, and holds a green as long as
+        its signal's other lanes would."""
+        own, believed = self._signal_of_lane, found == Finding.FINE
+        mean = _mean_by_signal(waiting, believed, own, self._setup.plan.n_signals)
+        return readings._replace(
+            waiting=np.where(believed | (own < 0), waiting, np.maximum(1.0, mean[:, own])),
+            near=arriving[: self._n_near].sum(axis=0, dtype=np.float64),
+            arriving=np.moveaxis(arriving, 0, 2).astype(np.float64),
         )
-        best = self._pressure.of(estimate).argmax(axis=2)
-        return chosen_phases(self._setup.plan, best.astype(np.int32))
 
     def _judge_detectors(self, needs: Needs, found: ByteArray) -> None:
         own = self._signal_of_lane
@@ -226,7 +227,7 @@ class BundleController:
             worst = int(found[b, own == i].max())
             return f"{FINDING_WORDS[Finding(worst)]}: {int(wrong[b, i])} of {int(every[i])}"
 
-        needs.ask(wrong > 0, Rung.PRESSURE, reason)
+        needs.ask(wrong > 0, Rung.ACTUATED, reason)
         needs.ask((every - wrong) < self.settings.least_detectors * every, Rung.PROGRAMME, reason)
 
     def _judge_service(self, needs: Needs, waiting: Float32Array, signals: SignalStatus, time_s: int) -> None:
@@ -236,11 +237,11 @@ class BundleController:
         calls = (queues(waiting, self._gathers) > 0) & is_red & self._gathers.can_be_served
         self._call_since = np.where(calls, np.minimum(self._call_since, np.int32(time_s)), np.int32(_NEVER))
         unserved = np.asarray((self._call_since < (time_s - self._unserved_s)[:, None]).any(axis=2))
-        needs.ask(unserved, Rung.PRESSURE, "a call unserved for two cycles")
+        needs.ask(unserved, Rung.ACTUATED, "a call unserved for two cycles")
         rung, tried_s = self._ladder.rung, time_s - self._ladder.since_s
-        tried = (rung == Rung.PRESSURE) & (tried_s > self._unserved_s)
+        tried = (rung == Rung.ACTUATED) & (tried_s > self._unserved_s)
         again = unserved & (tried | (rung == Rung.PROGRAMME))
-        needs.ask(again, Rung.PROGRAMME, "a call unserved for two cycles by max-pressure too")
+        needs.ask(again, Rung.PROGRAMME, "a call unserved for two cycles by actuated control too")
 
     def _judge_interventions(self, needs: Needs, signals: SignalStatus) -> None:
         window = max(1, self.settings.overruled_s // self._interval_s)
@@ -249,7 +250,7 @@ class BundleController:
             return
         lately = self._overruled[-1] - self._overruled[0]
         too_many = lately > self.settings.overruled_share * window
-        needs.ask(too_many, Rung.PRESSURE, f"the shield overruled more than {self.settings.overruled_share:.0%}")
+        needs.ask(too_many, Rung.ACTUATED, f"the shield overruled more than {self.settings.overruled_share:.0%}")
 
 
 def check_fit(bundle: Bundle, network: RoadNetwork) -> None:

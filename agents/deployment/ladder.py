@@ -1,6 +1,6 @@
 """The fallback ladder: who decides for a signal when something goes wrong, and the way back up. NumPy only.
 
-learned policy → max-pressure on the detectors that still work → fixed-time programme → all red, flashing. A signal
+learned policy → actuated control on the detectors that still work → fixed-time programme → all red, flashing. A signal
 steps down at once to the rung that its trouble asks for; it climbs one rung when nothing has been wrong for a hold
 time, and only when its phase changes. Every signal has a rung of its own; the shield stays below all of them.
 """
@@ -23,14 +23,14 @@ class Rung(IntEnum):
     """Who decides; a higher number is a lower rung."""
 
     LEARNED = 0
-    PRESSURE = 1
+    ACTUATED = 1
     PROGRAMME = 2
     FLASH = 3
 
 
 RUNG_NAMES = {
     Rung.LEARNED: "learned policy",
-    Rung.PRESSURE: "max-pressure",
+    Rung.ACTUATED: "actuated control",
     Rung.PROGRAMME: "fixed-time programme",
     Rung.FLASH: "all-red flash",
 }

@@ -1,11 +1,11 @@
-"""A policy that raises, dawdles or talks nonsense: max-pressure takes over at once, says why, and hands back."""
+"""A policy that raises, dawdles or talks nonsense: actuated control takes over at once, says why, and hands back."""
 
 import time
 
 import numpy as np
 import pytest
 
-from intergreen.agents.controllers.max_pressure import MaxPressure
+from intergreen.agents.controllers.actuated import Actuated
 from intergreen.agents.deployment.controller import BundleController, LadderSettings
 from intergreen.agents.deployment.inference import PolicyFailedError, SupervisedPolicy
 from intergreen.agents.deployment.ladder import BACK_UP, Rung
@@ -98,21 +98,21 @@ def test_all_signals_go_to_max_pressure_and_come_back(bundle, kind, protocol):
     result, controller = run(bundle, Stubborn(misbehaves, 6, 9), protocol=protocol)
     assert result["safety"]["monitor_faults"] == 0
     down, up = controller.log[:16], controller.log[16:32]
-    assert {(one.time_s, one.before, one.after) for one in down} == {(6 * interval_s, Rung.LEARNED, Rung.PRESSURE)}
+    assert {(one.time_s, one.before, one.after) for one in down} == {(6 * interval_s, Rung.LEARNED, Rung.ACTUATED)}
     assert {one.signal for one in down} == {one.signal for one in up} == set(range(16))
     assert {one.reason for one in down} == {f"the policy failed: {words}"}
-    assert {(one.before, one.after, one.reason) for one in up} == {(Rung.PRESSURE, Rung.LEARNED, BACK_UP)}
+    assert {(one.before, one.after, one.reason) for one in up} == {(Rung.ACTUATED, Rung.LEARNED, BACK_UP)}
     assert min(one.time_s for one in up) >= 9 * interval_s + HOLD_S
     assert (controller.rung == Rung.LEARNED).all()
 
 
-def test_policy_that_never_works_is_max_pressure(bundle):
+def test_policy_that_never_works_is_actuated_control(bundle):
     """To the last digit, from the first decision on: the start is the first choice in both."""
     result, controller = run(bundle, Stubborn(raises))
-    assert (controller.rung == Rung.PRESSURE).all()
+    assert (controller.rung == Rung.ACTUATED).all()
     assert len(controller.log) == 16
     scenario, timing = load_scenario("grid4x4"), protocol_by_name("us-mutcd-5")
-    wanted = evaluate(scenario, MaxPressure(), timing, seeds=[0], horizon_s=400)
+    wanted = evaluate(scenario, Actuated(), timing, seeds=[0], horizon_s=400)
     assert result["metrics"] == wanted["metrics"]
 
 
@@ -125,7 +125,7 @@ def test_policy_that_is_late_holds_nobody_up(bundle):
     assert controller.log[0].reason == "the policy failed: no answer within 0.05 s"
 
 
-def test_signal_beyond_training_is_decided_by_max_pressure(tmp_path):
+def test_signal_beyond_training_is_decided_by_actuated_control(tmp_path):
     from deployment.bundles import write_random_bundle
 
     from intergreen.agents.deployment.bundle import read_bundle
@@ -134,4 +134,4 @@ def test_signal_beyond_training_is_decided_by_max_pressure(tmp_path):
     result, controller = run(narrow, None, name="single", horizon_s=60)
     assert result["safety"]["monitor_faults"] == 0
     assert controller.log[0].reason == "an observation beyond what training had"
-    assert (controller.rung == Rung.PRESSURE).all()
+    assert (controller.rung == Rung.ACTUATED).all()

@@ -85,7 +85,7 @@ def test_log_tells_every_change_with_its_reason(hold_s, history):
 
 def test_lowest_need_counts_and_its_first_reason_is_told():
     needs, everywhere = Needs(1, 2), np.ones((1, 2), np.bool_)
-    needs.ask(everywhere, Rung.PRESSURE, "first")
+    needs.ask(everywhere, Rung.ACTUATED, "first")
     needs.ask(np.array([[True, False]]), Rung.PROGRAMME, lambda b, i: f"{b}, {i}")
     needs.ask(everywhere, Rung.PROGRAMME, "last")
     needs.ask(~everywhere, Rung.FLASH, "nobody")
@@ -129,10 +129,10 @@ def test_fixed_time_takes_over_only_when_max_pressure_had_its_two_cycles(bundle)
         controller.decide(readings, SignalStatus(zeros, zeros, red_s, granted, zeros), time_s)
     controller.close()
     assert [(one.before, one.after) for one in controller.log] == [
-        (Rung.LEARNED, Rung.PRESSURE),
-        (Rung.PRESSURE, Rung.PROGRAMME),
+        (Rung.LEARNED, Rung.ACTUATED),
+        (Rung.ACTUATED, Rung.PROGRAMME),
     ]
     first, second = controller.log
     assert unserved_s < first.time_s <= unserved_s + 5
     assert unserved_s < second.time_s - first.time_s <= unserved_s + 5
-    assert second.reason == "a call unserved for two cycles by max-pressure too"
+    assert second.reason == "a call unserved for two cycles by actuated control too"

@@ -126,8 +126,8 @@ def test_runtime_shows_what_the_core_shows_while_detectors_fail(bundle, bundle_f
     steps = [(change.before, change.after) for change in runtime.log]
     assert steps == [
         (Rung.LEARNED, Rung.PROGRAMME),
-        (Rung.PROGRAMME, Rung.PRESSURE),
-        (Rung.PRESSURE, Rung.LEARNED),
+        (Rung.PROGRAMME, Rung.ACTUATED),
+        (Rung.ACTUATED, Rung.LEARNED),
     ]
     assert runtime.log[0].reason == f"a count is no number: {len(lanes)} of {len(lanes)}"
     runtime.close()

@@ -65,8 +65,8 @@ def test_policy_that_raises_is_the_shadows_own_failure():
     faults = FaultList("raises", (PolicyRaises(begin_s=100),))
     result, (watched,) = run(faults=faults)
     assert result["faults"] == [fault.stated() for fault in faults.faults]
-    assert (watched.rung[-1] == Rung.PRESSURE).all()
-    assert result["shadow"]["rungs"].keys() == {RUNG_NAMES[Rung.LEARNED], RUNG_NAMES[Rung.PRESSURE]}
+    assert (watched.rung[-1] == Rung.ACTUATED).all()
+    assert result["shadow"]["rungs"].keys() == {RUNG_NAMES[Rung.LEARNED], RUNG_NAMES[Rung.ACTUATED]}
     assert result["safety"]["monitor_faults"] == 0
 
 

@@ -17,7 +17,7 @@ from intergreen.envs.scenario import load_scenario
 LITERATURE, FIELD = "literature-10-5", "us-mutcd-5"
 METRIC = "average_travel_time_s"
 HORIZON_S = 1500  # the shipped faults begin at 300 s; a stuck detector shows after three minutes of the same
-PRESSURE, PROGRAMME = RUNG_NAMES[Rung.PRESSURE], RUNG_NAMES[Rung.PROGRAMME]
+ACTUATED, PROGRAMME = RUNG_NAMES[Rung.ACTUATED], RUNG_NAMES[Rung.PROGRAMME]
 
 
 def run(scenario, protocol, faults=(), controller=None, seeds=(0,), horizon_s=HORIZON_S):
@@ -40,12 +40,12 @@ def faults_of(name):
         ("dead-100", PROGRAMME, "all detectors of the signal are silent"),
         ("freeze-100", PROGRAMME, "a detector is stuck"),
         ("stick-100", PROGRAMME, "a detector is stuck"),
-        ("nan-10", PRESSURE, "a count is no number"),
-        ("infinite-10", PRESSURE, "a count is no number"),
-        ("negative-10", PRESSURE, "a count is out of range"),
-        ("huge-10", PRESSURE, "a count is out of range"),
-        ("drop-10", PRESSURE, "a count is too old"),
-        ("nan-1", PRESSURE, "a count is no number"),
+        ("nan-10", ACTUATED, "a count is no number"),
+        ("infinite-10", ACTUATED, "a count is no number"),
+        ("negative-10", ACTUATED, "a count is out of range"),
+        ("huge-10", ACTUATED, "a count is out of range"),
+        ("drop-10", ACTUATED, "a count is too old"),
+        ("nan-1", ACTUATED, "a count is no number"),
     ],
 )
 def test_failing_detectors_lead_to_the_right_rung_for_the_right_reason(name, rung, reason, protocol):
@@ -80,7 +80,7 @@ def test_policy_that_fails_is_replaced_and_comes_back_when_it_works(fault):
     found = run("single", LITERATURE, [fault], controller)
     assert found["safety"]["monitor_faults"] == 0
     changes = found["fallback"]["changes"]
-    assert changes[0]["to"] == PRESSURE
+    assert changes[0]["to"] == ACTUATED
     assert changes[0]["reason"].startswith("the policy failed: ")
     assert 300 <= changes[0]["second"] < 320
     came_back = any(one["to"] == RUNG_NAMES[Rung.LEARNED] for one in changes)
