@@ -121,7 +121,7 @@ class SignalController:
 
         Parameters
         ----------
-        network : a network, a `roadnet.json`, or the folder of one
+        network : a network, a `roadnet.json` or the folder of one, or SUMO's `.net.xml`
         protocol : the timing of the signals; `field` is the MUTCD's, decided every 5 s
         settings : of the ladder
         flows_vph : (M,) volumes that the fixed-time programme is made for; None: the network's own programme
@@ -255,8 +255,10 @@ class SignalController:
 
 
 def _read_network(path: Path) -> RoadNetwork:
-    from intergreen.envs.network import find_file, read_cityflow_network
+    from intergreen.envs.network import find_file, read_cityflow_network, read_sumo_network
 
+    if path.name.endswith((".net.xml", ".net.xml.gz")):
+        return read_sumo_network(path)
     return read_cityflow_network(find_file(path, "roadnet.json") if path.is_dir() else path)
 
 

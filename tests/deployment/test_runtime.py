@@ -3,10 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from network import small
+from network import small, sumo_small
 
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.deployment.controller import BundleController
@@ -186,3 +187,18 @@ def test_lane_calls_unless_it_tells_that_nobody_is_there(runtime, spoil, calls):
     spoil(told, lane)
     sharing = [lane in runtime.network.start_lanes(m) for m in range(runtime.network.n_movements)]
     assert np.array_equal(runtime._calls(told) == 1, np.array(sharing) & calls)
+
+
+def test_network_from_sumo_is_bound_by_its_file(tmp_path, caplog):
+    path = tmp_path / "crossroads.net.xml"
+    path.write_text(sumo_small.Crossroads().xml())
+    controller = SignalController.load(Path(__file__).parents[2] / "checkpoints" / "universal", path)
+    assert controller.network.conventions == "sumo"
+    lanes = np.zeros(controller.network.n_lanes)
+    shown = [
+        controller.step(lane_readings(lanes, lanes, np.zeros((len(lanes), N_BINS))), second).copy()
+        for second in range(30)
+    ]
+    assert (shown[0] == RED).all()
+    assert any((aspects == GREEN).any() for aspects in shown)
+    assert controller.flash_reason == ""
