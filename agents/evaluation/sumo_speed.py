@@ -16,6 +16,7 @@ from pathlib import Path
 from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.simulation.sumo_library import load_libsumo
 from intergreen.envs.sumo_net_file import net_of, require_sumo
 
 
@@ -25,8 +26,7 @@ def measure_libsumo(scenario_name: str, *, horizon_s: int) -> dict[str, float]:
     Drivers are the scenario's: headway as `tau`, no dawdling. A vehicle update is one running vehicle in one step.
     """
     require_sumo("benchmark")
-    import libsumo
-
+    libsumo = load_libsumo()
     scenario = load_scenario(scenario_name, drop_invalid_routes=True)
     with tempfile.TemporaryDirectory() as folder:
         net = net_of(scenario, Path(folder)).net

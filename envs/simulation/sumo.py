@@ -12,6 +12,7 @@ import numpy as np
 from intergreen.envs.aspects import GREEN, RED
 from intergreen.envs.errors import SimulationError
 from intergreen.envs.simulation.counts import Counts, LaneSums, Positions
+from intergreen.envs.simulation.sumo_library import load_libsumo
 from intergreen.envs.simulation.sumo_run import INCIDENTS, LaneSeconds, Seen, SumoRun
 from intergreen.envs.simulation.sumo_worker import Worker
 from intergreen.envs.simulation.totals import Totals
@@ -172,6 +173,4 @@ class _Here:
 
 
 def _libsumo_is_busy() -> bool:
-    import libsumo
-
-    return bool(libsumo.isLoaded())
+    return bool(load_libsumo().isLoaded())

@@ -16,6 +16,7 @@ from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_lamps import Lamps
+from intergreen.envs.simulation.sumo_library import load_libsumo
 from intergreen.envs.simulation.sumo_sums import Second, Sums
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ class SumoRun:
     """A simulation that is begun anew by every `reset`."""
 
     def __init__(self, world: SumoWorld) -> None:
-        import libsumo
-
-        self._sumo, self._world = libsumo, world
+        self._sumo, self._world = load_libsumo(), world
         self._folder = ScratchFolder()
         self._is_loaded = False
         self.cpu_s = 0.0  # spent here, starting and loading left out

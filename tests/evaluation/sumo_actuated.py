@@ -45,11 +45,18 @@ class Junction:
         for one in links:
             self.movements[int(one.attrib["linkIndex"])] = movement[one.attrib["from"], one.attrib["to"]]
         self.is_right = network.movement_turn[self.movements] == TURN_RIGHT
+        lanes = [f"{one.attrib['from']}_{one.attrib['fromLane']}" for one in sorted(links, key=_index)]
+        asking = {lane for lane, right in zip(lanes, self.is_right, strict=True) if not right}
+        self.always_green = sorted(set(lanes) - asking)
 
     def letters(self, phase, ending="G"):
         green = self.network.phase_matrix(self.j)[phase][self.movements - self.network.movement_start[self.j]]
         shown = np.where(green, ending, "r")
         return "".join(np.where(self.is_right, "g", shown))  # right turns always have green and yield
+
+
+def _index(connection):
+    return int(connection.attrib["linkIndex"])
 
 
 def converted(network, folder):
@@ -86,6 +93,8 @@ def sumos_own(junction, folder):
     logic = ElementTree.Element("tlLogic", id=junction.id, type="actuated", programID="ours", offset="0")
     for key, value in (("max-gap", PASSAGE_S), ("passing-time", PASSAGE_S), ("detector-gap", PASSAGE_S)):
         ElementTree.SubElement(logic, "param", key=key, value=str(value))
+    for lane in junction.always_green:  # ours takes no notice of those who never wait for a phase
+        ElementTree.SubElement(logic, "param", key=lane, value="NO_DETECTOR")
     for phase in (1, 2, 3, 4):
         green = {"minDur": str(LEAST_S), "maxDur": str(LONGEST_S), "duration": str(LEAST_S)}
         ElementTree.SubElement(logic, "phase", green | {"state": junction.letters(phase)})

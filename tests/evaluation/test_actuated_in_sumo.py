@@ -19,8 +19,8 @@ WITHIN = 0.1
 def test_actuated_control_loses_as_much_time_as_sumos_and_less_where_it_skips(entry_vph):
     """SUMO serves every phase in turn, called or not: that is ours with a minimum recall.
 
-    Mean delay at 300 / 450 / 600 / 650 veh/h an approach, s: SUMO's 15.4, 19.5, 29.2 and 47.2; ours with minimum recall
-    14.5, 18.3, 27.1 and 48.4; ours 9.9, 15.7, 25.5 and 31.9.
+    Mean delay at 300 / 450 / 600 veh/h an approach, s: SUMO's 14.1, 18.0 and 24.4; ours with minimum recall 13.8, 17.5
+    and 22.8; ours 9.3, 15.1 and 21.7. At 650 veh/h SUMO's loses 31.1 and ours 25.9: near capacity the two part.
     """
     script = Path(__file__).with_name("sumo_actuated.py")
     command = [sys.executable, str(script), str(entry_vph)]
