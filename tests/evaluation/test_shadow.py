@@ -314,8 +314,8 @@ class Stepping(MaxPressure):
 
     def decide(self, counts, signals, time_s):
         if time_s == 100:
-            self.rung[0, 1] = Rung.PRESSURE
-            self.log.append(RungChange(100, 0, 1, Rung.LEARNED, Rung.PRESSURE, "a detector is silent"))
+            self.rung[0, 1] = Rung.ACTUATED
+            self.log.append(RungChange(100, 0, 1, Rung.LEARNED, Rung.ACTUATED, "a detector is silent"))
         return super().decide(counts, signals, time_s)
 
 
@@ -331,12 +331,12 @@ def test_ladder_of_the_shadow_is_in_the_result_the_table_and_the_log(pair, monke
             "seed": 5,
             "signal": signal,
             "before": "learned policy",
-            "after": "max-pressure",
+            "after": "actuated control",
             "reason": "a detector is silent",
         }
     ]
-    assert result["shadow"]["rungs"] == pytest.approx({"learned policy": 110 / 120, "max-pressure": 10 / 120})
-    down = {row["second"] for row in log_rows(watched, pair.signals, every=True) if row["rung"] == "max-pressure"}
+    assert result["shadow"]["rungs"] == pytest.approx({"learned policy": 110 / 120, "actuated control": 10 / 120})
+    down = {row["second"] for row in log_rows(watched, pair.signals, every=True) if row["rung"] == "actuated control"}
     assert down == set(range(100, 200, 10))
     assert "a detector is silent" in "".join(map(plain_text, shadow_tables(result)))
 
