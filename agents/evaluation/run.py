@@ -30,6 +30,7 @@ from intergreen.agents.evaluation.free_flow import free_flow
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
 from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
+from intergreen.agents.progress import part_of
 from intergreen.agents.versions import versions_of
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.errors import InputError
@@ -159,7 +160,7 @@ def evaluate(
             scenario, controller, protocol, plan, horizon_s, threads, cost, broken, *seen_by, workshop, simulator, sumo
         )
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
-        records.append(run.batch(*mine, progress, number, len(batches), batch[0]))
+        records.append(run.batch(*mine, batch[0], part_of(progress, number, len(batches), "")))
         fallback.add(controller, plan, scenario.network, mine[0])
     return {
         "scenario": scenario.name,
@@ -235,32 +236,17 @@ class _Run:
     simulator: str
     sumo: SumoSettings | None
 
-    def batch(
-        self,
-        seeds: Sequence[int],
-        trips: Sequence[Trips],
-        progress: Progress | None,
-        number: int,
-        n_batches: int,
-        first: int,
-    ) -> BatchRecord:
+    def batch(self, seeds: Sequence[int], trips: Sequence[Trips], first: int, progress: Progress | None) -> BatchRecord:
         """Run one batch of replicas, `first` the first of them all, to the horizon."""
         core = self._core(trips, seeds)
         try:
-            return self._batch(core, seeds, trips, progress, number, n_batches, first)
+            return self._driven(core, seeds, trips, first, progress)
         finally:
             if self.simulator != NATIVE:  # the native one is kept in the workshop
                 core.close()
 
-    def _batch(
-        self,
-        core: Core,
-        seeds: Sequence[int],
-        trips: Sequence[Trips],
-        progress: Progress | None,
-        number: int,
-        n_batches: int,
-        first: int,
+    def _driven(
+        self, core: Core, seeds: Sequence[int], trips: Sequence[Trips], first: int, progress: Progress | None
     ) -> BatchRecord:
         core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
         setup = Setup(
@@ -297,7 +283,7 @@ class _Run:
                 marks.t.append(mark)
                 marks.rows.append(series_row(core.totals()))
                 if progress is not None:
-                    progress((number + mark / self.horizon_s) / n_batches, f"{mark} of {self.horizon_s} s")
+                    progress(mark / self.horizon_s, f"{mark} of {self.horizon_s} s")
         if self.onlooker is not None:
             self.onlooker.end(core)
         totals = core.totals()
