@@ -1,6 +1,7 @@
 """Episodes in the middle, as plain arrays: what a training that was killed needs to go on as if it had not been.
 
-Nothing of it is pickled. Restoring needs a vector environment of the same scenarios, copies and settings.
+Nothing of it is pickled. Restoring needs a vector environment of the same scenarios, copies and settings. SUMO keeps no
+state that we could store: its episodes begin anew.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.envs.simulators import engine_core
+from intergreen.envs.core import TrafficCore
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +44,14 @@ def episode_state(env: TrafficVecEnv) -> EpisodeState:
     return EpisodeState(arrays, json.dumps(randoms))
 
 
-def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> None:
+def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> bool:
     """Bring `env` to where the state was taken.
+
+    Returns
+    -------
+    bool
+        Whether it is there. Where a simulator keeps no state, only what draws the next episodes has been restored, and
+        `env` must be reset.
 
     Raises
     ------
@@ -54,17 +61,22 @@ def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> None:
     randoms = json.loads(state.randoms)
     if [len(of_world) for of_world in randoms] != [len(of_world) for of_world in env._randoms]:
         raise ValueError("the state has another number of networks or copies")
-    for number, world in enumerate(env.worlds):
-        _restore_world(world, number, state.arrays)
-    env._return[:] = state.arrays["return"]
+    kept = all(isinstance(world.core, TrafficCore) for world in env.worlds)
+    if kept:
+        for number, world in enumerate(env.worlds):
+            _restore_world(world, number, state.arrays)
+        env._return[:] = state.arrays["return"]
     for of_world, states in zip(env._randoms, randoms, strict=True):
         for random, one in zip(of_world, states, strict=True):
             random.bit_generator.state = one
+    return kept
 
 
 def _parts(world: Episodes) -> dict[str, Any]:
-    """The named tuples of arrays that a world is made of."""
-    core = engine_core(world.core, world.scenario.name, "be kept in the middle of an episode")
+    """The named tuples of arrays that a world is made of; none where another simulator has them."""
+    core = world.core
+    if not isinstance(core, TrafficCore):
+        return {}
     engine = core.engine
     return {"trips": engine.trips, "state": engine.state, "changes": engine.changes, "shown": core._shown}
 
@@ -77,7 +89,8 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
         there, needed = getattr(restored[part], field).shape, getattr(parts[part], field).shape
         if there != needed:
             raise ValueError(f"{world.scenario.name}: {name} has the shape {there}, this network needs {needed}")
-    core = engine_core(world.core, world.scenario.name, "be kept in the middle of an episode")
+    core = world.core
+    assert isinstance(core, TrafficCore)
     engine = core.engine
     engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
     core._shown = restored["shown"]

@@ -10,6 +10,7 @@ import typer
 
 from intergreen.agents.commands.common import (
     DropOption,
+    FaultsOption,
     JsonOption,
     ProtocolOption,
     SeedOption,
@@ -39,6 +40,8 @@ def train(
     steps: Annotated[int | None, typer.Option("--steps", help="stop after so many signal decisions")] = None,
     seed: SeedOption = None,
     protocol: ProtocolOption = None,
+    faults: FaultsOption = None,
+    simulator: Annotated[str | None, typer.Option("--simulator", help="native or sumo; default: the recipe's")] = None,
     drop_invalid_routes: DropOption = False,
 ) -> None:
     """Train a policy; its folder is then a controller for evaluate and compare."""
@@ -55,6 +58,8 @@ def train(
         steps=steps,
         seed=seed,
         protocol=protocol,
+        faults=faults,
+        simulator=simulator,
         drop_invalid_routes=drop_invalid_routes,
     )
     print(training.summary(), file=sys.stderr)

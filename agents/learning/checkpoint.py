@@ -1,7 +1,8 @@
 """Checkpoints: all that a run needs to go on, in one file, so that no half of it can be older than the other.
 
 Tensors, numbers and text; loaded with `weights_only=True`. A learner that goes on from a checkpoint meets the same
-traffic with the same random numbers as one that was never stopped. The remembered decisions of DQN are left out: they
+traffic with the same random numbers as one that was never stopped; in SUMO, whose state cannot be kept, it begins new
+episodes. The remembered decisions of DQN are left out: they
 are the larger part, and are gathered anew.
 """
 
@@ -77,7 +78,9 @@ def load_checkpoint(
         model._last_obs = content["observation"].numpy()
         model._last_episode_starts = content["episode_starts"].numpy()
         arrays = {name: tensor.numpy() for name, tensor in content["traffic"].items()}
-        restore_episodes(env, EpisodeState(arrays, content["traffic_random"]))
+        if not restore_episodes(env, EpisodeState(arrays, content["traffic_random"])):
+            model._last_obs = env.reset()
+            model._last_episode_starts = np.ones(env.num_envs, np.bool_)
         if isinstance(model, DQN):
             model._n_calls = content["calls"]
             model.learning_starts += content["steps"]

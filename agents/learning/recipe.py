@@ -20,6 +20,7 @@ from intergreen.envs.observation import DEFAULT_FEATURES, check_features
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import check_reward
 from intergreen.envs.scenario import scenario_names
+from intergreen.envs.simulators import NATIVE, check_simulator
 
 DEFAULT_RECIPE = "single"  # for a scenario in place of a recipe
 _JUDGED_AFTER_WORLDS = ("grid4x4",)
@@ -89,6 +90,7 @@ class Recipe(_Settings):
     scenario: str | None = None  # name, file or folder; or else:
     worlds: WorldsSettings | None = None
     protocol: str | None = None  # None: the scenario's own; for generated networks, that of the evaluations
+    simulator: str = NATIVE  # or sumo: what simulates the episodes, and what the policy is judged in
     horizon_s: int | None = Field(default=None, ge=1)  # seconds of an episode; None: the scenario's
     features: tuple[str, ...] = Field(default=DEFAULT_FEATURES, min_length=1)
     reward: str | dict[str, float] = "delay"
@@ -115,6 +117,8 @@ class Recipe(_Settings):
             raise ValueError("training would never end; give minutes or steps")
         if (self.scenario is None) == (self.worlds is None):
             raise ValueError("need either scenario, a name, file or folder, or worlds, and not both")
+        if self.simulator != NATIVE and (self.worlds is not None or self.evaluation.worlds):
+            raise ValueError("generated worlds are simulated by native only; give a scenario, or leave simulator out")
         lowest, highest = self.demand_scale
         if not 0.0 < lowest <= highest:
             raise ValueError(f"need 0 < lowest <= highest in demand_scale, got {list(self.demand_scale)}")
@@ -187,6 +191,7 @@ def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:
     except ValidationError as error:
         raise _refusal(source, error) from None
     _check_names(source, "reward", lambda: check_reward(recipe.reward))
+    _check_names(source, "simulator", lambda: check_simulator(recipe.simulator))
     _check_names(source, "features", lambda: check_features(recipe.features))
     if recipe.faults is not None:
         _check_names(source, "faults", lambda: refuse_policy_faults(recipe.faults or ""))

@@ -113,6 +113,7 @@ def training_env(recipe: Recipe, scenario: Scenario | None, *, threads: int) -> 
         neighbour_share=recipe.neighbour_share,
         demand_scale=recipe.demand_scale,
         faults=recipe.faults or (),
+        simulator=recipe.simulator,
     )
 
 
@@ -148,7 +149,14 @@ def _trials(training: Training, threads: int) -> Trials:
     subjects = [Subject(one.name, one, recipe.protocol or one.default_protocol) for one in training.judged]
     if settings.worlds:
         subjects += _unseen_worlds(recipe, threads)
-    return Trials(subjects, seeds=settings.seeds, horizon_s=settings.horizon_s, threads=threads)
+    return Trials(
+        subjects,
+        seeds=settings.seeds,
+        horizon_s=settings.horizon_s,
+        threads=threads,
+        simulator=recipe.simulator,
+        faults=recipe.faults or (),
+    )
 
 
 def _unseen_worlds(recipe: Recipe, threads: int) -> list[Subject]:

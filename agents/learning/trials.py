@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.agents.controllers.base import Setup, near_distance_m
-from intergreen.envs.core import TrafficCore
+from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.episodes import training_trips
+from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.simulators import NATIVE, make_core
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import Controller
+    from intergreen.envs.fault_file import FaultSpec
     from intergreen.envs.scenario import Scenario
 
 FIRST_SEED = 900_000
@@ -61,12 +64,21 @@ class Trials:
     seeds : how many runs of each subject
     horizon_s : None: each scenario's own
     threads : over which the runs are spread; the figures do not depend on it
+    simulator : a name of `intergreen.envs.simulators`
+    faults : of detectors: controllers are tried on what failing ones tell
     """
 
     def __init__(
-        self, subjects: Sequence[Subject], *, seeds: int, horizon_s: int | None = None, threads: int = 1
+        self,
+        subjects: Sequence[Subject],
+        *,
+        seeds: int,
+        horizon_s: int | None = None,
+        threads: int = 1,
+        simulator: str = NATIVE,
+        faults: FaultSpec = (),
     ) -> None:
-        self._trials = [_Trial(one, seeds, horizon_s, threads) for one in subjects]
+        self._trials = [_Trial(one, seeds, horizon_s, threads, simulator, faults) for one in subjects]
 
     def of(self, controller: Controller) -> Verdict:
         """What the controller reaches."""
@@ -81,7 +93,15 @@ class Trials:
 class _Trial:
     """One subject, all seeds side by side."""
 
-    def __init__(self, subject: Subject, seeds: int, horizon_s: int | None, threads: int) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        seeds: int,
+        horizon_s: int | None,
+        threads: int,
+        simulator: str,
+        faults: FaultSpec,
+    ) -> None:
         self.name = subject.name
         self.scenario = scenario = subject.scenario
         self._protocol = protocol_by_name(subject.protocol)
@@ -90,23 +110,28 @@ class _Trial:
         self._seeds = range(FIRST_SEED, FIRST_SEED + seeds)
         level = subject.level
         self._trips = [training_trips(scenario, seed, self._horizon_s, scale=level) for seed in self._seeds]
-        self.core = TrafficCore(
-            scenario.network,
+        self.core = make_core(
+            simulator,
+            scenario,
             self._plan,
-            scenario.demand,
             replicas=seeds,
             threads=threads,
             lane_change=self._protocol.lane_change,
         )
         self.core.near_m = near_distance_m(scenario.network, self._protocol.interval_s)
+        self._faults = detector_faults(faults, scenario.network)
 
     def travel_time_s(self, controller: Controller) -> float:
         """Mean over the seeds of the mean over all vehicles released, waiting outside included."""
         core, protocol = self.core, self._protocol
         begin = controller.start(Setup(self.scenario.network, self._plan, protocol, len(self._seeds)))
         core.reset(self._trips, self._seeds, begin)
+        detectors = FaultyDetectors(
+            self._faults, len(self._seeds), self.scenario.network, self._seeds, interval_s=protocol.interval_s
+        )
         while core.time_s < self._horizon_s:
-            wanted = controller.decide(core.counts(), core.signals(protocol.interval_s), core.time_s)
+            counts = detectors.read(core.counts(), core.time_s) if self._faults else core.counts()
+            wanted = controller.decide(counts, core.signals(protocol.interval_s), core.time_s)
             core.run(wanted, min(protocol.interval_s, self._horizon_s - core.time_s))
         totals = core.totals()
         return float(np.mean(totals.sum_travel_time_s / np.maximum(totals.released, 1)))
