@@ -8,13 +8,12 @@ import numpy as np
 from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network import geometry
-from intergreen.envs.network.crossings import find_crossings
 from intergreen.envs.network.description import NetworkDescription, Point
+from intergreen.envs.network.junction_paths import group_starts, junction_paths
 from intergreen.envs.network.road_network import (
     LINK_SPEED_LIMIT_MPS,
     STRAIGHT,
     TURN_SPEED_MPS,
-    YIELD_DISTANCE_M,
     RoadNetwork,
 )
 
@@ -32,7 +31,7 @@ def build_network(description: NetworkDescription) -> RoadNetwork:
     roads = _roads(description)
     movements = _movements(description, roads["road_lane_start"])
     links = _links(description, roads, movements)
-    crossings, conflicts = _crossings(movements, links)
+    crossings, conflicts = junction_paths(movements, links)
     return RoadNetwork(
         name=description.name, **_intersections(description), **roads, **movements, **links, **crossings, **conflicts
     )
@@ -123,7 +122,7 @@ def _movements(description: NetworkDescription, road_lane_start: IntArray) -> di
         "link_movement": np.repeat(np.arange(len(movements), dtype=np.int32), link_counts),
         "link_from_lane": from_lane,
         "link_to_lane": _ints(first_lane[m.end_road] + link.end_lane for m in movements for link in m.links),
-        "lane_link_start": _group_starts(from_lane[order], first_lane[-1]),
+        "lane_link_start": group_starts(from_lane[order], first_lane[-1]),
         "lane_links": order,
     }
 
@@ -151,58 +150,6 @@ def _links(description: NetworkDescription, roads: dict[str, Any], movements: di
         "link_speed_limit_mps": np.full(len(points), LINK_SPEED_LIMIT_MPS),
         "link_entry_speed_mps": np.where(turns, TURN_SPEED_MPS, LINK_SPEED_LIMIT_MPS),
     }
-
-
-def _crossings(movements: dict[str, Any], links: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    group_start = movements["movement_link_start"][movements["movement_start"]]
-    a, b, distance_a, distance_b = find_crossings(links["link_points"], links["link_point_start"], group_start)
-    # Both directions of each pair, interleaved: the stable sort then keeps creation order at equal distances.
-    own, foe = np.stack((a, b), 1).ravel(), np.stack((b, a), 1).ravel()
-    own_distance, foe_distance = (
-        np.stack((distance_a, distance_b), 1).ravel(), np.stack((distance_b, distance_a), 1).ravel(),
-    )  # fmt: skip
-    order = np.lexsort((own_distance, own))
-    rank = movements["movement_turn"][movements["link_movement"]]
-    crossings = {
-        "crossing_start": _group_starts(own[order], len(links["link_length_m"])),
-        "crossing_distance_m": own_distance[order],
-        "crossing_foe_link": foe[order],
-        "crossing_foe_distance_m": foe_distance[order],
-        "crossing_setback_m": np.full(len(order), YIELD_DISTANCE_M),
-        "crossing_foe_setback_m": np.full(len(order), YIELD_DISTANCE_M),
-        "crossing_right": np.sign(rank[own[order]] - rank[foe[order]]).astype(np.int8),
-    }
-    return crossings, _conflicts(movements, own, foe, group_start)
-
-
-def _conflicts(movements: dict[str, Any], own: IntArray, foe: IntArray, group_start: IntArray) -> dict[str, Any]:
-    """Movements whose paths cross or merge. Paths that only fan out from one lane do not conflict."""
-    movement, from_lane = movements["link_movement"], movements["link_from_lane"]
-    apart = from_lane[own] != from_lane[foe]
-    merge_a, merge_b = _merges(movements["link_to_lane"], group_start)
-    n = len(movements["movement_turn"])
-    first = np.concatenate((movement[own[apart]], movement[merge_a])).astype(np.int64)
-    second = np.concatenate((movement[foe[apart]], movement[merge_b])).astype(np.int64)
-    pairs = np.unique((first * n + second)[first != second])
-    return {
-        "conflict_start": _group_starts(pairs // max(n, 1), n),
-        "conflict_with": (pairs % max(n, 1)).astype(np.int32),
-        "conflict_permitted": np.zeros(0, np.bool_),
-    }
-
-
-def _merges(to_lane: IntArray, group_start: IntArray) -> tuple[IntArray, IntArray]:
-    """All ordered pairs of links that end on the same lane."""
-    order = np.argsort(to_lane, kind="stable").astype(np.int32)
-    ends = to_lane[order]
-    firsts, seconds = [order[:0]], [order[:0]]
-    for step in range(1, len(order)):
-        same = ends[step:] == ends[:-step]
-        if not same.any():
-            break
-        firsts += [order[step:][same], order[:-step][same]]
-        seconds += [order[:-step][same], order[step:][same]]
-    return np.concatenate(firsts), np.concatenate(seconds)
 
 
 def _check_trims(description: NetworkDescription, points: FloatArray, start: IntArray, trims_m: FloatArray) -> None:
@@ -264,10 +211,6 @@ def _group_means(values: FloatArray, start: IntArray) -> FloatArray:
             total += number
         means[group] = total / (last - first)
     return means
-
-
-def _group_starts(sorted_groups: IntArray, n_groups: int) -> IntArray:
-    return np.searchsorted(sorted_groups, np.arange(n_groups + 1)).astype(np.int32)
 
 
 def _ints(values: Iterable[int]) -> IntArray:
