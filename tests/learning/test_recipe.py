@@ -7,7 +7,7 @@ from intergreen.envs.errors import InputError
 
 
 def test_shipped_recipes():
-    assert recipe_names() == ("dqn", "quick", "single", "universal")
+    assert recipe_names() == ("dqn", "quick", "robust", "single", "universal")
 
 
 @pytest.mark.parametrize("name", recipe_names())
