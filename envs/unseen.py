@@ -1,4 +1,4 @@
-"""Scenarios with a demand that nobody has trained on or planned for: more or less traffic, other destinations.
+"""Scenarios that nobody has trained on or planned for: more or less traffic, other destinations, closed lanes.
 
 A plan made from volumes (`Scenario.flows_vph`) keeps those of the scenario as it was: they are a survey of other days.
 """
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.demand.routes import RouteCollector, Router
+from intergreen.envs.errors import InputError
+from intergreen.envs.network.closed_lanes import close_some_lanes
 
 if TYPE_CHECKING:
     from intergreen.envs.demand import Demand
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from intergreen.envs.scenario import Scenario
 
 HIGHEST_LEVEL = 10.0
+CLOSED_SHARE = 0.1  # of the roads that have a lane to lose
 
 
 def at_level(scenario: Scenario, level: float) -> Scenario:
@@ -48,6 +51,23 @@ def with_other_destinations(scenario: Scenario, seed: int) -> Scenario:
     demand = _dealt_out(scenario.network, scenario.demand, seed)
     survey = scenario.flows_vph() if scenario.survey_vph is None else scenario.survey_vph
     return replace(scenario, name=f"{scenario.name} od-mix {seed}", demand=demand, survey_vph=survey)
+
+
+def with_closed_lanes(scenario: Scenario, seed: int) -> Scenario:
+    """The scenario with a lane closed on one road in ten of those that have two or more, and a name that says so.
+
+    Everybody drives where they drove, on the lanes that are left.
+
+    Raises
+    ------
+    InputError
+        If no lane of the network can be closed.
+    """
+    try:
+        network = close_some_lanes(scenario.network, seed, CLOSED_SHARE)
+    except ValueError as error:
+        raise InputError(scenario.name, "closed lanes", str(error), "leave them open") from None
+    return replace(scenario, name=f"{scenario.name} closed-lanes {seed}", network=network)
 
 
 def _dealt_out(network: RoadNetwork, demand: Demand, seed: int) -> Demand:

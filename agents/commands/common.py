@@ -74,6 +74,10 @@ OdMixOption = Annotated[
     int | None,
     typer.Option("--od-mix", metavar="SEED", min=0, help="other destinations for the same origins and times"),
 ]
+ClosedLanesOption = Annotated[
+    int | None,
+    typer.Option("--closed-lanes", metavar="SEED", min=0, help="a lane closed on one road in ten"),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", min=0, help="seed of the training; the recipe's by default")]
 
 

@@ -10,6 +10,7 @@ import typer
 
 from intergreen.agents.commands.common import (
     CHECK_FAILED,
+    ClosedLanesOption,
     DropOption,
     FaultsOption,
     HorizonOption,
@@ -71,6 +72,7 @@ def evaluate(
         float, typer.Option("--demand-level", metavar="FACTOR", help="so many times the scenario's trips")
     ] = 1.0,
     od_mix: OdMixOption = None,
+    closed_lanes: ClosedLanesOption = None,
     hires_log: Annotated[
         Path | None,
         typer.Option("--hires-log", metavar="FILE", help="write a field controller's event log: .csv or .parquet"),
@@ -99,6 +101,7 @@ def evaluate(
         faults=None if faults is None else read_faults(faults),
         demand_levels=levels,
         od_mix=od_mix,
+        closed_lanes=closed_lanes,
         simulator=simulator,
         sumo=sumo_settings(simulator, time_to_teleport),
     )
@@ -141,6 +144,7 @@ def compare(
         str, typer.Option("--demand-level", metavar="A,B", help="every scenario with so many times its trips")
     ] = "1",
     od_mix: OdMixOption = None,
+    closed_lanes: ClosedLanesOption = None,
     workers: WorkersOption = 1,
     store: StoreOption = None,
 ) -> None:
@@ -172,6 +176,7 @@ def compare(
         faults=None if faults is None else read_faults(faults),
         demand_levels=levels,
         od_mix=od_mix,
+        closed_lanes=closed_lanes,
         simulator=simulator,
         sumo=sumo_settings(simulator, time_to_teleport),
     )

@@ -20,7 +20,7 @@ from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import EMBEDDED, Scenario, load_scenario
 from intergreen.envs.simulation.sumo_world import SumoSettings
 from intergreen.envs.simulators import NATIVE
-from intergreen.envs.unseen import at_level, with_other_destinations
+from intergreen.envs.unseen import at_level, with_closed_lanes, with_other_destinations
 from intergreen.envs.verification import refuse_unsafe
 
 ALL_EMBEDDED = "embedded"  # stands for the embedded scenarios
@@ -48,6 +48,7 @@ def comparison_cells(
     faults: FaultList | None = None,
     demand_levels: Sequence[float] = (1.0,),
     od_mix: int | None = None,
+    closed_lanes: int | None = None,
     simulator: str = NATIVE,
     sumo: SumoSettings | None = None,
 ) -> list[Cell]:
@@ -59,6 +60,7 @@ def comparison_cells(
     faults : what fails in every run
     demand_levels : every scenario at each of these, see `intergreen.envs.unseen`
     od_mix : with destinations dealt out by this seed; None: with its own
+    closed_lanes : with lanes closed that this seed draws; None: with all
     simulator, sumo : what simulates every run, and SUMO's settings
 
     Raises
@@ -72,6 +74,8 @@ def comparison_cells(
     _refuse_equal_names("SCENARIO", scenario_names, [scenario.name for scenario in scenarios])
     if od_mix is not None:
         scenarios = [with_other_destinations(scenario, od_mix) for scenario in scenarios]
+    if closed_lanes is not None:
+        scenarios = [with_closed_lanes(scenario, closed_lanes) for scenario in scenarios]
     scenarios = [at_level(scenario, level) for scenario in scenarios for level in demand_levels]
     failing = faults.faults if faults else ()
     cells = [

@@ -1,17 +1,22 @@
-"""Demand that nobody has planned for: as much as its level says, to other places, on plans that do not know it."""
+"""What nobody has planned for: as much traffic as its level says, to other places, with lanes closed."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from intergreen.agents.cli import main
+from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.evaluation.provenance import scenario_fingerprint
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.envs.errors import InputError
+from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.unseen import at_level, with_other_destinations
+from intergreen.envs.unseen import at_level, with_closed_lanes, with_other_destinations
 
 EMBEDDED = ("single", "arterial6", "grid4x4", "town")
 
@@ -74,16 +79,37 @@ def test_other_destinations_keep_origins_times_and_how_many_go_where(name):
 
 def test_plans_are_made_from_the_volumes_of_other_days():
     scenario = load_scenario("arterial6")
-    for other in (at_level(scenario, 1.5), with_other_destinations(scenario, 3)):
+    for other in (at_level(scenario, 1.5), with_other_destinations(scenario, 3), with_closed_lanes(scenario, 3)):
         assert other.flows_vph().tolist() == scenario.flows_vph().tolist()
     assert at_level(with_other_destinations(scenario, 3), 0.5).name == "arterial6 od-mix 3 demand x0.5"
 
 
 def test_unseen_demands_are_told_apart():
     scenario = load_scenario("single")
-    others = [scenario, at_level(scenario, 0.5), with_other_destinations(scenario, 0)]
-    assert len({scenario_fingerprint(one) for one in others}) == 3
-    assert len({one.name for one in others}) == 3
+    others = [scenario, at_level(scenario, 0.5), with_other_destinations(scenario, 0), with_closed_lanes(scenario, 0)]
+    assert len({scenario_fingerprint(one) for one in others}) == 4
+    assert len({one.name for one in others}) == 4
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_on_closed_lanes_the_same_trips_take_longer_and_signals_stay_safe(name):
+    before = load_scenario(name)
+    after = with_closed_lanes(before, 1)
+    assert np.array_equal(after.trips(0).release_s, before.trips(0).release_s)
+    runs = [
+        evaluate(scenario, controller_by_name("max-pressure"), protocol_by_name("literature-10-5"), seeds=[0, 1])
+        for scenario in (before, after)
+    ]
+    delays = [run["metrics"]["average_travel_time_s"]["mean"] for run in runs]
+    assert delays[1] > delays[0]
+    assert runs[1]["safety"]["monitor_faults"] == 0
+
+
+def test_closed_lanes_on_a_network_from_sumo_are_refused_in_one_line():
+    scenario = load_scenario("single")
+    other = replace(scenario, network=replace(scenario.network, conventions="sumo"))
+    with pytest.raises(InputError, match="single: closed lanes: lanes of networks from SUMO cannot be closed"):
+        with_closed_lanes(other, 0)
 
 
 def test_compare_runs_every_level_in_a_table_of_its_own(capsys):
