@@ -71,6 +71,7 @@ class WorldsSettings(_Settings):
 
     count: int = Field(default=16, ge=1, le=1024)  # networks
     protocols: tuple[str, ...] = Field(default=("literature-10-5",), min_length=1)  # in turn
+    failing: float = Field(default=1.0, ge=0, le=1)  # share of them that have the recipe's faults
 
 
 class EvaluationSettings(_Settings):

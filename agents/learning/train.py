@@ -130,6 +130,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         horizon_s=recipe.horizon_s or _WORLDS_HORIZON_S,
         protocols=recipe.worlds.protocols,
         faults=recipe.faults or (),
+        failing=recipe.worlds.failing,
         decision_s=recipe.ppo.decision_s,
         threads=threads,
     )

@@ -78,9 +78,12 @@ def make_worlds(
     protocols: Sequence[str] = PROTOCOLS,
     decision_s: float | None = None,
     faults: FaultSpec = (),
+    failing: float = 1.0,
     threads: int = 1,
 ) -> list[Episodes]:
     """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices.
+
+    failing  share of the worlds that have the faults, drawn by the seed
 
     decision_s  the discount is one for so many seconds; None: for every decision, however long
     """
@@ -91,6 +94,7 @@ def make_worlds(
         for w, plan in zip(worlds, plans, strict=True)
     )
     choices = max(plan.choices.shape[1] for plan in plans)
+    fails = np.random.default_rng(seed).random(count) < failing
     return [
         Episodes(
             world.scenario,
@@ -101,11 +105,11 @@ def make_worlds(
             neighbour_share=neighbour_share,
             demand_scale=(EPISODE_LEVELS[0] * world.level, EPISODE_LEVELS[1] * world.level),
             backlog_periods=_backlog_periods(protocol_by_name(world.protocol), decision_s),
-            faults=faults,
+            faults=faults if world_fails else (),
             movements=movements,
             choices=choices,
         )
-        for world in worlds
+        for world, world_fails in zip(worlds, fails.tolist(), strict=True)
     ]
 
 

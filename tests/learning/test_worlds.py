@@ -10,6 +10,7 @@ from intergreen.agents.controllers import AdvancedMaxPressure, Setup
 from intergreen.agents.controllers.base import near_distance_m
 from intergreen.agents.learning import worlds
 from intergreen.agents.learning.worlds import EPISODE_LEVELS, LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
+from intergreen.envs.fault_kinds import Dead
 from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.observation import ALL_FEATURES
 from intergreen.envs.protocol import protocol_by_name
@@ -291,3 +292,26 @@ def test_seed_that_makes_nothing_is_an_error_and_not_an_endless_loop(monkeypatch
     monkeypatch.setattr(worlds, "_scenario", refuse)
     with pytest.raises(RuntimeError, match="no world came out of 20 attempts with seed 7"):
         one_world(7)
+
+
+def test_faults_fall_on_the_share_of_worlds_that_is_asked_for():
+    made = make_worlds(
+        8,
+        SEED,
+        features=ALL_FEATURES,
+        reward="delay",
+        neighbour_share=0.0,
+        horizon_s=HORIZON_S,
+        faults=(Dead(share=1.0),),
+        failing=0.5,
+    )
+    blind = []
+    for world in made:
+        world.reset([np.random.default_rng(0)])
+        for _ in range(4):
+            observation, _ = world.step(np.zeros((1, world.layout.n_signals), np.int32))
+        blocks = world.layout.blocks
+        movements = observation[..., : blocks.choices_at].reshape(-1, blocks.movements, blocks.movement_columns)
+        blind.append(not movements[:, :, 1].any())  # the queue stands behind `exists`
+    assert any(blind)
+    assert not all(blind)
