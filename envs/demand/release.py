@@ -3,10 +3,9 @@
 import numpy as np
 from numba import njit
 
-from intergreen.envs.arrays import IntArray
+from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.demand.demand import Demand, Trips, check_vehicles
 from intergreen.envs.demand.lanes import best_first_lanes
-from intergreen.envs.demand.routes import first_lanes
 from intergreen.envs.network.road_network import RoadNetwork
 
 
@@ -58,25 +57,52 @@ def run_clocks(flow, release_s, start_s, end_s, interval_s, horizon_s):
 def choose_start_lanes(network: RoadNetwork, demand: Demand, route: IntArray, random: np.random.Generator) -> IntArray:
     """A first lane for every trip, (N,) int32; ``route`` (N,) is the trips' route."""
     draw = random.random(len(route))
+    if network.conventions == "sumo":
+        return _among_best_lanes(network, demand, route, draw)
     lane = np.empty(len(route), np.int32)
-    choices: dict[tuple[int, ...], IntArray] = {}
+    roads = demand.route_start, demand.route_roads, network.road_lane_start
+    links = network.lane_link_start, network.lane_links, network.link_to_lane, network.lane_road
+    _among_fitting_lanes(route, draw, *roads, *links, lane)
+    return lane
+
+
+def _among_best_lanes(network: RoadNetwork, demand: Demand, route: IntArray, draw: FloatArray) -> IntArray:
+    """Drivers of networks from SUMO look along their whole route."""
+    lane = np.empty(len(route), np.int32)
+    choices: dict[bytes, IntArray] = {}
     order = np.argsort(route, kind="stable")
     bounds = np.searchsorted(route[order], np.arange(demand.n_routes + 1))
     for n in np.unique(route):
-        key = _beginning(network, demand.route(n))
-        if key not in choices:
-            choices[key] = _first_lanes(network, key)
-        lanes, trips = choices[key], order[bounds[n] : bounds[n + 1]]
+        roads = demand.route(n)
+        if roads.tobytes() not in choices:
+            choices[roads.tobytes()] = best_first_lanes(network, roads)
+        lanes, trips = choices[roads.tobytes()], order[bounds[n] : bounds[n + 1]]
         lane[trips] = lanes[(draw[trips] * len(lanes)).astype(np.intp)]
     return lane
 
 
-def _beginning(network: RoadNetwork, route: IntArray) -> tuple[int, ...]:
-    """The part of a route that decides where it may start: drivers of networks from SUMO look farther ahead."""
-    return tuple(route.tolist() if network.conventions == "sumo" else route[:2].tolist())
+@njit(cache=True)
+def _among_fitting_lanes(
+    route, draw, route_start, route_roads, road_lanes, lane_link_start, lane_links, link_to, lane_road, lane
+):
+    """Lane (N,), overwritten: one of those of the first road with a link to the second, by draw (N,) from the left."""
+    for n in range(len(route)):
+        road, following = route_roads[route_start[route[n]]], route_roads[route_start[route[n]] + 1]
+        fitting = 0
+        for one in range(road_lanes[road], road_lanes[road + 1]):
+            fitting += _leads_to(one, following, lane_link_start, lane_links, link_to, lane_road)
+        skip = int(draw[n] * fitting)
+        for one in range(road_lanes[road], road_lanes[road + 1]):
+            if _leads_to(one, following, lane_link_start, lane_links, link_to, lane_road):
+                if skip == 0:
+                    lane[n] = one
+                    break
+                skip -= 1
 
 
-def _first_lanes(network: RoadNetwork, roads: tuple[int, ...]) -> IntArray:
-    if network.conventions == "sumo":
-        return best_first_lanes(network, np.array(roads, np.int32))
-    return first_lanes(network, roads[0], roads[1])
+@njit(cache=True)
+def _leads_to(lane, road, lane_link_start, lane_links, link_to, lane_road):
+    for k in range(lane_link_start[lane], lane_link_start[lane + 1]):
+        if lane_road[link_to[lane_links[k]]] == road:
+            return True
+    return False

@@ -118,11 +118,3 @@ class RouteCollector:
         start = np.concatenate(([0], np.cumsum([len(route) for route in self._number], dtype=np.int64)))
         roads = np.fromiter((road for route in self._number for road in route), np.int32)
         return start.astype(np.int32), roads
-
-
-def first_lanes(network: RoadNetwork, start_road: int, next_road: int) -> IntArray:
-    """Lanes of a road with a link to the next road, from the left."""
-    first, last = network.road_lane_start[start_road], network.road_lane_start[start_road + 1]
-    links = network.lane_links[network.lane_link_start[first] : network.lane_link_start[last]]
-    fits = network.lane_road[network.link_to_lane[links]] == next_road
-    return np.unique(network.link_from_lane[links[fits]]).astype(np.int32)

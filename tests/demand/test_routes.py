@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from intergreen.envs.demand.routes import Router, first_lanes
+from intergreen.envs.demand.routes import Router
 from intergreen.envs.network import GridSpec, TownSpec, generate_grid, generate_town
 
 
@@ -49,8 +49,3 @@ def test_shortest_ways_equal_those_of_bellman_and_ford():
                 way = router.shortest(start, end)
                 length = np.inf if way is None else sum(network.road_length_m[list(way)])
                 assert length == pytest.approx(far[end], rel=1e-12)
-
-
-def test_first_lanes_are_those_with_a_link_to_the_next_road(grid):
-    first, second = (grid.road_ids.index(name) for name in ("road_0_1_0", "road_1_1_1"))
-    assert grid.lane_index[first_lanes(grid, first, second)].tolist() == [0]  # a left turn
