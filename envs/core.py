@@ -34,6 +34,7 @@ from intergreen.envs.simulation.counts import add_lane_second, add_outside, coun
 from intergreen.envs.simulation.lane_change import replica_changes
 from intergreen.envs.simulation.state import STEP, replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
+from intergreen.envs.simulation.turns import take_turn
 from intergreen.envs.usable import usable_whole
 
 _NONSENSE = -2
@@ -376,6 +377,7 @@ _reward_of = kernel(reward.reward_of)
 
 @kernel
 def _run_period(
+    turns,
     net,
     routes,
     loops,
@@ -393,14 +395,13 @@ def _run_period(
     wanted,
     senses,
     seconds,
-    first,
-    last,
 ):
-    """Signals and traffic of replicas first..last-1 for one decision period; `state` and `shown` in place.
+    """Signals and traffic of one decision period, replica by replica; `state` and `shown` in place.
 
     With `senses`, the lanes are summed up second by second and rewards and observations made at the end.
     """
-    for b in range(first, last):
+    b = take_turn(turns)
+    while b < state.tally.shape[0]:
         mine = replica_state(state, b)
         my_trips = replica_trips(trips, b)
         my_changes = None if changes is None else replica_changes(changes, b)
@@ -432,8 +433,8 @@ def _run_period(
             add_outside(net, my_trips, mine, 1, sums)
             for i in range(signals.phase.shape[0]):
                 senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
-    if senses is not None:
-        _sense(net, state, rules, shown, calls, granted, red_s, senses, seconds, first, last)
+            _sense_replica(net, state, rules, shown, calls, granted, red_s, senses, seconds, b)
+        b = take_turn(turns)
 
 
 @kernel
@@ -467,34 +468,47 @@ def _detect(net, state, detectors, calls):
 
 
 @kernel
-def _tell(rules, shown, calls, granted, red_s, interval_s, first, last):
+def _tell(turns, rules, shown, calls, granted, red_s, interval_s):
     """Fill `granted` (B, P) and `red_s` (B, M)."""
-    for b in range(first, last):
-        signals = _replica_signals(shown, b)
-        _granted(rules, signals, calls[b], interval_s, granted[b])
-        _red_seconds(signals, red_s[b])
+    b = take_turn(turns)
+    while b < calls.shape[0]:
+        _tell_replica(rules, shown, calls, granted, red_s, interval_s, b)
+        b = take_turn(turns)
 
 
 @kernel
-def _sense(net, state, rules, shown, calls, granted, red_s, senses, interval_s, first, last):
-    """Observations of replicas first..last-1 as they are now."""
-    _tell(rules, shown, calls, granted, red_s, interval_s, first, last)
-    for b in range(first, last):
-        count_replica(
-            net, replica_state(state, b), senses.bounds_m, senses.waiting[b], senses.vehicles[b], senses.arriving[b]
-        )
-        _observe(
-            senses.waiting[b],
-            senses.vehicles[b],
-            senses.arriving[b],
-            shown.phase[b],
-            shown.green_s[b],
-            red_s[b],
-            granted[b],
-            interval_s,
-            senses.observation_table,
-            senses.observation[b],
-        )
+def _tell_replica(rules, shown, calls, granted, red_s, interval_s, b):
+    signals = _replica_signals(shown, b)
+    _granted(rules, signals, calls[b], interval_s, granted[b])
+    _red_seconds(signals, red_s[b])
+
+
+@kernel
+def _sense(turns, net, state, rules, shown, calls, granted, red_s, senses, interval_s):
+    """Observations as all replicas are now."""
+    b = take_turn(turns)
+    while b < state.tally.shape[0]:
+        _sense_replica(net, state, rules, shown, calls, granted, red_s, senses, interval_s, b)
+        b = take_turn(turns)
+
+
+@kernel
+def _sense_replica(net, state, rules, shown, calls, granted, red_s, senses, interval_s, b):
+    waiting, vehicles, arriving = senses.waiting[b], senses.vehicles[b], senses.arriving[b]
+    _tell_replica(rules, shown, calls, granted, red_s, interval_s, b)
+    count_replica(net, replica_state(state, b), senses.bounds_m, waiting, vehicles, arriving)
+    _observe(
+        waiting,
+        vehicles,
+        arriving,
+        shown.phase[b],
+        shown.green_s[b],
+        red_s[b],
+        granted[b],
+        interval_s,
+        senses.observation_table,
+        senses.observation[b],
+    )
 
 
 @kernel

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy as copy_of
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +41,7 @@ from intergreen.envs.simulation.state import (
 from intergreen.envs.simulation.statics import build_statics
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.totals import Totals, lost_seconds, movement_waits, read_totals
+from intergreen.envs.simulation.turns import new_turns, take_turn
 
 
 class Simulator(Protocol):
@@ -142,14 +142,16 @@ class Engine:
         self.share_out(_advance, arguments, seconds)
 
     def share_out(self, kernel: Callable[..., None], arguments: tuple[Any, ...], *numbers: int) -> None:
-        """Run `kernel(*arguments, *numbers, first, last)` over all replicas on the engine's threads, then check for
-        overflow. Arrays and named tuples of them come first; quickest where they are the objects of the last call."""
-        run = self._calls.code(kernel, arguments, len(numbers) + 2)
-        if self._pool is None:
-            run(*arguments, *numbers, 0, self.n_replicas)
-        else:
-            for done in [self._pool.submit(run, *arguments, *numbers, first, last) for first, last in self._shares]:
-                done.result()
+        """Run `kernel(turns, *arguments, *numbers)`, which takes turns at all replicas, on the engine's threads, then
+        check for overflow. Arrays and named tuples of them come first; quickest where they are the objects of the last
+        call."""
+        arguments = (self._turns, *arguments)
+        run = self._calls.code(kernel, arguments, len(numbers))
+        self._turns[0] = 0
+        others = [self._pool.submit(run, *arguments, *numbers) for _ in range(self._helpers)] if self._pool else []
+        run(*arguments, *numbers)
+        for other in others:
+            other.result()
         self._check_capacity()
 
     def counts(self, near_m: FloatArray, bounds_m: FloatArray) -> Counts:
@@ -224,9 +226,9 @@ class Engine:
             self._pool.shutdown()
 
     def _share_among_threads(self) -> None:
-        n = min(self._threads, self.n_replicas)
-        self._pool = ThreadPoolExecutor(n) if n > 1 else None
-        self._shares = list(pairwise(np.linspace(0, self.n_replicas, n + 1).astype(int).tolist()))
+        self._helpers = min(self._threads, self.n_replicas) - 1  # beside the thread that calls
+        self._pool = ThreadPoolExecutor(self._helpers) if self._helpers > 0 else None
+        self._turns = new_turns()
         self._calls = KernelCalls()
 
     def _allocate(self, trips: TripRows) -> State:
@@ -265,13 +267,15 @@ class Engine:
 
 
 @kernel
-def _advance(net, routes, loops, trips, state, changes, seconds, first, last):
-    for b in range(first, last):
+def _advance(turns, net, routes, loops, trips, state, changes, seconds):
+    b = take_turn(turns)
+    while b < state.tally.shape[0]:
         mine = replica_state(state, b)
         my_trips = replica_trips(trips, b)
         my_changes = None if changes is None else replica_changes(changes, b)
         for _ in range(seconds):
             advance_one_second(net, routes, loops, my_trips, mine, my_changes)
+        b = take_turn(turns)
 
 
 def _no_trips(replicas: int) -> TripRows:

@@ -28,6 +28,7 @@ from intergreen.envs.signals.shield import signal_state
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.state import replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
+from intergreen.envs.simulation.turns import take_turn
 
 SIGNAL_S, SHORT_SIGNAL_S = 10_000_000, 50_000
 
@@ -112,14 +113,16 @@ def recorded(scenario: str, protocol: str, controller: str, seconds: int) -> Dri
 
 
 @kernel
-def _engine_alone(net, routes, loops, trips, state, changes, aspects, from_s, seconds, first, last):
+def _engine_alone(turns, net, routes, loops, trips, state, changes, aspects, from_s, seconds):
     """What `_run_period` does with neither shield nor monitor: the greens are known."""
-    for b in range(first, last):
+    b = take_turn(turns)
+    while b < state.tally.shape[0]:
         mine, my_trips = replica_state(state, b), replica_trips(trips, b)
         for t in range(from_s, from_s + seconds):
             for m in range(aspects.shape[1]):
                 mine.green[m] = aspects[t, m] == GREEN
             advance_one_second(net, routes, loops, my_trips, mine, None)
+        b = take_turn(turns)
 
 
 @kernel
