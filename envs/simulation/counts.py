@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from intergreen.envs.arrays import FloatArray, IntArray
-from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.lane_change import SHADOW
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.state import LANES_IN_USE, LANES_WAITED_FOR, STEP, replica_state
@@ -98,7 +98,7 @@ def count_replica(net, state, bounds_m, waiting, vehicles, arriving):
         waiting[lane] = halted
 
 
-@kernel
+@inlined
 def add_lane_second(net, trips, state, with_persons, sums):
     """Add the last second of one replica to its `LaneSums`; `person_delay` only `with_persons`, which costs more."""
     speed = state.speed_a if state.tally[STEP] & 1 == 0 else state.speed_b

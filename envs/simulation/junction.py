@@ -15,13 +15,12 @@ from intergreen.envs.simulation.driving import (
     reach_steps,
     stop_before_speed,
 )
-from intergreen.envs.simulation.slots import length_of
+from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import (
     LENGTH,
     MAX_DECEL,
     MAX_SPEED,
-    N_COLUMNS,
     USUAL_ACCEL,
     USUAL_DECEL,
 )
@@ -134,7 +133,7 @@ def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, fo
     """
     right = net.crossing_right[crossing]
     other = state.vehicle[foe]
-    them = trips.kind[other] * N_COLUMNS
+    them = type_of(net, trips, other)
     their_speed = moment.speed[foe]
     setback = net.crossing_foe_setback[crossing]
     if not can_yield(foe_distance, their_speed, net.types[them + MAX_DECEL], net.types[them + LENGTH], setback):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined, kernel
-from intergreen.envs.simulation.slots import length_of
-from intergreen.envs.simulation.statics import N_COLUMNS, ZONE
+from intergreen.envs.simulation.slots import length_of, type_of
+from intergreen.envs.simulation.statics import ZONE
 
 
 @inlined
@@ -33,7 +33,7 @@ def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link
         return -1, 0.0
     n_lanes = net.lane_index.shape[0]
     on_link = drivable >= n_lanes
-    look = net.types[trips.kind[vehicle] * N_COLUMNS + ZONE]
+    look = net.types[type_of(net, trips, vehicle) + ZONE]
     row = state.row[vehicle]
     position = moment.position
     while True:

@@ -17,7 +17,7 @@ from intergreen.envs.simulation.driving import (
 )
 from intergreen.envs.simulation.junction import crossing_speed
 from intergreen.envs.simulation.leader import find_leader
-from intergreen.envs.simulation.slots import length_of
+from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
 from intergreen.envs.simulation.statics import (
     DAWDLE,
@@ -30,6 +30,7 @@ from intergreen.envs.simulation.statics import (
     MIN_GAP,
     N_COLUMNS,
     SAME_DECEL,
+    STAY,
     USUAL_ACCEL,
     USUAL_DECEL,
     ZONE,
@@ -70,14 +71,14 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             cap = faster if faster < cap else cap
             if slot > first:
                 ahead = slot - 1
-                leader = trips.kind[state.vehicle[ahead]] * N_COLUMNS
+                leader = type_of(net, trips, state.vehicle[ahead])
                 gap = moment.position[ahead] - net.types[leader + LENGTH] - position
             else:
                 ahead, gap = find_leader(
                     net, routes, trips, state, moment, vehicle, drivable, length - position, link, hide_entrants
                 )
             if ahead >= 0:
-                leader = trips.kind[state.vehicle[ahead]] * N_COLUMNS
+                leader = type_of(net, trips, state.vehicle[ahead])
                 cap = _following_speed(net, me, leader, moment.speed[ahead], speed, gap, cap)
             cap = crossing_speed(net, state, trips, moment, slot, me, link, position, cap)
             if net.look_beyond != 0 and slot == first:
@@ -129,7 +130,11 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             rest = length - position
             if asleep == slot and slot < awake:
                 gap = ahead_position - net.types[leader + LENGTH] - position
-                if slot > first and ahead_speed == 0.0 and _cannot_close_up(net, me, leader, gap):
+                if slot > first:
+                    sleeps_on = ahead_speed == 0.0 and _cannot_close_up(net, me, leader, gap)
+                else:
+                    sleeps_on = _waits_at_red(net, state, me, slot, rest)
+                if sleeps_on:
                     for sleeper in range(slot, awake):
                         state.waited[sleeper] += 1
                     if mixed:
@@ -144,14 +149,13 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                     continue
                 asleep += 1
             speed = moment.speed[slot]
-            cap = net.types[me + MAX_SPEED]
-            cap = limit if limit < cap else cap
-            cap -= min(net.types[me + DAWDLE], 0.5 * cap)
-            faster = speed + net.types[me + MAX_ACCEL]
-            cap = faster if faster < cap else cap
-            if slot > first:
-                gap = ahead_position - net.types[leader + LENGTH] - position
-                if speed == 0.0 and ahead_speed == 0.0 and _must_stand(net, state, me, leader, slot, rest, gap):
+            gap = ahead_position - net.types[leader + LENGTH] - position
+            if speed == 0.0 and ahead_speed == 0.0:
+                if slot > first:
+                    stands_on = _must_stand(net, state, me, leader, slot, rest, gap)
+                else:
+                    stands_on = _waits_at_red(net, state, me, slot, rest)
+                if stands_on:
                     new_speed[slot] = 0.0
                     new_position[slot] = position
                     queue += 1
@@ -163,6 +167,12 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                     leader = me
                     slot += 1
                     continue
+            cap = net.types[me + MAX_SPEED]
+            cap = limit if limit < cap else cap
+            cap -= min(net.types[me + DAWDLE], 0.5 * cap)
+            faster = speed + net.types[me + MAX_ACCEL]
+            cap = faster if faster < cap else cap
+            if slot > first:
                 cap = _following_speed(net, me, leader, ahead_speed, speed, gap, cap)
             elif rest <= net.types[me + FOLLOW_CUT] + net.longest:
                 viewer = hide_entrants
@@ -171,7 +181,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                 vehicle, link = state.vehicle[slot], state.next_link[slot]
                 ahead, gap = find_leader(net, routes, trips, state, moment, vehicle, lane, rest, link, viewer)
                 if ahead >= 0:
-                    beyond = trips.kind[state.vehicle[ahead]] * N_COLUMNS
+                    beyond = type_of(net, trips, state.vehicle[ahead])
                     cap = _following_speed(net, me, beyond, moment.speed[ahead], speed, gap, cap)
             if rest <= net.types[me + ZONE] and state.next_link[slot] >= 0:
                 link = state.next_link[slot]
@@ -276,7 +286,7 @@ def _drive_on(net, me, speed, wanted, slot, new_speed):
 
 @inlined
 def _sleepers(net, state, moment, lane):
-    """Slots (first, past) of `lane` whose drivers go on standing if the one ahead of the first does.
+    """Slots (first, past) of `lane` whose drivers go on standing if the one ahead of the first does, or its red lasts.
 
     Whoever could be shown green within sight is not among them: even from a stand, such drivers tell others that they
     yield to them (`crossing_speed`).
@@ -296,6 +306,15 @@ def _is_red(net, state, lane):
     for entry in range(net.lane_link_start[lane], net.lane_link_start[lane + 1]):
         any_green |= state.green[net.link_movement[net.lane_links[entry]]]
     return any_green == 0
+
+
+@inlined
+def _waits_at_red(net, state, me, slot, rest):
+    """Whether the first driver of a lane, who stands, stands on: at a red, too near to it to start."""
+    link = state.next_link[slot]
+    if link < 0 or state.green[net.link_movement[link]] != 0:
+        return False
+    return rest <= net.types[me + STAY] and net.look_beyond == 0  # else who yields to whom beyond is still to be told
 
 
 @inlined

@@ -10,7 +10,13 @@ from intergreen.envs.simulation.statics import LENGTH, N_COLUMNS
 @inlined
 def length_of(net, trips, vehicle):
     """Length of a vehicle [m]."""
-    return net.types[trips.kind[vehicle] * N_COLUMNS + LENGTH]
+    return net.types[type_of(net, trips, vehicle) + LENGTH]
+
+
+@inlined
+def type_of(net, trips, vehicle):
+    """Where the columns of the vehicle's type begin; who drives is looked up only where there are several types."""
+    return 0 if net.types.shape[0] == N_COLUMNS else trips.kind[vehicle] * N_COLUMNS
 
 
 @inlined

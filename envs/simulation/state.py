@@ -76,8 +76,8 @@ class State(NamedTuple):
     entry_step: IntArray  # (B, L) last step at which a trip entered there
     arrival_step: IntArray  # (B, D) last step at which vehicles arrived from upstream
     arrival_base: IntArray  # (B, D) slot of the first of them
-    asleep_first: IntArray  # (B, L) slots whose drivers stand behind one who stands: both copies hold the same
-    asleep_past: IntArray  # (B, L)
+    asleep_first: IntArray  # (B, L) slots whose drivers stand at a red or behind one who stands, ...
+    asleep_past: IntArray  # (B, L) ... and are the same in both copies
     limit: FloatArray  # (B, D) m/s
     closed: ByteArray  # (B, L) 1 where nobody may enter
     green: ByteArray  # (B, M) 1 where a movement has green

@@ -33,8 +33,9 @@ WORD_BITS = 64
     SAME_DECEL,
     OCCUPANCY,
     DAWDLE,
-) = range(13)
-N_COLUMNS = 13
+    STAY,
+) = range(14)
+N_COLUMNS = 14
 
 
 class Statics(NamedTuple):
@@ -136,12 +137,19 @@ def type_table(types: Sequence[VehicleType]) -> FloatArray:
         row[ZONE] = kind.max_speed_mps * kind.max_speed_mps / kind.usual_decel_mps2 / 2.0 + kind.max_speed_mps * 2.0
         row[OCCUPANCY] = kind.occupancy
         row[DAWDLE] = kind.dawdle_mps
+        row[STAY] = _stay(row)
     decel_equal = table[:, MAX_DECEL] == table[:, USUAL_DECEL]
     # where everybody's two decelerations agree, keeping the minimum gap implies not colliding
     table[:, SAME_DECEL] = float(decel_equal.all() and (table[:, MIN_GAP] >= 0.0).all())
     for row in table:
         row[FOLLOW_CUT] = _follow_cut(row, hardest_leader=float(table[:, [MAX_DECEL, USUAL_DECEL]].max()))
     return table
+
+
+def _stay(row: FloatArray) -> float:
+    """Distance [m] before a stop line within which nobody starts from a stand: `driving.stop_before_speed` is 0."""
+    accel: float = row[USUAL_ACCEL]
+    return float(min(accel * 0.5 + (accel * accel / row[USUAL_DECEL] / 2.0), row[ZONE]))
 
 
 def _follow_cut(row: FloatArray, *, hardest_leader: float) -> float:
