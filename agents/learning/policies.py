@@ -15,10 +15,12 @@ from typing import Any, cast
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
+from stable_baselines3.common.distributions import CategoricalDistribution
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, FlattenExtractor
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
+from torch.distributions import Categorical
 
 from intergreen.agents.learning.network import SignalNetwork
 from intergreen.envs.observation import CHOICE_COLUMNS
@@ -62,6 +64,14 @@ class _Together(nn.Module):
         return flat if self._kept is None else flat[:, self._kept]
 
 
+class _OneOfScored(CategoricalDistribution):
+    """A choice drawn by scores that nobody looks through for what is no number: drawing refuses those anyway."""
+
+    def proba_distribution(self, action_logits: Tensor) -> _OneOfScored:
+        self.distribution = Categorical(logits=action_logits, validate_args=False)
+        return self
+
+
 class SignalPolicy(ActorCriticPolicy):
     """For PPO and A2C. `policy_kwargs={"width": 64}` sets the width of all layers."""
 
@@ -95,7 +105,12 @@ def _build_network(policy: Any, width: int, lr_schedule: Any) -> None:
     policy.mlp_extractor = _Together(require_signal_space(policy.observation_space), width=width)
     policy.action_net = nn.Identity()
     policy.value_net = nn.Identity()
-    policy.optimizer = policy.optimizer_class(policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs)
+    if type(policy.action_dist) is CategoricalDistribution:
+        policy.action_dist = _OneOfScored(policy.action_space.n)
+    settings = policy.optimizer_kwargs
+    if policy.optimizer_class is torch.optim.Adam:
+        settings = {"fused": True, **settings}  # all weights in one go: they are small, and sixteen arrays
+    policy.optimizer = policy.optimizer_class(policy.parameters(), lr=lr_schedule(1), **settings)
 
 
 class SignalQNetwork(QNetwork):

@@ -85,8 +85,9 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     left = max((recipe.steps or _ENDLESS) - model.num_timesteps, 0)
     try:
         model.learn(left, callback=callbacks, log_interval=_NEVER, reset_num_timesteps=False)
-    except ValueError as error:
-        if "invalid values" not in str(error):  # PyTorch's words where it shall draw from scores that are no numbers
+    except (ValueError, RuntimeError) as error:
+        # PyTorch's words where it shall draw from scores that are no numbers
+        if "invalid values" not in str(error) and "probability tensor" not in str(error):
             raise
         raise FloatingPointError(not_finite("scores", model.num_timesteps)) from None
     finally:
