@@ -7,7 +7,7 @@ from typing import NamedTuple
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.lane_change import SHADOW
-from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
+from intergreen.envs.simulation.motion import HALTED_BELOW_MPS, UNKNOWN
 from intergreen.envs.simulation.state import LANES_IN_USE, LANES_WAITED_FOR, STEP, replica_state
 from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY
 
@@ -108,17 +108,12 @@ def add_lane_second(net, trips, state, with_persons, sums):
             continue
         free = min(net.base_limit[lane], net.fastest)
         first, count = state.head[lane], state.n_inside[lane]
-        asleep, awake = state.asleep_first[lane], state.asleep_past[lane]
-        if asleep == awake:
-            asleep = awake = first
-        halted = awake - asleep
-        total = 0.0
-        for slot in range(first, asleep):
-            halted += speed[slot] < HALTED_BELOW_MPS
-            total += speed[slot]
-        for slot in range(awake, first + count):
-            halted += speed[slot] < HALTED_BELOW_MPS
-            total += speed[slot]
+        halted, total = state.lane_halted[lane], state.lane_speed[lane]
+        if halted == UNKNOWN or state.arrival_step[lane] == state.tally[STEP] - 1:
+            halted, total = 0, 0.0
+            for slot in range(first, first + count):
+                halted += speed[slot] < HALTED_BELOW_MPS
+                total += speed[slot]
         sums.queue[lane] += halted
         sums.delay[lane] += max(0.0, count - total / free)
         if with_persons:

@@ -39,6 +39,7 @@ from intergreen.envs.simulation.statics import (
 HALTED_BELOW_MPS = 0.1
 ROLLING_MPS = 2.0  # a full end lane may still be entered behind a vehicle at least this fast
 NOBODY = -1
+UNKNOWN = -1
 
 
 @inlined
@@ -115,6 +116,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
         queue = 0
         stops = 0
         driven = 0.0
+        speed_sum = 0.0
         ahead_position = 0.0
         ahead_speed = 0.0
         leader = 0
@@ -196,6 +198,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             driven += moved
             if mixed:
                 state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[lane])
+            speed_sum += new_speed[slot]
             halted = new_speed[slot] < HALTED_BELOW_MPS
             queue += halted
             stops += halted & (speed >= HALTED_BELOW_MPS)
@@ -214,6 +217,8 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
         if changes is None:  # a lane change may take anybody out of any slot
             state.asleep_first[lane] = longest_first
             state.asleep_past[lane] = longest_past
+        state.lane_halted[lane] = queue if leavers == 0 and changes is None else UNKNOWN
+        state.lane_speed[lane] = speed_sum
         tally = state.tally
         tally[UPDATES] += count
         tally[STOPS] += stops

@@ -78,6 +78,8 @@ class State(NamedTuple):
     arrival_base: IntArray  # (B, D) slot of the first of them
     asleep_first: IntArray  # (B, L) slots whose drivers stand at a red or behind one who stands, ...
     asleep_past: IntArray  # (B, L) ... and are the same in both copies
+    lane_halted: IntArray  # (B, L) halted vehicles at the end of the last second, -1 where somebody left in it
+    lane_speed: FloatArray  # (B, L) m/s, sum of all speeds then
     limit: FloatArray  # (B, D) m/s
     closed: ByteArray  # (B, L) 1 where nobody may enter
     green: ByteArray  # (B, M) 1 where a movement has green
@@ -155,6 +157,8 @@ def allocate(statics: Statics, *, replicas: int, trips: int, movements: int, hot
         arrival_base=ints(n_drivables),
         asleep_first=ints(n_lanes),
         asleep_past=ints(n_lanes),
+        lane_halted=ints(n_lanes),
+        lane_speed=floats(n_lanes),
         limit=np.tile(statics.base_limit, (replicas, 1)),
         closed=np.zeros((replicas, n_lanes), np.uint8),
         green=np.zeros((replicas, movements), np.uint8),
@@ -209,6 +213,8 @@ def replica_state(state, b):
         state.arrival_base[b],
         state.asleep_first[b],
         state.asleep_past[b],
+        state.lane_halted[b],
+        state.lane_speed[b],
         state.limit[b],
         state.closed[b],
         state.green[b],
