@@ -17,14 +17,15 @@ from intergreen.agents.deployment.at_home import trusted_range, unlike_training
 from intergreen.agents.deployment.counted import Counted, counted
 from intergreen.agents.deployment.failing import FailingPolicy
 from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
-from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, SupervisedPolicy
+from intergreen.agents.deployment.inference import PolicyFailedError, SupervisedPolicy
 from intergreen.agents.deployment.ladder import Ladder, Needs, Rung
+from intergreen.agents.deployment.plain_policy import policy_of
 from intergreen.agents.deployment.quiet import QuietSignals
 from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network.fingerprint import fingerprint_of
-from intergreen.envs.observation import ARRIVAL_BOUNDS_S, N_BINS
+from intergreen.envs.observation import ARRIVAL_BOUNDS_S, CHOICE_COLUMNS, N_BINS
 from intergreen.envs.observation_arrays import blank, make_gathers, observe_arrays, queues
 from intergreen.envs.readings import Readings, readings_of
 from intergreen.envs.signals import FieldTiming, SignalStatus
@@ -77,7 +78,8 @@ class BundleController:
         self.bundle = bundle
         self.unlike_training: list[str] = []  # what of the network and its timing training had not, in words
         self.settings = settings or LadderSettings()
-        self._failing = FailingPolicy(policy or OnnxPolicy(bundle.model))
+        self._own = policy_of(bundle.model) if policy is None else None
+        self._failing = FailingPolicy(policy or self._own)
         self._policy = SupervisedPolicy(self._failing, self.settings.budget_s)
 
     def break_policy(self, faults: Sequence[PolicyFault]) -> None:
@@ -112,7 +114,9 @@ class BundleController:
         )
         self._observed = blank(self._gathers, n_replicas)
         self._trusted = trusted_range(self.bundle, self.settings.margin)
-        self.unlike_training = unlike_training(self.bundle, self._empty_roads())
+        empty = self._empty_roads()
+        self.unlike_training = unlike_training(self.bundle, empty)
+        self._rehearse(empty)
         self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int32)
         self._overruled: list[IntArray] = []
         return self._wanted
@@ -166,6 +170,12 @@ class BundleController:
         )
         arriving = np.zeros((N_BINS, *lanes.shape), np.float32)
         return observe_arrays(lanes, lanes, arriving, nobody, self._interval_s, self._gathers)
+
+    def _rehearse(self, observed: Observed) -> None:
+        """Think about every choice once, so that the first decision finds its room made."""
+        if self._own is not None:
+            observed.choices[:, :, CHOICE_COLUMNS.index("allowed")] = 1.0
+            self._own.choose(observed)
 
     def close(self) -> None:
         """End the thread that asks the policy."""

@@ -17,6 +17,7 @@ from intergreen.agents.deployment.bundle import MODEL, OBSERVATION, PROOF, SCHEM
 from intergreen.agents.deployment.columns import COLUMNS
 from intergreen.agents.deployment.graph import policy_graph
 from intergreen.agents.deployment.inference import OnnxPolicy
+from intergreen.agents.deployment.plain_policy import PlainPolicy
 from intergreen.agents.deployment.proofs import REFERENCE_JUNCTIONS, proofs_of, signals_stated
 from intergreen.agents.deployment.recorded import record
 from intergreen.agents.learning.recipe import make_recipe
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from intergreen.agents.deployment.recorded import Recorded
     from intergreen.agents.learning.recipe import Recipe
     from intergreen.agents.progress import Progress
+    from intergreen.envs.arrays import IntArray
     from intergreen.envs.scenario import Scenario
 
 
@@ -47,6 +49,7 @@ class Comparison(NamedTuple):
     ties: int  # on which they chose two phases whose scores are equal in 32 bits
     widest_tie: float  # how much lower PyTorch scores the other's choice, at most
     apart: float  # largest difference between their scores
+    plain_tie: float  # how much lower PyTorch scores the choice that NumPy makes of the graph, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +139,26 @@ def compare_choices(network: PolicyNetwork, model: bytes, recorded: Recorded) ->
     policy = OnnxPolicy(model)
     observed = taken_apart(recorded.observations, recorded.blocks)
     ours, scores = policy.choose(observed), policy.scores(observed)
-    best = theirs.max(axis=1)
-    behind = best - theirs[np.arange(len(ours)), ours]
+
+    def behind(chosen: IntArray) -> float:
+        lost = theirs.max(axis=1) - theirs[np.arange(len(chosen)), chosen]
+        return float(lost.max(initial=0.0))
+
     return Comparison(
         observations=len(ours),
         ties=int((theirs.argmax(axis=1) != ours).sum()),
-        widest_tie=float(behind.max(initial=0.0)),
+        widest_tie=behind(ours),
         apart=float(np.abs(theirs - scores).max(initial=0.0)),
+        plain_tie=behind(PlainPolicy(model).choose(observed)),
     )
 
 
 def _checked(folder: Path, found: Comparison) -> Comparison:
     """Refuse an export that chooses another phase where PyTorch's own scores tell the two apart."""
-    if found.widest_tie > TIE:
-        problem = f"ONNX Runtime chooses a phase that PyTorch scores {found.widest_tie:.1e} lower than its own"
-        raise InputError(folder, "policy", problem, "report this, with the run")
+    for who, tie in (("ONNX Runtime", found.widest_tie), ("NumPy", found.plain_tie)):
+        if tie > TIE:
+            problem = f"{who} chooses a phase that PyTorch scores {tie:.1e} lower than its own"
+            raise InputError(folder, "policy", problem, "report this, with the run")
     return found
 
 

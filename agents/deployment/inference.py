@@ -44,10 +44,10 @@ class OnnxPolicy:
 
     def choose(self, observed: Observed) -> IntArray:
         """(n,) the allowed choice with the highest score, the first of equals."""
-        if not all(_are_finite(values) for values in observed):  # the graph need not pass it on: max(0, -inf) is 0
+        if not all(are_finite(values) for values in observed):  # the graph need not pass it on: max(0, -inf) is 0
             raise PolicyFailedError("it is shown what is no finite number")
         choice, scores = self._session.run(None, observed._asdict())
-        if not _are_finite(scores):
+        if not are_finite(scores):
             raise PolicyFailedError("its scores are no finite numbers")
         chosen: IntArray = choice.astype(np.int32)
         return chosen
@@ -107,7 +107,8 @@ def _are_choices(answer: object, n_signals: int, n_choices: int) -> TypeGuard[In
     return bool(((answer >= 0) & (answer < n_choices)).all())
 
 
-def _are_finite(values: Float32Array) -> bool:
-    """A sum that is finite has no other terms."""
+def are_finite(values: Float32Array) -> bool:
+    """A sum of squares that is finite has no other terms."""
+    every = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
+        return bool(np.isfinite(np.dot(every, every))) or bool(np.isfinite(values).all())

@@ -1,0 +1,107 @@
+"""In NumPy the policy scores as its graph does, whatever the junction, thinks only where there is a choice, and leaves the
+decision to the graph on a machine where it does not."""
+
+import numpy as np
+import pytest
+from deployment.bundles import random_network
+from deployment.observations import random_observations
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from intergreen.agents.controllers.run_folder import observation_columns
+from intergreen.agents.deployment import plain_policy
+from intergreen.agents.deployment.graph import policy_graph
+from intergreen.agents.deployment.inference import NO_CHOICE, OnnxPolicy, PolicyFailedError
+from intergreen.agents.deployment.plain_policy import PlainPolicy, policy_of
+from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, Blocks
+from intergreen.envs.observation_arrays import taken_apart
+
+FEATURES = {"default": DEFAULT_FEATURES, "all": ALL_FEATURES, "one": ("queue",)}
+WIDTHS = {"default": 32, "all": 7, "one": 1}
+MODELS = {name: policy_graph(random_network(FEATURES[name], seed=3, width=WIDTHS[name]), {}) for name in FEATURES}
+GRAPHS = {name: OnnxPolicy(model) for name, model in MODELS.items()}
+PLAIN = {name: PlainPolicy(model) for name, model in MODELS.items()}
+
+
+def blocks_of(name, movements, choices):
+    movement, signal = observation_columns(FEATURES[name])
+    return Blocks(movements, len(movement), choices, len(signal))
+
+
+@settings(max_examples=150)
+@given(
+    name=st.sampled_from(sorted(FEATURES)),
+    shape=st.tuples(st.integers(1, 700), st.integers(1, 20), st.integers(1, 9)),
+    allowed_share=st.sampled_from([0.0, 0.2, 0.8, 1.0]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_plain_policy_scores_and_chooses_as_the_graph_does(name, shape, allowed_share, seed):
+    n_signals, movements, choices = shape
+    blocks, random = blocks_of(name, movements, choices), np.random.default_rng(seed)
+    observation = random_observations(random, blocks, n_signals)
+    allowed = random.random((n_signals, choices)) < allowed_share
+    observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = allowed
+    observed = taken_apart(observation, blocks)
+    scores, found = GRAPHS[name].scores(observed), PLAIN[name].scores(observed)
+    assert np.array_equal(found < NO_CHOICE, ~allowed)
+    size = np.abs(scores[allowed]).max(initial=1.0)
+    assert np.abs(np.where(allowed, found - scores, 0.0)).max() <= 2e-5 * size
+    chosen = PLAIN[name].choose(observed)
+    assert chosen.dtype == np.int32
+    lost = scores.max(axis=1) - scores[np.arange(n_signals), chosen]
+    assert lost.max() <= 4e-5 * size  # the graph's own choice, but for scores that are equal in 32 bits
+    assert (chosen[~allowed.any(axis=1)] == 0).all()
+
+
+def test_only_signals_with_a_choice_are_thought_about(monkeypatch):
+    blocks = blocks_of("default", 4, 3)
+    observation = random_observations(np.random.default_rng(0), blocks, 5)
+    observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = [
+        [0, 0, 0],
+        [0, 0, 1],
+        [1, 0, 1],
+        [1, 1, 1],
+        [0, 1, 0],
+    ]
+    policy, asked = PlainPolicy(MODELS["default"]), []
+    few = policy._scores_of_few
+    monkeypatch.setattr(policy, "_scores_of_few", lambda seen, allowed: asked.append(allowed) or few(seen, allowed))
+    chosen = policy.choose(taken_apart(observation, blocks))
+    assert chosen[[0, 1, 4]].tolist() == [0, 2, 1]
+    assert np.concatenate(asked).tolist() == [[1, 0, 1], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", FEATURES)
+def test_what_is_no_finite_number_is_refused_wherever_it_stands(name, value):
+    blocks = blocks_of(name, 4, 3)
+    observation = random_observations(np.random.default_rng(0), blocks, 2)
+    observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = 1.0
+    for place in range(blocks.size):
+        spoilt = observation.copy()
+        spoilt[1, place] = value
+        with pytest.raises(PolicyFailedError, match="no finite number"):
+            PLAIN[name].choose(taken_apart(spoilt, blocks))
+
+
+def test_scores_beyond_32_bits_are_refused():
+    network = random_network(seed=1)
+    for array in network.arrays.values():
+        array *= 1e15
+    blocks = blocks_of("default", 4, 3)
+    observation = random_observations(np.random.default_rng(0), blocks, 2)
+    observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = 1.0
+    with pytest.raises(PolicyFailedError, match="no finite numbers"):
+        PlainPolicy(policy_graph(network, {})).choose(taken_apart(observation, blocks))
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_plain_policy_decides_where_it_scores_as_the_graph_does(name):
+    assert isinstance(policy_of(MODELS[name]), PlainPolicy)
+
+
+def test_graph_decides_where_numpy_scores_otherwise(monkeypatch, caplog):
+    right = PlainPolicy._scores_of_few
+    monkeypatch.setattr(plain_policy.PlainPolicy, "_scores_of_few", lambda *asked: -right(*asked))
+    assert isinstance(policy_of(MODELS["default"]), OnnxPolicy)
+    assert "does not score as ONNX Runtime does" in caplog.text
