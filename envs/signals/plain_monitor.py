@@ -1,7 +1,7 @@
 """The monitor of many signals, where nothing is compiled. NumPy only; a test holds it equal to `monitor.watch`.
 
-`watch` itself looks at every signal whose lamps change or at which something is due; the clocks of calls at all others
-go on by whole arrays.
+What changes as it should is taken note of by whole arrays (`lawful.py`), and where nothing changes the clocks of calls
+go on by whole arrays too; `watch` itself looks at every other signal.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from intergreen.envs.arrays import memory_of
 from intergreen.envs.signals import monitor
 from intergreen.envs.signals.aspects import GREEN
+from intergreen.envs.signals.lawful import Shown, Sieve
 from intergreen.envs.signals.monitor import FaultReport, MonitorState, make_memory, replica_rows
 from intergreen.envs.signals.monitor_card import NEVER, MonitorCard
 
@@ -35,6 +36,7 @@ class PlainMonitor:
         self._state = replica_rows(self._memory, 0)
         sizes = np.diff(card.channel_start)
         self._signal = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)  # (N,) of every channel
+        self._sieve = Sieve(card)
         self._clock = np.zeros(1, np.int32)  # the tick that the copies of one signal are told
         self._single = [self._one(i, *_memory(card, self._state)) for i in range(len(sizes))]
 
@@ -44,15 +46,17 @@ class PlainMonitor:
         if len(state.tick) == 0:
             return 0
         tick = int(state.tick[0])
+        shown = Shown(tick, aspects[card.channel], calls[card.channel], aspects[card.channel] != state.seen)
         look = state.next_check <= tick
-        look[self._signal[aspects[card.channel] != state.seen]] = True
-        heard = calls[card.channel]
-        turned = np.flatnonzero((heard != state.called) & ~look[self._signal]).astype(np.int32)
-        self._hear(turned, heard[turned], tick)
-        lit, calling, found = memory_of(aspects), memory_of(calls), 0
-        for i in np.flatnonzero(look).tolist():
-            self._clock[0] = tick
-            found += int(monitor.watch(lit, calling, *self._single[i]))
+        look[self._signal[shown.changed]] = True
+        turned = np.flatnonzero((shown.calls != state.called) & ~look[self._signal]).astype(np.int32)
+        self._hear(turned, shown.calls[turned], tick)
+        found = 0
+        if look.any():
+            lit, calling = memory_of(aspects), memory_of(calls)
+            for i in np.flatnonzero(self._sieve.pass_lawful(look, shown, state)).tolist():
+                self._clock[0] = tick
+                found += int(monitor.watch(lit, calling, *self._single[i]))
         state.tick[0] = tick + 1
         return found
 
