@@ -118,7 +118,7 @@ class Sieve:
         shown: Shown,
         state: MonitorState,
     ) -> BoolArray:
-        """Of all whose right of way begins: has a channel that may not go together right of way, or had it too lately?"""
+        """Of all whose right of way begins: has one that may not go together right of way too, or had green too lately?"""
         if len(begun) == 0:
             return np.zeros(0, np.bool_)
         foes = self._foes[begun]

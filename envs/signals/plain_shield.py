@@ -1,8 +1,9 @@
 """The shield of many signals in a second, where nothing is compiled. NumPy only.
 
-No second set of rules: `shield.request` and `shield.tick` decide here too. But by whole arrays it is
-found at which signals nothing can happen, there only clocks go on, and the others are handed to the shield one by one,
-as memory that plain Python reads four times as fast as entries of arrays. A test holds all of it equal to the shield.
+No second set of rules: `shield.request` and `shield.tick` decide here too. But by whole arrays it is found at which
+signals nothing can happen, there only clocks go on; elsewhere what the shield did in the same situation is looked up
+(`remembered.py`); and signals at their longest green are handed to the shield one by one, as memory that plain Python
+reads four times as fast as entries of arrays. A test holds all of it equal to the shield.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import numpy as np
 
 from intergreen.envs.arrays import memory_of
 from intergreen.envs.signals import shield
-from intergreen.envs.signals.aspects import GREEN, YELLOW
+from intergreen.envs.signals.aspects import GREEN
+from intergreen.envs.signals.remembered import Remembered, Situations
 from intergreen.envs.signals.rules import Rules
-from intergreen.envs.signals.shield import N_INTERVENTIONS, SignalState
+from intergreen.envs.signals.shield import DELAYED, FORCED_WAIT, N_INTERVENTIONS, NO_PHASE, SignalState
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
 
 _BY_SIGNAL = ("intersection", "n_phases", "phase_offset", "clearance_phase", "transition_start", "red_amber", "overdue")
@@ -25,7 +29,7 @@ _STATE_BY_SIGNAL = ("phase", "target", "left", "displayed", "green_s", "wish", "
 
 
 class PlainShield:
-    """The shield of one replica with I signals; state: its rows, changed in place by all methods."""
+    """The shield of one replica with I signals; state: its rows, changed in place by all methods and by nobody else."""
 
     def __init__(self, rules: Rules, state: SignalState) -> None:
         self._rules, self._state = rules, state
@@ -34,72 +38,124 @@ class PlainShield:
         self._single = [self._one(i) for i in range(len(rules.n_phases))]
         self._green = np.zeros(len(state.aspects), np.uint8)
         first, past = rules.movement_start[rules.intersection], rules.movement_start[rules.intersection + 1]
-        self._hearing = np.flatnonzero((rules.overdue > 0) & (past > first))  # signals whose calls have clocks
+        self._first, self._past = first.tolist(), past.tolist()
+        self._movements, self._signal, self._place = _owned(first, past - first)
+        hears = (rules.overdue > 0) & (past > first)  # signals whose calls have clocks
+        self._hearing = np.flatnonzero(hears)
+        self._heard = self._movements[hears[self._signal]]  # (H,) their movements
         sizes = (past - first)[self._hearing]
         self._starts = np.cumsum(sizes) - sizes
-        steps = np.arange(sizes.sum()) - np.repeat(self._starts, sizes)
-        self._heard = (np.repeat(first[self._hearing], sizes) + steps).astype(np.int32)  # (H,) their movements
-        self._signal_of_movement = np.full(len(state.aspects), -1, np.int32)
-        for i, (start, end) in enumerate(zip(first.tolist(), past.tolist(), strict=True)):
-            self._signal_of_movement[start:end] = i
+        self._remembered = Remembered(rules)
+        self._display = np.array([self._shown(i) for i in range(len(first))], np.int32)  # (I,) see `Remembered`
 
     def request(self, wanted: IntArray) -> None:
         """Take the wanted local phases (I,): `shield.request`."""
-        rules, state = self._every
-        shield.request(wanted.tolist(), rules, state)
+        rules, state = self._rules, self._state
+        if wanted.dtype.kind not in "iu":  # whatever it is
+            shield.request(wanted.tolist(), *self._every)
+            return
+        is_phase = (wanted >= 0) & (wanted < rules.n_phases)
+        is_phase &= rules.may_show[rules.phase_offset + np.where(is_phase, wanted, 0)] != 0
+        is_noted = is_phase & ((state.target < 0) | (rules.clearance_phase < 0))
+        state.wish[is_noted] = wanted[is_noted]
+        delayed = is_noted & (state.target < 0) & (state.phase != wanted) & ~self._may_end()
+        state.interventions[np.flatnonzero(delayed) * N_INTERVENTIONS + DELAYED] += 1
+        for i in np.flatnonzero(~is_noted).tolist():
+            shield.request([int(wanted[i])], *self._single[i])  # type: ignore[arg-type]
 
     def tick(self, calls: ByteArray) -> None:
         """Show one second: `shield.tick`."""
         state, now = self._state, int(self._state.time[0])
-        goes_on = self._goes_on()
-        busy = self._may_change(calls) & ~goes_on
+        may_end = self._may_end()
+        settles = (state.left == 0) & (state.target < 0)  # a wish or a call may end what is shown, or be the first
+        at_longest = settles & may_end & self._at_longest(calls)
+        callers = self._overdue(settles & may_end & ~at_longest, calls)
+        rests = settles & (state.phase >= 0) & (state.displayed == state.phase)
+        ends = may_end & (state.wish >= 0) & (state.wish != state.phase)
+        busy = (~(rests & ~ends) | (callers != 0)) & ~at_longest
+        one_by_one = at_longest
+        if not self._remembered.has_room:
+            one_by_one, busy = at_longest | busy, np.zeros_like(busy)
         heard, green = memory_of(calls), memory_of(self._green)
-        for i in np.flatnonzero(busy).tolist():
+        for i in np.flatnonzero(one_by_one).tolist():
             self._clock[0] = now
             shield.tick(*self._single[i], heard, green)
-        state.left[goes_on] -= 1
-        state.green_s[~(busy | goes_on)] += 1
+            self._display[i] = self._shown(i)
+        state.green_s[~(busy | one_by_one)] += 1
+        situations = self._situations(settles, may_end)
+        for which, who in ((busy & (callers == 0), None), (busy & (callers != 0), callers)):
+            if which.any():
+                self._look_up(np.flatnonzero(which), situations, who)
+        self._paint(busy, now)
         self._hear(calls, now)
         state.time[0] = now + 1
 
-    def _may_change(self, calls: ByteArray) -> BoolArray:
-        """(I,) False where the display stays as it is for certain, and nothing but clocks goes on."""
+    def _may_end(self) -> BoolArray:
+        """(I,) has the present green, if there is one, been shown for long enough?"""
         rules, state = self._rules, self._state
-        phase, wish = state.phase, state.wish
-        rests = (state.left == 0) & (state.target < 0) & (phase >= 0) & (state.displayed == phase)
-        shown = rules.phase_offset + np.maximum(phase, 0)
-        longest = rules.max_green[shown]
-        may_end = state.green_s >= rules.min_green[shown]
-        is_asked = (wish >= 0) & (wish != phase)
-        is_asked |= (rules.overdue > 0) & (state.time[0] - state.oldest_call >= rules.overdue)
-        at_longest = rests & may_end & ~is_asked & (longest > 0) & (state.green_s >= longest)
+        shown = rules.phase_offset + np.maximum(state.phase, 0)
+        may_end: BoolArray = (state.phase < 0) | (state.green_s >= rules.min_green[shown])
+        return may_end
+
+    def _at_longest(self, calls: ByteArray) -> BoolArray:
+        """(I,) has the present green been shown for as long as it may, while others call and no wish ends it?"""
+        rules, state = self._rules, self._state
+        longest = rules.max_green[rules.phase_offset + np.maximum(state.phase, 0)]
+        at_longest = (state.phase >= 0) & (longest > 0) & (state.green_s >= longest)
+        at_longest &= (state.wish < 0) | (state.wish == state.phase)
         if at_longest.any():
-            is_asked |= at_longest & self._somebody_waits(calls)
-        changes: BoolArray = ~rests | (may_end & is_asked)
-        return changes
+            waits = np.zeros(len(at_longest), np.bool_)
+            which = self._movements
+            waits[self._signal[(calls[which] != 0) & (state.aspects[which] != GREEN)]] = True
+            at_longest &= waits
+        return at_longest
 
-    def _goes_on(self) -> BoolArray:
-        """(I,) True where a transition shows what it showed a second ago, for certain: no yellow ends, no green is
-        announced."""
+    def _overdue(self, settled: BoolArray, calls: ByteArray) -> NDArray[np.int64]:
+        """(I,) who calls and has done so for too long, bits by their places; 0 where no call can end what is shown."""
         rules, state = self._rules, self._state
-        begun = (state.left > rules.red_amber) & (state.target >= 0) & (state.displayed == rules.clearance_phase)
-        if not begun.any():
-            return begun
-        row = rules.transition_start + (state.phase + 1) * rules.n_phases
-        shown_s = rules.transition[np.where(begun, row + state.target, 0)] - state.left
-        begun &= shown_s > 0
-        ends = np.zeros(len(begun) + 1, np.bool_)  # the last for movements of no signal
-        yellow = np.flatnonzero(state.aspects == YELLOW)
-        signal = self._signal_of_movement[yellow]
-        ends[signal[shown_s[signal] >= rules.yellow[yellow]]] = True
-        goes_on: BoolArray = begun & ~ends[:-1]
-        return goes_on
+        callers = np.zeros(len(settled), np.int64)
+        settled = settled & (rules.overdue > 0) & (state.time[0] - state.oldest_call >= rules.overdue)
+        if not settled.any():
+            return callers
+        its = settled[self._signal]
+        movements, signal, place = self._movements[its], self._signal[its], self._place[its]
+        since = state.call_since[movements]
+        waits = (calls[movements] != 0) & (state.aspects[movements] != GREEN) & (since >= 0)
+        waits &= state.time[0] - since >= rules.overdue[signal]
+        np.bitwise_or.at(callers, signal[waits], np.int64(1) << place[waits].astype(np.int64))
+        return callers
 
-    def _somebody_waits(self, calls: ByteArray) -> BoolArray:
-        """(I,) does anybody call for a movement that has no green?"""
-        waits = np.zeros(len(self._state.phase) + 1, np.bool_)  # the last for movements of no signal
-        waits[self._signal_of_movement[(calls != 0) & (self._state.aspects != GREEN)]] = True
-        return waits[:-1]
+    def _situations(self, settles: BoolArray, may_end: BoolArray) -> Situations:
+        state = self._state
+        wish = np.where(settles & may_end, state.wish, NO_PHASE).astype(np.int32)
+        return Situations(
+            self._display, state.phase, state.target, state.left, state.displayed, wish, may_end | ~settles
+        )
+
+    def _look_up(self, i: NDArray[Any], situations: Situations, callers: NDArray[np.int64] | None) -> None:
+        """Go on at the signals `i` as the shield did in the same situation, but for lamps and clocks of movements."""
+        state, kind = self._state, self._remembered.kind[i]
+        now = Situations(*(values[i] for values in situations))
+        if callers is None:
+            after = self._remembered.next_second(kind, now)
+        else:
+            after = self._remembered.next_called(kind, now, callers[i])
+            state.interventions[i * N_INTERVENTIONS + FORCED_WAIT] += after.forced
+        self._display[i] = after.display
+        state.phase[i], state.target[i], state.left[i] = after.phase, after.target, after.left
+        state.displayed[i] = after.displayed
+        state.green_s[i] = state.green_s[i] * after.keeps + after.adds
+
+    def _paint(self, busy: BoolArray, now: int) -> None:
+        """The lamps of the displays that the signals `busy` have come to, and the clocks of those who lose green."""
+        state, its = self._state, busy[self._signal]
+        movements, signal, place = self._movements[its], self._signal[its], self._place[its]
+        aspects = self._remembered.aspects[self._display[signal], place]
+        state.aspects[movements] = aspects
+        is_green = aspects == GREEN
+        red_since = state.red_since[movements]
+        state.red_since[movements] = np.where(is_green, -1, np.where(red_since < 0, now, red_since))
+        state.call_since[movements[is_green]] = -1
 
     def _hear(self, calls: ByteArray, now: int) -> None:
         """Calls that begin, and the oldest of every signal; once more for those that `tick` has heard."""
@@ -111,6 +167,11 @@ class PlainShield:
         since[begins] = now
         state.call_since[which] = since
         state.oldest_call[self._hearing] = np.minimum.reduceat(np.where(since < 0, now, since), self._starts)
+
+    def _shown(self, i: int) -> int:
+        """The number of what signal `i` shows."""
+        aspects = self._state.aspects[self._first[i] : self._past[i]]
+        return self._remembered.display(int(self._remembered.kind[i]), aspects.tobytes())
 
     def _one(self, i: int) -> tuple[Rules, SignalState]:
         """Rules and state of signal `i` alone; movements and phases keep the numbers of the network."""
@@ -125,3 +186,10 @@ class PlainShield:
 
 def _memory(state: SignalState) -> Any:
     return SignalState(*(memory_of(values) for values in state))
+
+
+def _owned(first: IntArray, sizes: IntArray) -> tuple[NDArray[Any], IntArray, IntArray]:
+    """The movements of all signals, one signal after the other; the signal of each, and its place there."""
+    signal = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    place = (np.arange(len(signal)) - np.repeat(np.cumsum(sizes) - sizes, sizes)).astype(np.int32)
+    return first[signal] + place, signal, place

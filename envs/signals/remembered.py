@@ -1,0 +1,193 @@
+"""What the shield showed next, remembered: for many signals in a second, where nothing is compiled. NumPy only.
+
+No rule stands here. What a signal shows next follows from what it shows, which phase, which transition and which wish
+it has, whether its green may end, and who has called for too long; and alike signals show the same. So `shield.tick` is
+run once for every such situation, on a signal by itself, and whoever comes into it again looks up what came of it.
+There are some hundreds for a kind of junction. Longest greens are left to the shield.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from intergreen.envs.signals import shield
+from intergreen.envs.signals.machine import single
+from intergreen.envs.signals.rules import Rules
+from intergreen.envs.signals.shield import BOTH_GREEN, FORCED_WAIT, N_INTERVENTIONS, NO_PHASE, NOT_SHOWN, SignalState
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
+
+_LONG_GREEN_S = 1 << 20  # any green that may end; and negative, any that may not
+_BITS = {"phase": 8, "target": 8, "left": 12, "displayed": 8, "wish": 8}  # of a key, before one bit for `may_end`,
+_MOST_DISPLAYS = 2**18  # and behind those for the display
+_MOST_CALLED = 2**20  # situations with callers,
+_MOST_CALLERS = 63  # and as many bits
+_LOWEST = min(NO_PHASE, BOTH_GREEN, NOT_SHOWN)  # of all that stands for a phase
+_MOST_PHASES, _LONGEST_S = 2**8 + _LOWEST, 2**12 + _LOWEST
+
+
+class Situations(NamedTuple):
+    """Of n signals; phases are local."""
+
+    display: IntArray  # (n,) which of all displays that were met so far
+    phase: IntArray
+    target: IntArray
+    left: IntArray
+    displayed: IntArray
+    wish: IntArray  # NO_PHASE where it has no say
+    may_end: BoolArray  # has the least green been shown; True where there is no green to end
+
+
+class Outcomes(NamedTuple):
+    """One second later."""
+
+    display: IntArray  # (n,)
+    phase: IntArray
+    target: IntArray
+    left: IntArray
+    displayed: IntArray
+    keeps: IntArray  # (n,) 1 where the seconds of green go on, 0 where they begin anew,
+    adds: IntArray  # and how many come to them
+    forced: IntArray  # (n,) wishes overruled by a call
+
+
+class Remembered:
+    """The situations of I signals met so far, and all displays, at most `width` movements each."""
+
+    def __init__(self, rules: Rules) -> None:
+        kinds: dict[bytes, int] = {}
+        self._rules: list[Any] = []  # of each kind, as lists: plain Python reads them fast
+        self.kind = np.empty(len(rules.n_phases), np.int32)  # (I,) signals of one kind have equal rules
+        for i in range(len(self.kind)):
+            one = single(rules, i)
+            key = b"|".join([values.tobytes() for values in one])
+            self.kind[i] = kinds.setdefault(key, len(kinds))
+            if len(kinds) > len(self._rules):
+                unending = one._replace(max_green=np.zeros_like(one.max_green))
+                self._rules.append(Rules(*(np.asarray(values).tolist() for values in unending)))
+        self._has_room = bool(
+            rules.n_phases.max(initial=0) <= _MOST_PHASES and rules.transition.max(initial=0) < _LONGEST_S
+        )
+        width = max((one.movement_start[1] for one in self._rules), default=0)
+        self._has_room &= width < _MOST_CALLERS
+        self._numbers: dict[tuple[int, bytes], int] = {}  # of displays, by kind and aspects,
+        self._displays: list[bytes] = []  # and the aspects by number
+        self._aspects = np.zeros((64, width), np.uint8)
+        self._called: dict[tuple[int, ...], tuple[int, ...]] = {}  # of the situations in which a call has a say
+        self._keys = np.empty(0, np.int64)  # of all other situations met, ascending
+        self._outcomes = Outcomes(*(np.empty(0, np.int32) for _ in Outcomes._fields))
+
+    @property
+    def has_room(self) -> bool:
+        """Can every situation have a number of its own?"""
+        return (
+            self._has_room
+            and len(self._displays) < _MOST_DISPLAYS - len(self.kind)
+            and len(self._called) < _MOST_CALLED
+        )
+
+    @property
+    def aspects(self) -> ByteArray:
+        """(displays, width) lamps of the movements of a signal, in the order of its movements; then 0."""
+        return self._aspects
+
+    def display(self, kind: int, aspects: bytes) -> int:
+        """The number of a display."""
+        number = self._numbers.setdefault((kind, aspects), len(self._numbers))
+        if number == len(self._displays):
+            self._displays.append(aspects)
+            if number == len(self._aspects):
+                self._aspects = np.concatenate([self._aspects, np.zeros_like(self._aspects)])
+            self._aspects[number, : len(aspects)] = np.frombuffer(aspects, np.uint8)
+        return number
+
+    def next_second(self, kind: IntArray, now: Situations) -> Outcomes:
+        """What `shield.tick` makes of the situations of signals of these kinds (n,), if no call has a say."""
+        keys = _keys(now)
+        places = np.searchsorted(self._keys, keys)
+        is_new = np.ones(len(keys), np.bool_)
+        within = places < len(self._keys)
+        is_new[within] = self._keys[places[within]] != keys[within]
+        if is_new.any():
+            self._meet(keys, np.flatnonzero(is_new), kind, now)
+            places = np.searchsorted(self._keys, keys)
+        return Outcomes(*(values[places] for values in self._outcomes))
+
+    def next_called(self, kind: IntArray, now: Situations, callers: NDArray[np.int64]) -> Outcomes:
+        """The same where some have called for too long, (n,) bits by their places."""
+        rows = zip(callers.tolist(), *(values.tolist() for values in now), strict=True)
+        found = []
+        for k, row in enumerate(rows):
+            outcome = self._called.get(row)
+            if outcome is None:
+                who, display, *rest = row
+                outcome = self._asked(int(kind[k]), self._displays[display], *rest, callers=who)
+                self._called[row] = outcome
+            found.append(outcome)
+        return Outcomes(*np.array(found, np.int32).reshape(-1, len(Outcomes._fields)).T)
+
+    def _meet(self, keys: NDArray[np.int64], new: NDArray[np.int64], kind: IntArray, now: Situations) -> None:
+        """Ask the shield about situations that nobody has been in."""
+        _, first = np.unique(keys[new], return_index=True)
+        which = new[first]
+        rows = zip(which.tolist(), *(values[which].tolist() for values in now), strict=True)
+        met = [self._asked(int(kind[n]), self._displays[display], *row) for n, display, *row in rows]
+        places = np.searchsorted(self._keys, keys[which])
+        self._outcomes = Outcomes(
+            *(
+                np.insert(values, places, column)
+                for values, column in zip(self._outcomes, zip(*met, strict=True), strict=True)
+            )
+        )
+        self._keys = np.insert(self._keys, places, keys[which])
+
+    def _asked(
+        self,
+        kind: int,
+        aspects: bytes,
+        phase: int,
+        target: int,
+        left: int,
+        displayed: int,
+        wish: int,
+        may_end: bool,
+        callers: int = 0,
+    ) -> tuple[int, ...]:
+        """One row of `Outcomes`: what the shield does with a signal of this kind, by itself."""
+        rules, n = self._rules[kind], len(aspects)
+        green_s = _LONG_GREEN_S if may_end else -_LONG_GREEN_S
+        calls = [callers >> place & 1 for place in range(n)]
+        state: Any = SignalState(
+            phase=[phase],
+            target=[target],
+            left=[left],
+            displayed=[displayed],
+            green_s=[green_s],
+            wish=[wish],
+            time=[rules.overdue[0]],
+            red_since=[0] * n,
+            call_since=[call - 1 for call in calls],  # 0 is as long ago as makes a call overdue
+            oldest_call=[0 if callers else rules.overdue[0]],
+            aspects=list(aspects),
+            interventions=[0] * N_INTERVENTIONS,
+        )  # type: ignore[arg-type]
+        shield.tick(rules, state, calls, [0] * n)  # type: ignore[arg-type]
+        goes_on_s = state.green_s[0] - green_s
+        keeps, adds = (1, goes_on_s) if goes_on_s in (0, 1) else (0, state.green_s[0])
+        shown = self.display(kind, bytes(state.aspects))
+        forced = state.interventions[FORCED_WAIT]
+        return shown, state.phase[0], state.target[0], state.left[0], state.displayed[0], keeps, adds, forced
+
+
+def _keys(now: Situations) -> NDArray[np.int64]:
+    """(n,) a number for each situation; the display tells the kind too."""
+    key = now.display.astype(np.int64)
+    for name, bits in _BITS.items():
+        key <<= bits
+        key += getattr(now, name) - _LOWEST
+    return key * 2 + now.may_end
