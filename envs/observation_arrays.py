@@ -38,6 +38,8 @@ from intergreen.envs.observation import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.layout import ObservationLayout
     from intergreen.envs.observation import Blocks, Table
@@ -49,7 +51,7 @@ class Groups(NamedTuple):
     that have two, and so on."""
 
     n: int
-    ranks: tuple[IntArray, ...]  # entries of the first so many groups
+    ranks: tuple[NDArray[np.intp], ...]  # entries of the first so many groups
     place: IntArray  # (n,) of each group among them, largest first
 
 
@@ -74,21 +76,23 @@ class Gathers(NamedTuple):
     """What of a layout does not change: I signals of M movements, those that a signal lacks included, and C choices."""
 
     table: Table
-    movement: IntArray  # (I, M) number in the network; any where there is none
+    movement: NDArray[np.intp]  # (I, M) number in the network; any where there is none
     exists: BoolArray  # (I, M)
     still: Observed  # of the I signals, all that does not change; the rest 0
     serves: BoolArray  # (P + 1, M) whom each of all P phases serves; behind them one that serves nobody
     can_be_served: BoolArray  # (I, M) by any choice
     choice_phase: IntArray  # (I, C) local phase, -2 where there is none
-    granted_at: IntArray  # (I, C) its number in the network
+    granted_at: NDArray[np.intp]  # (I, C) its number in the network
     lanes: Groups  # that each of the I M movements starts from
     lanes_in_order: bool  # no movement stands elsewhere among them than in the network
     lane_room: FloatArray  # (I, M)
-    road: IntArray  # (I, M) ahead, one of R; R where there is none
+    road: NDArray[np.intp]  # (I, M) ahead, one of R; R where there is none
     road_lanes: Groups  # of the R
     road_width: IntArray  # (R,) lanes
     road_room: FloatArray  # (R,)
-    above: IntArray  # (I, M) which of A sets of movements leads to the road that it starts from; A where there is none
+    above: NDArray[
+        np.intp
+    ]  # (I, M) which of A sets of movements leads to the road that it starts from; A where there is none
     above_movements: Groups  # of the A; places among the I M
 
 
@@ -118,21 +122,21 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
     sets = _groups(place[table.up_movement], up_first, up_past)
     return Gathers(
         table=table,
-        movement=placed(table.movement),
+        movement=placed(table.movement).astype(np.intp),
         exists=exists,
         still=_still(layout, exists, serves),
         serves=np.concatenate([served_by_phase, np.zeros((1, table.movements), np.bool_)]),
         can_be_served=serves.any(axis=1),
         choice_phase=np.where(is_choice, table.choice_phase, -2).astype(np.int32),
-        granted_at=(table.phase_offset[:, None] + choice_phase).astype(np.int32),
+        granted_at=(table.phase_offset[:, None] + choice_phase).astype(np.intp),
         lanes=lanes,
         lanes_in_order=bool((lanes.place == np.arange(lanes.n)).all()),
         lane_room=placed(table.lane_room, 1.0),
-        road=placed(roads.place[road], roads.n),
+        road=placed(roads.place[road], roads.n).astype(np.intp),
         road_lanes=roads,
         road_width=_largest_first(out_past - out_first, roads),
         road_room=_largest_first(table.out_room[first], roads),
-        above=placed(sets.place[above], sets.n),
+        above=placed(sets.place[above], sets.n).astype(np.intp),
         above_movements=sets,
     )
 
@@ -238,7 +242,8 @@ def _groups(entries: IntArray, first: IntArray, past: IntArray) -> Groups:
     place[order] = np.arange(len(order), dtype=np.int32)
     begins = first[order]
     counts = [int((sizes > rank).sum()) for rank in range(max(sizes, default=0))]
-    return Groups(len(sizes), tuple(entries[begins[:n] + rank] for rank, n in enumerate(counts)), place)
+    ranks = tuple(entries[begins[:n] + rank].astype(np.intp) for rank, n in enumerate(counts))
+    return Groups(len(sizes), ranks, place)
 
 
 def _largest_first(values: Any, groups: Groups) -> Any:

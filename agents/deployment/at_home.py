@@ -30,11 +30,14 @@ class TrustedRange(NamedTuple):
     def is_left(self, observed: Observed) -> BoolArray:
         """(N,) does anything that changes with traffic lie beyond?"""
         left = np.zeros(observed.n_signals, np.bool_)
-        for values, lowest, highest in zip(observed.movements, *self.movement, strict=True):
-            if np.isinf(highest) or (values.min() >= lowest and values.max() <= highest):
-                continue  # as most columns at most times
-            left |= ((values < lowest) | (values > highest)).any(axis=1)
-        left |= ((observed.signal < self.signal[0]) | (observed.signal > self.signal[1])).any(axis=1)
+        columns = observed.movements.reshape(len(observed.movements), -1)
+        lowest, highest = self.movement
+        beyond = (columns.min(axis=1, initial=0.0) < lowest) | (columns.max(axis=1, initial=0.0) > highest)
+        for k in np.flatnonzero(beyond).tolist():  # no column, at most times
+            values = observed.movements[k]
+            left |= ((values < lowest[k]) | (values > highest[k])).any(axis=1)
+        for values, low, high in zip(observed.signal.T, *self.signal, strict=True):
+            left |= (values < low) | (values > high)
         return left
 
 

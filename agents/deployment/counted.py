@@ -24,8 +24,10 @@ class Counted(NamedTuple):
 
 def counted(readings: Readings) -> Counted:
     """The counts of the readings, whatever they are; beyond 32 bits they are infinite."""
+    arriving = np.empty((readings.arriving.shape[2], *readings.vehicles.shape), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        arriving = np.ascontiguousarray(np.moveaxis(readings.arriving.astype(np.float32), 2, 0))
+        for step, moving in enumerate(arriving):
+            moving[:] = readings.arriving[:, :, step]
         return Counted(readings.vehicles.astype(np.float32), readings.waiting.astype(np.float32), arriving)
 
 

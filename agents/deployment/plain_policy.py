@@ -109,10 +109,11 @@ class PlainPolicy:
         others += layer["own.bias"]
         contest = self._kept("contest", *phases.shape)
         np.matmul(_rows(phases), layer["own.weight"], out=_rows(contest))
-        contest += others[:, None]
-        np.maximum(contest, np.float32(0.0), out=contest)
-        scores: Float32Array = _rows(contest) @ layer["score.weight"] + layer["score.bias"]
-        return scores.reshape(allowed.shape)
+        # max(0, own + others) = max(-others, own) + others, whose share of the score all choices of a signal have.
+        np.maximum(contest, -others[:, None], out=contest)
+        scores: Float32Array = (_rows(contest) @ layer["score.weight"]).reshape(allowed.shape)
+        scores += others @ layer["score.weight"] + layer["score.bias"]
+        return scores
 
     def _hidden(self, movements: Float32Array) -> Float32Array:
         """(n, M, w) of each movement; 0 where there is none."""

@@ -30,9 +30,10 @@ class StuckDetectors:
 
     def __init__(self, network: RoadNetwork, n_replicas: int, interval_s: int) -> None:
         self._interval_s = interval_s
-        lane, self._movement, self._ahead = _starts(network)  # (E,), (E,), (E, T)
+        lane, movement, ahead = _starts(network)  # (E,), (E,), (E, T)
+        self._movement, self._ahead = movement.astype(np.intp), ahead.astype(np.intp)
         self._starts = in_rows(lane, np.arange(len(lane), dtype=np.int32), network.n_lanes)  # (L, K) of the E
-        self._foes = _foes(network)
+        self._foes = _foes(network)[movement].astype(np.intp)  # (E, K) movements that go before the start's
         self._full_veh = (FULL_SHARE * network.lane_length_m / VEHICLE_ROOM_M).astype(np.float32)
         self._before: Counted | None = None
         self._same_s = np.zeros((n_replicas, network.n_lanes), np.int32)
@@ -60,7 +61,7 @@ class StuckDetectors:
         could = (starts >= 0) & (red_s[b[:, None], self._movement[starts]] == 0)
         row, k = np.nonzero(could)
         start, replica = starts[row, k], b[row, None]
-        foes, ahead = self._foes[self._movement[start]], self._ahead[start]
+        foes, ahead = self._foes[start], self._ahead[start]
         alone = np.all((red_s[replica, foes] > 0) | (foes < 0), axis=1)
         room = np.all((counts.vehicles[replica, ahead] <= self._full_veh[ahead]) | (ahead < 0), axis=1)
         could[row, k] = alone & room

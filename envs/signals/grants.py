@@ -13,6 +13,8 @@ from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.shield import NO_PHASE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
     from intergreen.envs.signals.rules import Rules
     from intergreen.envs.signals.shield import SignalState
@@ -26,37 +28,44 @@ class Grants(NamedTuple):
 
     rules: Rules
     n_phases: int  # of the network
-    at: IntArray  # (K,) number in the network
-    signal: IntArray  # (K,)
+    at: NDArray[np.intp]  # (K,) number in the network
+    signal: NDArray[np.intp]  # (K,)
     local: IntArray  # (K,)
     may_show: BoolArray  # (K,)
-    signal_of_movement: IntArray  # (M,) -1 none
     turns: IntArray  # (I, T) local phases that have their turn, ascending, `_NOT_IN_TURN` behind them
-    turn: IntArray  # (E,) place in `turns` of every movement that a turn serves,
-    served: IntArray  # (E,) and the movement
+    movement: NDArray[np.intp]  # (I, m) of each signal, M where there is none
+    serves: BoolArray  # (I, T, m) whom each turn serves
 
 
 def make_grants(rules: Rules, n_phases: int, n_movements: int) -> Grants:
     """What `granted_phases` needs, made once for the rules of a network's signals."""
     counts: IntArray = rules.n_phases
-    signal = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    signal = np.repeat(np.arange(len(counts)), counts)
     local = (np.arange(len(signal)) - np.repeat(np.cumsum(counts) - counts, counts)).astype(np.int32)
     at = rules.phase_offset[signal] + local
-    of_movement = np.full(n_movements, -1, np.int32)
+    first, past = rules.movement_start[rules.intersection], rules.movement_start[rules.intersection + 1]
     n_turns = np.diff(rules.turn_start)
     turns = np.full((len(counts), max(n_turns, default=0)), _NOT_IN_TURN, np.int32)
     turns[np.arange(turns.shape[1]) < n_turns[:, None]] = rules.turns
-    turn, served = [], []
-    for i, j in enumerate(rules.intersection.tolist()):
-        of_movement[rules.movement_start[j] : rules.movement_start[j + 1]] = i
+    width = int((past - first).max(initial=0))
+    movement = first[:, None] + np.arange(width)
+    movement[np.arange(width) >= (past - first)[:, None]] = n_movements
+    serves = np.zeros((*turns.shape, width), np.bool_)
+    for i in range(len(counts)):
         for k, phase in enumerate(turns[i, : n_turns[i]].tolist()):
-            first, past = rules.phase_movement_start[rules.phase_offset[i] + phase :][:2].tolist()
-            served += rules.phase_movements[first:past].tolist()
-            turn += [i * turns.shape[1] + k] * (past - first)
+            begin, end = rules.phase_movement_start[rules.phase_offset[i] + phase :][:2].tolist()
+            serves[i, k, rules.phase_movements[begin:end] - first[i]] = True
     return Grants(
-        rules, n_phases, at, signal, local, rules.may_show[at] != 0, of_movement, turns,
-        np.array(turn, np.int32), np.array(served, np.int32),
-    )  # fmt: skip
+        rules,
+        n_phases,
+        at.astype(np.intp),
+        signal,
+        local,
+        rules.may_show[at] != 0,
+        turns,
+        movement.astype(np.intp),
+        serves,
+    )
 
 
 def granted_phases(grants: Grants, state: SignalState, calls: ByteArray, interval_s: int) -> ByteArray:
@@ -68,51 +77,50 @@ def granted_phases(grants: Grants, state: SignalState, calls: ByteArray, interva
     may_end = (target < 0) & (rest_s < interval_s)
     stays = np.where((target < 0) & ~may_end, phase, NO_PHASE)
     only = np.where((target >= 0) & (rules.clearance_phase < 0), target, stays)
-    calling = np.flatnonzero((calls != 0) & (state.aspects != GREEN)).astype(np.int32)
-    overdue = may_end & _is_overdue(rest_s, rules, state)
-    if overdue.any():
-        only = np.where(overdue, _in_turn(rules.overdue - rest_s, calling, g, state), only)
+    overdue = np.flatnonzero(may_end & _is_overdue(rest_s, rules, state))
+    only[overdue] = _in_turn(overdue, (rules.overdue - rest_s)[overdue], calls, g, state)
     its_only = only[g.signal]
     granted = np.zeros(g.n_phases, np.uint8)
     granted[g.at] = g.may_show & ((its_only < 0) | (g.local == its_only))
     ends = may_end & (phase >= 0)
-    must_end = _must_end(ends, shown, interval_s, calling, g, state)
+    must_end = _must_end(ends, shown, interval_s, calls, g, state)
     granted[shown[ends]] = (rules.may_show[shown] != 0)[ends] & ~must_end[ends]
     return granted
 
 
 def _must_end(
-    ends: BoolArray, shown: IntArray, interval_s: int, calling: IntArray, g: Grants, state: SignalState
+    ends: BoolArray, shown: IntArray, interval_s: int, calls: ByteArray, g: Grants, state: SignalState
 ) -> BoolArray:
     """(I,) will a call, overdue or at the longest green, end the present phase within the interval?"""
-    rules, ahead_s = g.rules, np.full(len(ends), interval_s - 1)
+    rules, ahead_s = g.rules, interval_s - 1
     must_end = np.zeros(len(ends), np.bool_)
-    overdue = ends & _is_overdue(ahead_s, rules, state)
-    if overdue.any():
-        must_end |= overdue & (_in_turn(rules.overdue - ahead_s, calling, g, state) >= 0)
+    overdue = np.flatnonzero(ends & _is_overdue(ahead_s, rules, state))
+    must_end[overdue] = _in_turn(overdue, (rules.overdue - ahead_s)[overdue], calls, g, state) >= 0
     longest = rules.max_green[shown]
-    at_longest = ends & (longest > 0) & (state.green_s + ahead_s >= longest)
-    if at_longest.any():
-        must_end |= at_longest & (_in_turn(np.zeros_like(ahead_s), calling, g, state) >= 0)
+    at_longest = np.flatnonzero(ends & (longest > 0) & (state.green_s + ahead_s >= longest))
+    must_end[at_longest] |= _in_turn(at_longest, np.zeros(len(at_longest), np.int32), calls, g, state) >= 0
     return must_end
 
 
-def _is_overdue(ahead_s: IntArray, rules: Rules, state: SignalState) -> BoolArray:
+def _is_overdue(ahead_s: IntArray | int, rules: Rules, state: SignalState) -> BoolArray:
     overdue: BoolArray = (rules.overdue > 0) & (state.time[0] + ahead_s - state.oldest_call >= rules.overdue)
     return overdue
 
 
-def _in_turn(call_s: IntArray, calling: IntArray, g: Grants, state: SignalState) -> IntArray:
-    """(I,) the first phase in turn after the present one that serves a call of `call_s` (I,) or more; -1 none.
+def _in_turn(which: NDArray[np.intp], call_s: IntArray, calls: ByteArray, g: Grants, state: SignalState) -> IntArray:
+    """(n,) the first phase in turn after the present one that serves a call of `call_s` (n,) or more; -1 none.
 
-    calling : movements that somebody calls for and that have no green
+    which : (n,) signals
     """
-    since, least_s = state.call_since[calling], call_s[g.signal_of_movement[calling]]
-    waits = np.zeros(len(g.signal_of_movement), np.bool_)
-    waits[calling[(least_s <= 0) | ((since >= 0) & (state.time[0] - since >= least_s))]] = True
-    serves = np.zeros(g.turns.size, np.bool_)
-    serves[g.turn[waits[g.served]]] = True
-    order = np.where(g.turns <= state.phase[:, None], g.turns + _LATER, g.turns)
-    order = np.where(serves.reshape(order.shape), order, _NOT_IN_TURN)
+    if len(which) == 0:
+        return np.empty(0, np.int32)
+    movement = g.movement[which]  # (n, m)
+    calling = np.append((calls != 0) & (state.aspects != GREEN), False)[movement]  # nobody calls where there is none
+    since = np.append(state.call_since, -1)[movement]
+    waits = calling & ((call_s[:, None] <= 0) | ((since >= 0) & (state.time[0] - since >= call_s[:, None])))
+    serves = (g.serves[which] & waits[:, None]).any(axis=2)
+    turns = g.turns[which]
+    order = np.where(turns <= state.phase[which, None], turns + _LATER, turns)
+    order = np.where(serves, order, _NOT_IN_TURN)
     first = order.min(axis=1, initial=_NOT_IN_TURN)
     return np.where(first == _NOT_IN_TURN, NO_PHASE, first % _LATER).astype(np.int32)

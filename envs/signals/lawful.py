@@ -59,7 +59,7 @@ class Sieve:
     def __init__(self, card: MonitorCard) -> None:
         sizes = np.diff(card.channel_start)
         self._card = card
-        self._signal = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)  # (N,) of every channel
+        self._signal = np.repeat(np.arange(len(sizes)), sizes)  # (N,) of every channel
         self._foes, self._clearance = _foes(card, sizes)
         self._first = card.channel_start[:-1]
 
@@ -118,7 +118,7 @@ class Sieve:
         shown: Shown,
         state: MonitorState,
     ) -> BoolArray:
-        """Of all whose right of way begins: has one that may not go together right of way too, or had green too lately?"""
+        """Of all whose right of way begins: has one that may not go together it too, or had it green too lately?"""
         if len(begun) == 0:
             return np.zeros(0, np.bool_)
         foes = self._foes[begun]
@@ -174,11 +174,11 @@ class Sieve:
         state.seen[changed] = lamps
 
 
-def _foes(card: MonitorCard, sizes: IntArray) -> tuple[IntArray, IntArray]:
+def _foes(card: MonitorCard, sizes: IntArray) -> tuple[NDArray[np.intp], IntArray]:
     """(N, K) the channels that may not go together with each, N where there is none, and the least ticks from their end
     of green to its start."""
     n = len(card.channel)
-    foes = np.full((n, int(sizes.max(initial=0))), n, np.int32)
+    foes = np.full((n, int(sizes.max(initial=0))), n, np.intp)
     clearance = np.zeros(foes.shape, np.int32)
     for size in np.unique(sizes).tolist():
         which = np.flatnonzero(sizes == size)

@@ -18,7 +18,9 @@ from intergreen.envs.signals.monitor import FaultReport, MonitorState, make_memo
 from intergreen.envs.signals.monitor_card import NEVER, MonitorCard
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import ByteArray, IntArray
+    from numpy.typing import NDArray
+
+    from intergreen.envs.arrays import ByteArray
 
 _BY_SIGNAL = ("first_column", "red_amber")
 _STARTS = ("channel_start", "matrix_start")
@@ -35,21 +37,23 @@ class PlainMonitor:
         self._memory = make_memory(card)
         self._state = replica_rows(self._memory, 0)
         sizes = np.diff(card.channel_start)
-        self._signal = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)  # (N,) of every channel
+        self._signal = np.repeat(np.arange(len(sizes)), sizes)  # (N,) of every channel
+        self._channel = card.channel.astype(np.intp)
         self._sieve = Sieve(card)
         self._clock = np.zeros(1, np.int32)  # the tick that the copies of one signal are told
         self._single = [self._one(i, *_memory(card, self._state)) for i in range(len(sizes))]
 
     def watch(self, aspects: ByteArray, calls: ByteArray) -> int:
         """Watch one tick of lamps (M,) and calls (M,). Returns the number of new faults."""
-        card, state = self.card, self._state
+        state = self._state
         if len(state.tick) == 0:
             return 0
         tick = int(state.tick[0])
-        shown = Shown(tick, aspects[card.channel], calls[card.channel], aspects[card.channel] != state.seen)
+        lamps = aspects[self._channel]
+        shown = Shown(tick, lamps, calls[self._channel], lamps != state.seen)
         look = state.next_check <= tick
         look[self._signal[shown.changed]] = True
-        turned = np.flatnonzero((shown.calls != state.called) & ~look[self._signal]).astype(np.int32)
+        turned = np.flatnonzero((shown.calls != state.called) & ~look[self._signal])
         self._hear(turned, shown.calls[turned], tick)
         found = 0
         if look.any():
@@ -65,7 +69,7 @@ class PlainMonitor:
         """The latched fault of each signal that has one, by time."""
         return monitor.faults(self.card, self._memory)
 
-    def _hear(self, turned: IntArray, heard: ByteArray, tick: int) -> None:
+    def _hear(self, turned: NDArray[np.intp], heard: ByteArray, tick: int) -> None:
         """The channels `turned`, whose lamps are as before, call from now on, or do so no more."""
         card, state = self.card, self._state
         begins_or_ends = ((heard != 0) != (state.called[turned] != 0)) & (state.seen[turned] & GREEN == 0)

@@ -122,7 +122,7 @@ class PlainShield:
         since = state.call_since[movements]
         waits = (calls[movements] != 0) & (state.aspects[movements] != GREEN) & (since >= 0)
         waits &= state.time[0] - since >= rules.overdue[signal]
-        np.bitwise_or.at(callers, signal[waits], np.int64(1) << place[waits].astype(np.int64))
+        np.bitwise_or.at(callers, signal[waits], np.int64(1) << place[waits])
         return callers
 
     def _situations(self, settles: BoolArray, may_end: BoolArray) -> Situations:
@@ -188,8 +188,8 @@ def _memory(state: SignalState) -> Any:
     return SignalState(*(memory_of(values) for values in state))
 
 
-def _owned(first: IntArray, sizes: IntArray) -> tuple[NDArray[Any], IntArray, IntArray]:
+def _owned(first: IntArray, sizes: IntArray) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """The movements of all signals, one signal after the other; the signal of each, and its place there."""
-    signal = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
-    place = (np.arange(len(signal)) - np.repeat(np.cumsum(sizes) - sizes, sizes)).astype(np.int32)
+    signal = np.repeat(np.arange(len(sizes)), sizes)
+    place = np.arange(len(signal)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return first[signal] + place, signal, place

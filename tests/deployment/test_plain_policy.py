@@ -1,5 +1,5 @@
-"""In NumPy the policy scores as its graph does, whatever the junction, and thinks only where there is a choice; where it
-does not score so, the graph decides."""
+"""In NumPy the policy scores as its graph does, whatever the junction, and thinks only where there is a choice; where
+it does not score so, the graph decides."""
 
 import numpy as np
 import pytest
