@@ -322,7 +322,7 @@ def _write_neighbours(
             _spread(total, g.above, movements[at])
 
 
-def _spread(values: FloatArray | Float32Array, which: IntArray, out: Float32Array) -> None:
+def _spread(values: FloatArray | Float32Array, which: NDArray[np.intp], out: Float32Array) -> None:
     """Overwrite `out` (B, I, M) with those of values (B, n), 0 where it is none of the n."""
     known = np.zeros((len(values), values.shape[1] + 1), np.float32)
     known[:, :-1] = values

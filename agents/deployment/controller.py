@@ -78,8 +78,9 @@ class BundleController:
         self.bundle = bundle
         self.unlike_training: list[str] = []  # what of the network and its timing training had not, in words
         self.settings = settings or LadderSettings()
-        self._own = policy_of(bundle.model) if policy is None else None
-        self._failing = FailingPolicy(policy or self._own)
+        self._rehearses = policy is None
+        self._policy_asked = policy or policy_of(bundle.model)
+        self._failing = FailingPolicy(self._policy_asked)
         self._policy = SupervisedPolicy(self._failing, self.settings.budget_s)
 
     def break_policy(self, faults: Sequence[PolicyFault]) -> None:
@@ -173,9 +174,9 @@ class BundleController:
 
     def _rehearse(self, observed: Observed) -> None:
         """Think about every choice once, so that the first decision finds its room made."""
-        if self._own is not None:
+        if self._rehearses:
             observed.choices[:, :, CHOICE_COLUMNS.index("allowed")] = 1.0
-            self._own.choose(observed)
+            self._policy_asked.choose(observed)
 
     def close(self) -> None:
         """End the thread that asks the policy."""

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intergreen.agents.controllers.policy_network import FORBIDDEN
+from intergreen.agents.controllers.policy_network import FORBIDDEN, LOG_10
+from intergreen.agents.controllers.run_folder import observation_columns
+from intergreen.agents.deployment.columns import COLUMNS
 from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, are_finite
 from intergreen.agents.deployment.onnx_file import read_onnx
-from intergreen.envs.observation import CHOICE_COLUMNS
+from intergreen.envs.observation import ALL_FEATURES, CHOICE_COLUMNS
 from intergreen.envs.observation_arrays import Observed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from numpy.typing import NDArray
@@ -49,8 +52,9 @@ class PlainPolicy:
     """The policy of a `policy.onnx`, checked by the bundle's reader."""
 
     def __init__(self, model: bytes) -> None:
-        layers = read_onnx(model).arrays
-        self._layers = {name: np.array(array, np.float32) for name, array in layers.items() if "." in name}
+        onnx = read_onnx(model)
+        self._layers = {name: np.array(array, np.float32) for name, array in onnx.arrays.items() if "." in name}
+        self._logged, self._movement = _without_flags(self._layers["movement.weight"], _flags(onnx.metadata))
         # Sums over movements and what is told of a choice stand side by side: one product for both.
         self._served = np.concatenate([self._layers["served.weight"], self._layers["choice.weight"]])
         self._room: dict[str, Float32Array] = {}
@@ -104,7 +108,8 @@ class PlainPolicy:
         context += observed.signal @ layer["signal.weight"]
         context += layer["served.bias"]
         phases = self._phases(observed, hidden, context)
-        share = allowed / np.maximum(allowed @ np.ones((allowed.shape[1], 1), np.float32), np.float32(1.0))
+        n_allowed = allowed @ np.ones((allowed.shape[1], 1), np.float32)
+        share = np.divide(allowed, np.maximum(n_allowed, np.float32(1.0)), dtype=np.float32)
         others = _rows(share[:, None] @ phases) @ layer["others.weight"]
         others += layer["own.bias"]
         contest = self._kept("contest", *phases.shape)
@@ -117,16 +122,19 @@ class PlainPolicy:
 
     def _hidden(self, movements: Float32Array) -> Float32Array:
         """(n, M, w) of each movement; 0 where there is none."""
-        weight = self._layers["movement.weight"]
         columns, n, n_movements = movements.shape
-        seen = self._kept("seen", 2 * columns, n, n_movements)
+        seen = self._kept("seen", len(self._movement), n, n_movements)
         seen[:columns] = movements
         logarithm = seen[columns:]
-        np.multiply(seen[:columns], np.float32(9.0), out=logarithm)
+        first = 0
+        for some in self._logged:
+            past = first + some.stop - some.start
+            np.multiply(seen[some], np.float32(9.0), out=logarithm[first:past])
+            first = past
         np.add(logarithm, np.float32(1.0), out=logarithm)
         np.log(logarithm, out=logarithm)
-        hidden = self._kept("hidden", n, n_movements, weight.shape[1])
-        np.matmul(seen.reshape(2 * columns, -1).T, weight, out=_rows(hidden))
+        hidden = self._kept("hidden", n, n_movements, self._movement.shape[1])
+        np.matmul(seen.reshape(len(seen), -1).T, self._movement, out=_rows(hidden))
         np.maximum(hidden, np.float32(0.0), out=hidden)
         return hidden
 
@@ -150,6 +158,28 @@ class PlainPolicy:
         if name not in self._room or len(self._room[name]) < size:
             self._room[name] = np.empty(size, np.float32)
         return self._room[name][:size].reshape(shape)
+
+
+def _flags(metadata: Mapping[str, str]) -> set[int]:
+    """Which columns of a movement are 0 or 1 and nothing else, so far as the graph tells what its columns are."""
+    features = [name for name in metadata.get("features", "").split(",") if name in ALL_FEATURES]
+    return {k for k, name in enumerate(observation_columns(features)[0]) if COLUMNS[name].unit == "flag"}
+
+
+def _without_flags(weight: Float32Array, flags: set[int]) -> tuple[list[slice], Float32Array]:
+    """The columns whose logarithm is taken, and the weights of all columns and of those logarithms.
+
+    Of a flag `x` the logarithm to the base of 10 of 1 + 9 x is `x`: its weights for both are added up.
+    """
+    columns = len(weight) // 2
+    logged = [k for k in range(columns) if k not in flags]
+    runs: list[slice] = []
+    for k in logged:
+        goes_on = bool(runs) and runs[-1].stop == k
+        runs[-1:] = [slice(runs[-1].start, k + 1)] if goes_on else [*runs[-1:], slice(k, k + 1)]
+    own = weight[:columns].copy()
+    own[sorted(flags)] += weight[columns:][sorted(flags)] * LOG_10  # the graph has the natural logarithm
+    return runs, np.concatenate([own, weight[columns:][logged]])
 
 
 def _drawn(policy: PlainPolicy) -> Observed:

@@ -69,7 +69,7 @@ class SilentDetectors:
         silent = self._are_silent()
         self._busy += (counted_in & ~silent) * (np.float32(share) * (occupied - self._busy))
         looks = self._interval_s / APART_S / share
-        np.multiply(self._busy, np.float32(looks / (looks + _DOUBT)), out=self._expected, where=occupied)
+        self._expected = np.where(occupied, self._busy * np.float32(looks / (looks + _DOUBT)), self._expected)
         self._before, self._was_occupied = counts, occupied
         return silent
 
@@ -88,12 +88,12 @@ class SilentDetectors:
         gone &= is_number
         if self._before is None or not gone.any():
             return
+        b, lane = places(gone)
         vehicles, waiting, arriving = self._before
-        in_reach = waiting + arriving[: self._n_near].sum(axis=0)  # of the stop line, until now
+        vehicles, waiting = vehicles[b, lane], waiting[b, lane]
+        in_reach = waiting + arriving[: self._n_near, b, lane].sum(axis=0)  # of the stop line, until now
         too_many = (vehicles > self._most_leave) | (waiting * STANDING_LEAVE_S > self._interval_s)
-        unexplained = gone & (too_many | (vehicles > in_reach))
-        b, lane = places(gone & ~unexplained & (waiting > 0))
+        too_far = vehicles > in_reach
         none = self._movements[lane] < 0
         at_red = (red_s[b[:, None], self._movements[lane]] >= self._interval_s + CLEARING_S) | none
-        unexplained[b, lane] = at_red.all(axis=1)
-        self._unexplained |= unexplained
+        self._unexplained[b, lane] |= too_many | too_far | ((waiting > 0) & at_red.all(axis=1))

@@ -31,9 +31,11 @@ class StuckDetectors:
     def __init__(self, network: RoadNetwork, n_replicas: int, interval_s: int) -> None:
         self._interval_s = interval_s
         lane, movement, ahead = _starts(network)  # (E,), (E,), (E, T)
-        self._movement, self._ahead = movement.astype(np.intp), ahead.astype(np.intp)
+        self._movement = movement.astype(np.intp)
+        self._ahead = np.where(ahead < 0, network.n_lanes, ahead).astype(np.intp)  # one that is none is never full
         self._starts = in_rows(lane, np.arange(len(lane), dtype=np.int32), network.n_lanes)  # (L, K) of the E
-        self._foes = _foes(network)[movement].astype(np.intp)  # (E, K) movements that go before the start's
+        foes = _foes(network)[movement]  # (E, K) movements that go before the start's, or as early;
+        self._foes = np.where(foes < 0, network.n_movements, foes).astype(np.intp)  # one that is none is never green
         self._full_veh = (FULL_SHARE * network.lane_length_m / VEHICLE_ROOM_M).astype(np.float32)
         self._before: Counted | None = None
         self._same_s = np.zeros((n_replicas, network.n_lanes), np.int32)
@@ -43,7 +45,7 @@ class StuckDetectors:
         """(B, L) is the detector stuck? occupied (B, L), red_s (B, M) seconds since each movement had green."""
         same = np.zeros_like(occupied) if self._before is None else occupied & _are_equal(counts, self._before)
         self._before = counts
-        self._green_s[places((self._same_s > 0) & ~same)] = 0
+        self._green_s *= same[:, :, None]
         self._same_s += self._interval_s
         self._same_s *= same
         b, lane = places(same)
@@ -57,14 +59,15 @@ class StuckDetectors:
 
     def _could_go(self, counts: Counted, red_s: IntArray, b: NDArray[Any], lane: NDArray[Any]) -> BoolArray:
         """(n, K) of each movement from n lanes: has it green, does nobody else go first, and is there room ahead?"""
+        none = np.zeros((len(red_s), 1), np.bool_)
+        is_green = np.concatenate([red_s == 0, none], axis=1)
+        is_full = np.concatenate([~(counts.vehicles <= self._full_veh), none], axis=1)  # what is no number, too
         starts = self._starts[lane]
-        could = (starts >= 0) & (red_s[b[:, None], self._movement[starts]] == 0)
+        could: BoolArray = (starts >= 0) & is_green[b[:, None], self._movement[starts]]
         row, k = np.nonzero(could)
         start, replica = starts[row, k], b[row, None]
-        foes, ahead = self._foes[start], self._ahead[start]
-        alone = np.all((red_s[replica, foes] > 0) | (foes < 0), axis=1)
-        room = np.all((counts.vehicles[replica, ahead] <= self._full_veh[ahead]) | (ahead < 0), axis=1)
-        could[row, k] = alone & room
+        held_up = is_green[replica, self._foes[start]].any(axis=1) | is_full[replica, self._ahead[start]].any(axis=1)
+        could[row, k] = ~held_up
         return could
 
 

@@ -127,7 +127,7 @@ class Sieve:
         green_end[ends_green] = shown.tick
         ended = green_end[foes]
         soon = (ended >= 0) & (shown.tick - ended < self._clearance[begun]) & ~is_first[:, None]
-        in_the_way: BoolArray = (has_way[foes] | soon).any(axis=1)
+        in_the_way: BoolArray = np.asarray((has_way[foes] | soon).any(axis=1))
         return in_the_way
 
     def _call_due(self, shown: Shown, state: MonitorState) -> IntArray:

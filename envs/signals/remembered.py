@@ -18,6 +18,8 @@ from intergreen.envs.signals.rules import Rules
 from intergreen.envs.signals.shield import BOTH_GREEN, FORCED_WAIT, N_INTERVENTIONS, NO_PHASE, NOT_SHOWN, SignalState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
@@ -125,9 +127,7 @@ class Remembered:
         for k, row in enumerate(rows):
             outcome = self._called.get(row)
             if outcome is None:
-                who, display, *rest = row
-                outcome = self._asked(int(kind[k]), self._displays[display], *rest, callers=who)
-                self._called[row] = outcome
+                outcome = self._called[row] = self._asked(int(kind[k]), row[1:], row[0])
             found.append(outcome)
         return Outcomes(*np.array(found, np.int32).reshape(-1, len(Outcomes._fields)).T)
 
@@ -136,7 +136,7 @@ class Remembered:
         _, first = np.unique(keys[new], return_index=True)
         which = new[first]
         rows = zip(which.tolist(), *(values[which].tolist() for values in now), strict=True)
-        met = [self._asked(int(kind[n]), self._displays[display], *row) for n, display, *row in rows]
+        met = [self._asked(int(kind[n]), situation) for n, *situation in rows]
         places = np.searchsorted(self._keys, keys[which])
         self._outcomes = Outcomes(
             *(
@@ -146,23 +146,15 @@ class Remembered:
         )
         self._keys = np.insert(self._keys, places, keys[which])
 
-    def _asked(
-        self,
-        kind: int,
-        aspects: bytes,
-        phase: int,
-        target: int,
-        left: int,
-        displayed: int,
-        wish: int,
-        may_end: bool,
-        callers: int = 0,
-    ) -> tuple[int, ...]:
+    def _asked(self, kind: int, situation: Sequence[int], callers: int = 0) -> tuple[int, ...]:
         """One row of `Outcomes`: what the shield does with a signal of this kind, by itself."""
+        display, phase, target, left, displayed, wish, may_end = situation
+        aspects = self._displays[display]
         rules, n = self._rules[kind], len(aspects)
         green_s = _LONG_GREEN_S if may_end else -_LONG_GREEN_S
         calls = [callers >> place & 1 for place in range(n)]
-        state: Any = SignalState(
+        made: Any = SignalState  # of lists, which plain Python reads fast
+        state = made(
             phase=[phase],
             target=[target],
             left=[left],
@@ -175,7 +167,7 @@ class Remembered:
             oldest_call=[0 if callers else rules.overdue[0]],
             aspects=list(aspects),
             interventions=[0] * N_INTERVENTIONS,
-        )  # type: ignore[arg-type]
+        )
         shield.tick(rules, state, calls, [0] * n)  # type: ignore[arg-type]
         goes_on_s = state.green_s[0] - green_s
         keeps, adds = (1, goes_on_s) if goes_on_s in (0, 1) else (0, state.green_s[0])
