@@ -54,7 +54,8 @@ class PlainPolicy:
     def __init__(self, model: bytes) -> None:
         onnx = read_onnx(model)
         self._layers = {name: np.array(array, np.float32) for name, array in onnx.arrays.items() if "." in name}
-        self._logged, self._movement = _without_flags(self._layers["movement.weight"], _flags(onnx.metadata))
+        self.flags = _flags(onnx.metadata)
+        self._logged, self._movement = _without_flags(self._layers["movement.weight"], self.flags)
         # Sums over movements and what is told of a choice stand side by side: one product for both.
         self._served = np.concatenate([self._layers["served.weight"], self._layers["choice.weight"]])
         self._room: dict[str, Float32Array] = {}
@@ -160,13 +161,13 @@ class PlainPolicy:
         return self._room[name][:size].reshape(shape)
 
 
-def _flags(metadata: Mapping[str, str]) -> set[int]:
+def _flags(metadata: Mapping[str, str]) -> list[int]:
     """Which columns of a movement are 0 or 1 and nothing else, so far as the graph tells what its columns are."""
     features = [name for name in metadata.get("features", "").split(",") if name in ALL_FEATURES]
-    return {k for k, name in enumerate(observation_columns(features)[0]) if COLUMNS[name].unit == "flag"}
+    return [k for k, name in enumerate(observation_columns(features)[0]) if COLUMNS[name].unit == "flag"]
 
 
-def _without_flags(weight: Float32Array, flags: set[int]) -> tuple[list[slice], Float32Array]:
+def _without_flags(weight: Float32Array, flags: list[int]) -> tuple[list[slice], Float32Array]:
     """The columns whose logarithm is taken, and the weights of all columns and of those logarithms.
 
     Of a flag `x` the logarithm to the base of 10 of 1 + 9 x is `x`: its weights for both are added up.
@@ -178,7 +179,7 @@ def _without_flags(weight: Float32Array, flags: set[int]) -> tuple[list[slice], 
         goes_on = bool(runs) and runs[-1].stop == k
         runs[-1:] = [slice(runs[-1].start, k + 1)] if goes_on else [*runs[-1:], slice(k, k + 1)]
     own = weight[:columns].copy()
-    own[sorted(flags)] += weight[columns:][sorted(flags)] * LOG_10  # the graph has the natural logarithm
+    own[flags] += weight[columns:][flags] * LOG_10  # the graph has the natural logarithm
     return runs, np.concatenate([own, weight[columns:][logged]])
 
 
@@ -186,6 +187,7 @@ def _drawn(policy: PlainPolicy) -> Observed:
     """Observations at random, of a junction with twelve movements and eight phases."""
     random = np.random.default_rng(0)
     movements = random.random((policy.movement_columns, _TRIED, 12), np.float32)
+    movements[policy.flags] = np.rint(movements[policy.flags])
     movements[0] = 1.0
     choices = random.integers(0, 2, (_TRIED, 8, len(CHOICE_COLUMNS))).astype(np.float32)
     choices[:, :, _ALLOWED] = 1.0

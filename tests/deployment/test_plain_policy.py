@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from intergreen.agents.controllers.run_folder import observation_columns
 from intergreen.agents.deployment import plain_policy
+from intergreen.agents.deployment.columns import COLUMNS
 from intergreen.agents.deployment.graph import policy_graph
 from intergreen.agents.deployment.inference import NO_CHOICE, OnnxPolicy, PolicyFailedError
 from intergreen.agents.deployment.plain_policy import PlainPolicy, policy_of
@@ -18,7 +19,14 @@ from intergreen.envs.observation_arrays import taken_apart
 
 FEATURES = {"default": DEFAULT_FEATURES, "all": ALL_FEATURES, "one": ("queue",)}
 WIDTHS = {"default": 32, "all": 7, "one": 1}
-MODELS = {name: policy_graph(random_network(FEATURES[name], seed=3, width=WIDTHS[name]), {}) for name in FEATURES}
+MODELS = {
+    name: policy_graph(random_network(features, seed=3, width=WIDTHS[name]), {"features": ",".join(features)})
+    for name, features in FEATURES.items()
+}
+FLAGS = {
+    name: [k for k, column in enumerate(observation_columns(FEATURES[name])[0]) if COLUMNS[column].unit == "flag"]
+    for name in FEATURES
+}
 GRAPHS = {name: OnnxPolicy(model) for name, model in MODELS.items()}
 PLAIN = {name: PlainPolicy(model) for name, model in MODELS.items()}
 
@@ -42,6 +50,7 @@ def test_plain_policy_scores_and_chooses_as_the_graph_does(name, shape, allowed_
     allowed = random.random((n_signals, choices)) < allowed_share
     observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = allowed
     observed = taken_apart(observation, blocks)
+    observed.movements[FLAGS[name]] = observed.movements[FLAGS[name]] > 1.0
     scores, found = GRAPHS[name].scores(observed), PLAIN[name].scores(observed)
     assert np.array_equal(found < NO_CHOICE, ~allowed)
     size = np.abs(scores[allowed]).max(initial=1.0)
