@@ -35,6 +35,7 @@ _LOG = logging.getLogger(__name__)
 _TOGETHER = 250  # signals: their hidden values take half a megabyte
 _ALLOWED = CHOICE_COLUMNS.index("allowed")
 _TIE = 1e-4  # scores closer than this, as a share of the highest, are equal in 32 bits
+_NOT_FINITE = "it is shown what is no finite number"
 _TRIED = 64  # observations that both are asked about
 
 
@@ -69,9 +70,15 @@ class PlainPolicy:
         return len(self._layers["signal.weight"])
 
     def choose(self, observed: Observed) -> IntArray:
-        """(n,) the allowed choice with the highest score, the first of equals."""
-        if not all(are_finite(values) for values in observed):
-            raise PolicyFailedError("it is shown what is no finite number")
+        """(n,) the allowed choice with the highest score, the first of equals.
+
+        Raises
+        ------
+        PolicyFailedError
+            If what it sees of a signal with a choice is no finite number, or its scores are none.
+        """
+        if not (are_finite(observed.choices) and are_finite(observed.signal)):
+            raise PolicyFailedError(_NOT_FINITE)
         allowed = np.ascontiguousarray(observed.choices[:, :, _ALLOWED])
         chosen: IntArray = allowed.argmax(axis=1).astype(np.int32)
         undecided = np.flatnonzero(allowed @ np.ones(allowed.shape[1], np.float32) > 1.0)
@@ -126,6 +133,8 @@ class PlainPolicy:
         columns, n, n_movements = movements.shape
         seen = self._kept("seen", len(self._movement), n, n_movements)
         seen[:columns] = movements
+        if not are_finite(seen[:columns]):  # now that it is at hand
+            raise PolicyFailedError(_NOT_FINITE)
         logarithm = seen[columns:]
         first = 0
         for some in self._logged:
@@ -144,6 +153,8 @@ class PlainPolicy:
         n, n_choices, told_of_choice = observed.choices.shape
         width = hidden.shape[2]
         told = self._kept("told", n, n_choices, width + told_of_choice)
+        if not are_finite(observed.serves):
+            raise PolicyFailedError(_NOT_FINITE)
         np.matmul(observed.serves, hidden, out=told[:, :, :width])
         told[:, :, width:] = observed.choices
         phases = self._kept("phases", n, n_choices, width)
