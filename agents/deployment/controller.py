@@ -247,7 +247,7 @@ class BundleController:
         is_red = signals.red_s[:, self._gathers.movement] > 0
         calls = (queues(waiting, self._gathers) > 0) & is_red & self._gathers.can_be_served
         self._call_since = np.where(calls, np.minimum(self._call_since, np.int32(time_s)), np.int32(_NEVER))
-        unserved = np.asarray((self._call_since < (time_s - self._unserved_s)[:, None]).any(axis=2))
+        unserved = self._call_since.min(axis=2) < time_s - self._unserved_s
         needs.ask(unserved, Rung.ACTUATED, "a call unserved for two cycles")
         rung, tried_s = self._ladder.rung, time_s - self._ladder.since_s
         tried = (rung == Rung.ACTUATED) & (tried_s > self._unserved_s)

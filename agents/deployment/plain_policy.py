@@ -59,7 +59,8 @@ class PlainPolicy:
         self._logged, self._movement = _without_flags(self._layers["movement.weight"], self.flags)
         # Sums over movements and what is told of a choice stand side by side: one product for both.
         self._served = np.concatenate([self._layers["served.weight"], self._layers["choice.weight"]])
-        self._room: dict[str, Float32Array] = {}
+        self._memory: dict[str, Float32Array] = {}
+        self._room: dict[str, Float32Array] = {}  # the same in the shape last asked for
 
     @property
     def movement_columns(self) -> int:
@@ -166,10 +167,13 @@ class PlainPolicy:
     def _kept(self, name: str, *shape: int) -> Any:
         """Room of that shape, the same memory every time: what is asked of the system each time comes empty, page by
         page."""
-        size = math.prod(shape)
-        if name not in self._room or len(self._room[name]) < size:
-            self._room[name] = np.empty(size, np.float32)
-        return self._room[name][:size].reshape(shape)
+        room = self._room.get(name)
+        if room is None or room.shape != shape:
+            size = math.prod(shape)
+            if name not in self._memory or len(self._memory[name]) < size:
+                self._memory[name] = np.empty(size, np.float32)
+            room = self._room[name] = self._memory[name][:size].reshape(shape)
+        return room
 
 
 def _flags(metadata: Mapping[str, str]) -> list[int]:

@@ -41,7 +41,8 @@ class PlainMonitor:
         self._channel = card.channel.astype(np.intp)
         self._sieve = Sieve(card)
         self._clock = np.zeros(1, np.int32)  # the tick that the copies of one signal are told
-        self._single = [self._one(i, *_memory(card, self._state)) for i in range(len(sizes))]
+        self._every = _memory(card, self._state)
+        self._single: dict[int, tuple[MonitorCard, MonitorState]] = {}  # of those that had to be looked at
 
     def watch(self, aspects: ByteArray, calls: ByteArray) -> int:
         """Watch one tick of lamps (M,) and calls (M,). Returns the number of new faults."""
@@ -60,7 +61,7 @@ class PlainMonitor:
             lit, calling = memory_of(aspects), memory_of(calls)
             for i in np.flatnonzero(self._sieve.pass_lawful(look, shown, state)).tolist():
                 self._clock[0] = tick
-                found += int(monitor.watch(lit, calling, *self._single[i]))
+                found += int(monitor.watch(lit, calling, *self._alone(i)))
         state.tick[0] = tick + 1
         return found
 
@@ -79,6 +80,11 @@ class PlainMonitor:
         due = np.where(waits & (longest > 0), tick + longest, NEVER).astype(np.int32)
         state.call_due[clocked] = due
         np.minimum.at(state.next_check, self._signal[clocked], due)
+
+    def _alone(self, i: int) -> tuple[MonitorCard, MonitorState]:
+        if i not in self._single:
+            self._single[i] = self._one(i, *self._every)
+        return self._single[i]
 
     def _one(self, i: int, card: Any, state: Any) -> tuple[MonitorCard, MonitorState]:
         """Card and state of signal `i` alone; columns and channels keep their numbers."""

@@ -35,7 +35,7 @@ class PlainShield:
         self._rules, self._state = rules, state
         self._clock = [0]  # the second that the copies of one signal are told
         self._every = Rules(*(np.asarray(values).tolist() for values in rules)), _memory(state)
-        self._single = [self._one(i) for i in range(len(rules.n_phases))]
+        self._single: dict[int, tuple[Rules, SignalState]] = {}  # of those that had to be asked by themselves
         self._green = np.zeros(len(state.aspects), np.uint8)
         first, past = rules.movement_start[rules.intersection], rules.movement_start[rules.intersection + 1]
         self._first, self._past = first.tolist(), past.tolist()
@@ -61,7 +61,7 @@ class PlainShield:
         delayed = is_noted & (state.target < 0) & (state.phase != wanted) & ~self._may_end()
         state.interventions[np.flatnonzero(delayed) * N_INTERVENTIONS + DELAYED] += 1
         for i in np.flatnonzero(~is_noted).tolist():
-            shield.request([int(wanted[i])], *self._single[i])  # type: ignore[arg-type]
+            shield.request([int(wanted[i])], *self._alone(i))  # type: ignore[arg-type]
 
     def tick(self, calls: ByteArray) -> None:
         """Show one second: `shield.tick`."""
@@ -79,7 +79,7 @@ class PlainShield:
         heard, green = memory_of(calls), memory_of(self._green)
         for i in np.flatnonzero(one_by_one).tolist():
             self._clock[0] = now
-            shield.tick(*self._single[i], heard, green)
+            shield.tick(*self._alone(i), heard, green)
             self._display[i] = self._shown(i)
         state.green_s[~(busy | one_by_one)] += 1
         situations = self._situations(settles, may_end)
@@ -173,8 +173,13 @@ class PlainShield:
         aspects = self._state.aspects[self._first[i] : self._past[i]]
         return self._remembered.display(int(self._remembered.kind[i]), aspects.tobytes())
 
-    def _one(self, i: int) -> tuple[Rules, SignalState]:
+    def _alone(self, i: int) -> tuple[Rules, SignalState]:
         """Rules and state of signal `i` alone; movements and phases keep the numbers of the network."""
+        if i not in self._single:
+            self._single[i] = self._one(i)
+        return self._single[i]
+
+    def _one(self, i: int) -> tuple[Rules, SignalState]:
         rules, state = self._every
         one = slice(i, i + 1)
         mine = {name: getattr(rules, name)[one] for name in _BY_SIGNAL}
