@@ -136,6 +136,11 @@ class BundleController:
         wanted: IntArray = np.where(on_programme, self._programme.wanted(time_s), self._wanted)
         return wanted
 
+    def rest(self) -> None:
+        """In a second without a decision: learn from the last what the next would else have to do first."""
+        if self._setup.plan.n_signals:
+            self._health.learn()
+
     def is_due(self, time_s: int) -> bool:
         """Has `decide` anything new to say? Between decisions it has where a programme is in charge."""
         return time_s >= self._due_s or bool((self._ladder.rung == Rung.PROGRAMME).any())

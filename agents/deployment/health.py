@@ -81,6 +81,11 @@ class DetectorHealth:
         found[readings.age_s > STALE_DECISIONS * self._interval_s] = Finding.STALE
         return found
 
+    def learn(self) -> None:
+        """What the last judgement is to be remembered by: at the next one at the latest, or sooner if there is time."""
+        self._silent.learn()
+        self._stuck.learn()
+
     def _are_in_range(self, counts: Counted) -> bool:
         """True only if every count is a number in its range, as at most times; NaN is no more than anything."""
         vehicles, waiting, arriving = counts

@@ -216,6 +216,8 @@ class SignalController:
         if self._time_s is None or self._decider.is_due(time_s):
             wanted = self.decide(readings, calls, time_s)
             self._shield.request(wanted[0])
+        else:
+            self._decider.rest()
         self._time_s = time_s
 
     def _calls(self, readings: Readings) -> ByteArray:

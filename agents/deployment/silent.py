@@ -8,7 +8,7 @@ at red, or were too far from the stop line to reach it. Without that, silence ha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,17 @@ _DOUBT = 2.0  # empty looks added to those had before, so that a few busy ones a
 _BUSY_NETWORK = 0.5  # of its usual traffic: below, silence tells nothing
 
 
+class _Look(NamedTuple):
+    """What is to be learnt from."""
+
+    counts: Counted
+    occupied: BoolArray  # (B, L)
+    is_number: BoolArray  # (B, L)
+    counted_in: BoolArray  # (B, L) of lanes that are not silent, while the network was busy
+    red_s: IntArray  # (B, M)
+    share: float  # of the average that the look is
+
+
 class SilentDetectors:
     """Remembers of B replicas × L lanes what it takes to tell a silent detector from an empty lane."""
 
@@ -48,6 +59,7 @@ class SilentDetectors:
         self._silent = np.zeros(shape, np.float32)  # decisions without anybody, while the network was busy
         self._traffic = np.zeros(n_replicas)  # mean of all vehicles
         self._decisions = 0
+        self._look: _Look | None = None  # the last, as long as something is to be learnt from it
 
     def judge(self, counts: Counted, occupied: BoolArray, is_number: BoolArray, red_s: IntArray) -> BoolArray:
         """(B, L) by what the lane had before, could so many decisions in a row have met nobody?
@@ -57,21 +69,29 @@ class SilentDetectors:
         occupied, is_number : (B, L) somebody is there; the lane's reading is a number
         red_s : (B, M) seconds since each movement had green
         """
+        self.learn()
         total = np.where(occupied, counts.vehicles, np.float32(0.0)).sum(axis=1)
         is_busy = total >= _BUSY_NETWORK * self._traffic
         self._decisions += 1
         share = 1.0 / min(self._decisions, _LEARNED_FROM)
         self._traffic += share * (total - self._traffic)
-        self._note_beginnings(occupied, is_number, red_s)
         counted_in = is_number & is_busy[:, None]
         self._silent += counted_in
         self._silent *= ~occupied
         silent = self._are_silent()
-        self._busy += (counted_in & ~silent) * (np.float32(share) * (occupied - self._busy))
+        self._look = _Look(counts, occupied, is_number, counted_in & ~silent, red_s.copy(), share)
+        return silent
+
+    def learn(self) -> None:
+        """Keep in mind what the last look tells of those to come; for whenever there is time before the next."""
+        if self._look is None:
+            return
+        counts, occupied, is_number, counted_in, red_s, share = self._look
+        self._note_beginnings(occupied, is_number, red_s)
+        self._busy += counted_in * (np.float32(share) * (occupied - self._busy))
         looks = self._interval_s / APART_S / share
         self._expected = np.where(occupied, self._busy * np.float32(looks / (looks + _DOUBT)), self._expected)
-        self._before, self._was_occupied = counts, occupied
-        return silent
+        self._before, self._was_occupied, self._look = counts, occupied, None
 
     def _are_silent(self) -> BoolArray:
         silent = self._silent * self._interval_s >= UNEXPLAINED_S

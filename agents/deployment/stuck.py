@@ -38,24 +38,35 @@ class StuckDetectors:
         self._foes = np.where(foes < 0, network.n_movements, foes).astype(np.intp)  # one that is none is never green
         self._full_veh = (FULL_SHARE * network.lane_length_m / VEHICLE_ROOM_M).astype(np.float32)
         self._before: Counted | None = None
+        self._red_s: IntArray | None = None  # at the last look, as long as something is to be learnt from it
         self._same_s = np.zeros((n_replicas, network.n_lanes), np.int32)
         self._green_s = np.zeros((n_replicas, *self._starts.shape), np.int32)  # in which the first could have gone
 
     def judge(self, counts: Counted, occupied: BoolArray, red_s: IntArray) -> BoolArray:
         """(B, L) is the detector stuck? occupied (B, L), red_s (B, M) seconds since each movement had green."""
+        self.learn()
         same = np.zeros_like(occupied) if self._before is None else occupied & _are_equal(counts, self._before)
-        self._before = counts
+        self._before, self._red_s = counts, red_s.copy()
         self._green_s *= same[:, :, None]
         self._same_s += self._interval_s
         self._same_s *= same
-        b, lane = places(same)
-        self._green_s[b, lane] += self._interval_s * self._could_go(counts, red_s, b, lane)
         stuck = self._same_s >= STUCK_S
         if stuck.any():
+            self._count_green(counts, red_s, stuck)
             b, lane = places(stuck)
             none = self._starts[lane] < 0
             stuck[b, lane] = np.all((self._green_s[b, lane] >= STUCK_GREEN_S) | none, axis=1)
         return stuck
+
+    def learn(self) -> None:
+        """Count the green of the last look at all lanes that may one day be stuck; for whenever there is time."""
+        if self._red_s is not None and self._before is not None:
+            self._count_green(self._before, self._red_s, (self._same_s > 0) & (self._same_s < STUCK_S))
+        self._red_s = None
+
+    def _count_green(self, counts: Counted, red_s: IntArray, which: BoolArray) -> None:
+        b, lane = places(which)
+        self._green_s[b, lane] += self._interval_s * self._could_go(counts, red_s, b, lane)
 
     def _could_go(self, counts: Counted, red_s: IntArray, b: NDArray[Any], lane: NDArray[Any]) -> BoolArray:
         """(n, K) of each movement from n lanes: has it green, does nobody else go first, and is there room ahead?"""
