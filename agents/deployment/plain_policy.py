@@ -82,10 +82,13 @@ class PlainPolicy:
             raise PolicyFailedError(_NOT_FINITE)
         allowed = np.ascontiguousarray(observed.choices[:, :, _ALLOWED])
         chosen: IntArray = allowed.argmax(axis=1).astype(np.int32)
-        undecided = np.flatnonzero(allowed @ np.ones(allowed.shape[1], np.float32) > 1.0)
+        undecided = np.flatnonzero(_row_sums(allowed) > 1.0)
         if len(undecided) == 0:
             return chosen
-        scores = self._scores(observed, allowed, undecided)
+        if 2 * len(undecided) >= len(chosen):  # to pick them out would take longer than to think about all
+            scores = self.scores(observed)[undecided]
+        else:
+            scores = self.scores(_picked(observed, undecided))
         if not are_finite(scores):
             raise PolicyFailedError("its scores are no finite numbers")
         chosen[undecided] = scores.argmax(axis=1)
@@ -93,39 +96,41 @@ class PlainPolicy:
 
     def scores(self, observed: Observed) -> Float32Array:
         """(n, C) what `choose` compares."""
+        layer, n = self._layers, observed.n_signals
         allowed = np.ascontiguousarray(observed.choices[:, :, _ALLOWED])
-        return self._scores(observed, allowed, np.arange(observed.n_signals))
-
-    def _scores(self, observed: Observed, allowed: Float32Array, which: NDArray[np.int64]) -> Float32Array:
-        """(n, C) of the signals `which`; allowed (N, C) of all."""
-        scores = np.empty((len(which), observed.n_choices), np.float32)
+        scores = np.empty(allowed.shape, np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # whoever asks looks at the scores
-            for first in range(0, len(which), _TOGETHER):
-                some = which[first : first + _TOGETHER]
-                few = slice(some[0], some[-1] + 1) if some[-1] - some[0] < len(some) else some  # a slice copies less
+            share = np.divide(allowed, np.maximum(_row_sums(allowed), np.float32(1.0))[:, None], dtype=np.float32)
+            told = observed.signal @ layer["signal.weight"]
+            told += layer["served.bias"]
+            for first in range(0, n, _TOGETHER):
+                few = slice(first, min(n, first + _TOGETHER))
                 asked = Observed(observed.movements[:, few], *(values[few] for values in observed[1:]))
-                scores[first : first + _TOGETHER] = self._scores_of_few(asked, allowed[few])
-        scores[allowed[which] == 0.0] = FORBIDDEN
+                scores[few] = self._scores_of_few(asked, told[few], share[few])
+        scores[allowed == 0.0] = FORBIDDEN
         return scores
 
-    def _scores_of_few(self, observed: Observed, allowed: Float32Array) -> Float32Array:
-        """(n, C), also where not allowed; line by line what `graph.py` writes."""
+    def _scores_of_few(self, observed: Observed, told: Float32Array, share: Float32Array) -> Float32Array:
+        """(n, C), also where not allowed; layer by layer what `graph.py` writes.
+
+        Where it adds one row to many and cuts off below 0, these are cut off below minus the row, max(0, x + row) =
+        max(-row, x) + row, and the row is added to what they sum up to: that is one look less at the many.
+        """
         layer = self._layers
         hidden = self._hidden(observed.movements)
-        context = np.ones((1, hidden.shape[1]), np.float32) @ hidden  # (n, 1, w)
-        context = _rows(context) @ layer["everything.weight"]
-        context += observed.signal @ layer["signal.weight"]
-        context += layer["served.bias"]
-        phases = self._phases(observed, hidden, context)
-        n_allowed = allowed @ np.ones((allowed.shape[1], 1), np.float32)
-        share = np.divide(allowed, np.maximum(n_allowed, np.float32(1.0)), dtype=np.float32)
-        others = _rows(share[:, None] @ phases) @ layer["others.weight"]
+        everything = _rows(np.ones((1, hidden.shape[1]), np.float32) @ hidden)
+        context = everything @ layer["everything.weight"]
+        context += told
+        phases = self._phases(observed, hidden, context)  # each, but for the context
+        mean = _rows(share[:, None] @ phases)
+        mean += context * _row_sums(share)[:, None]
+        others = mean @ layer["others.weight"]
+        others += context @ layer["own.weight"]
         others += layer["own.bias"]
         contest = self._kept("contest", *phases.shape)
         np.matmul(_rows(phases), layer["own.weight"], out=_rows(contest))
-        # max(0, own + others) = max(-others, own) + others, whose share of the score all choices of a signal have.
-        np.maximum(contest, -others[:, None], out=contest)
-        scores: Float32Array = (_rows(contest) @ layer["score.weight"]).reshape(allowed.shape)
+        np.maximum(contest, -others[:, None], out=contest)  # but for the others
+        scores: Float32Array = (_rows(contest) @ layer["score.weight"]).reshape(share.shape)
         scores += others @ layer["score.weight"] + layer["score.bias"]
         return scores
 
@@ -150,7 +155,7 @@ class PlainPolicy:
         return hidden
 
     def _phases(self, observed: Observed, hidden: Float32Array, context: Float32Array) -> Float32Array:
-        """(n, C, w) of each choice."""
+        """(n, C, w) of each choice, but for the context."""
         n, n_choices, told_of_choice = observed.choices.shape
         width = hidden.shape[2]
         told = self._kept("told", n, n_choices, width + told_of_choice)
@@ -160,8 +165,7 @@ class PlainPolicy:
         told[:, :, width:] = observed.choices
         phases = self._kept("phases", n, n_choices, width)
         np.matmul(_rows(told), self._served, out=_rows(phases))
-        phases += context[:, None]
-        np.maximum(phases, np.float32(0.0), out=phases)
+        np.maximum(phases, -context[:, None], out=phases)
         return phases
 
     def _kept(self, name: str, *shape: int) -> Any:
@@ -215,6 +219,15 @@ def _choose_alike(scores: Float32Array, others: Float32Array) -> bool:
     with np.errstate(invalid="ignore"):
         lost = scores.max(axis=1) - np.take_along_axis(scores, others.argmax(axis=1)[:, None], axis=1)[:, 0]
         return bool((lost <= _TIE * np.maximum(1.0, np.abs(scores).max(axis=1))).all())
+
+
+def _picked(observed: Observed, which: NDArray[np.int64]) -> Observed:
+    return Observed(observed.movements.take(which, axis=1), *(values.take(which, axis=0) for values in observed[1:]))
+
+
+def _row_sums(values: Float32Array) -> Float32Array:
+    """(n,) of a few columns: a product is faster than `sum`."""
+    return values @ np.ones(values.shape[1], np.float32)
 
 
 def _rows(values: Float32Array) -> Float32Array:

@@ -62,22 +62,17 @@ def test_plain_policy_scores_and_chooses_as_the_graph_does(name, shape, allowed_
     assert (chosen[~allowed.any(axis=1)] == 0).all()
 
 
-def test_only_signals_with_a_choice_are_thought_about(monkeypatch):
+def test_few_signals_with_a_choice_are_thought_about_alone(monkeypatch):
     blocks = blocks_of("default", 4, 3)
     observation = random_observations(np.random.default_rng(0), blocks, 5)
-    observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = [
-        [0, 0, 0],
-        [0, 0, 1],
-        [1, 0, 1],
-        [1, 1, 1],
-        [0, 1, 0],
-    ]
+    allowed = [[0, 0, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1], [0, 1, 0]]
+    observation[:, blocks.choices_at + 1 : blocks.signal_at : 2] = allowed
     policy, asked = PlainPolicy(MODELS["default"]), []
-    few = policy._scores_of_few
-    monkeypatch.setattr(policy, "_scores_of_few", lambda seen, allowed: asked.append(allowed) or few(seen, allowed))
+    scores = policy.scores
+    monkeypatch.setattr(policy, "scores", lambda seen: asked.append(seen.choices[:, :, 1].tolist()) or scores(seen))
     chosen = policy.choose(taken_apart(observation, blocks))
     assert chosen[[0, 1, 4]].tolist() == [0, 2, 1]
-    assert np.concatenate(asked).tolist() == [[1, 0, 1], [1, 1, 1]]
+    assert asked == [[[1, 0, 1], [1, 1, 1]]]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
