@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.agents.controllers.run_folder import observation_columns
-from intergreen.agents.deployment.columns import COLUMNS
+from intergreen.agents.deployment.columns import COLUMNS, runs
 
 if TYPE_CHECKING:
     from intergreen.agents.deployment.bundle import Bundle
@@ -30,12 +30,13 @@ class TrustedRange(NamedTuple):
     def is_left(self, observed: Observed) -> BoolArray:
         """(N,) does anything that changes with traffic lie beyond?"""
         left = np.zeros(observed.n_signals, np.bool_)
-        columns = observed.movements.reshape(len(observed.movements), -1)
         lowest, highest = self.movement
-        beyond = (columns.min(axis=1, initial=0.0) < lowest) | (columns.max(axis=1, initial=0.0) > highest)
-        for k in np.flatnonzero(beyond).tolist():  # no column, at most times
-            values = observed.movements[k]
-            left |= ((values < lowest[k]) | (values > highest[k])).any(axis=1)
+        for some in runs(np.flatnonzero(np.isfinite(highest)).tolist()):
+            columns = observed.movements[some].reshape(some.stop - some.start, -1)
+            beyond = (columns.min(axis=1) < lowest[some]) | (columns.max(axis=1) > highest[some])
+            for k in (some.start + np.flatnonzero(beyond)).tolist():  # no column, at most times
+                values = observed.movements[k]
+                left |= ((values < lowest[k]) | (values > highest[k])).any(axis=1)
         for values, low, high in zip(observed.signal.T, *self.signal, strict=True):
             left |= (values < low) | (values > high)
         return left

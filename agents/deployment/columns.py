@@ -46,3 +46,12 @@ COLUMNS: dict[str, Column] = {
     "current": Column("flag", _FLAG, "1 for the phase last shown as green"),
     "allowed": Column("flag", _FLAG, "1 for a phase that may be asked for now"),
 }
+
+
+def runs(columns: list[int]) -> list[slice]:
+    """Ascending columns as stretches without a gap, which are read without being copied."""
+    found: list[slice] = []
+    for k in columns:
+        goes_on = bool(found) and found[-1].stop == k
+        found[-1:] = [slice(found[-1].start, k + 1)] if goes_on else [*found[-1:], slice(k, k + 1)]
+    return found

@@ -16,7 +16,7 @@ import numpy as np
 
 from intergreen.agents.controllers.policy_network import FORBIDDEN, LOG_10
 from intergreen.agents.controllers.run_folder import observation_columns
-from intergreen.agents.deployment.columns import COLUMNS
+from intergreen.agents.deployment.columns import COLUMNS, runs
 from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, are_finite
 from intergreen.agents.deployment.onnx_file import read_onnx
 from intergreen.envs.observation import ALL_FEATURES, CHOICE_COLUMNS
@@ -193,13 +193,9 @@ def _without_flags(weight: Float32Array, flags: list[int]) -> tuple[list[slice],
     """
     columns = len(weight) // 2
     logged = [k for k in range(columns) if k not in flags]
-    runs: list[slice] = []
-    for k in logged:
-        goes_on = bool(runs) and runs[-1].stop == k
-        runs[-1:] = [slice(runs[-1].start, k + 1)] if goes_on else [*runs[-1:], slice(k, k + 1)]
     own = weight[:columns].copy()
     own[flags] += weight[columns:][flags] * LOG_10  # the graph has the natural logarithm
-    return runs, np.concatenate([own, weight[columns:][logged]])
+    return runs(logged), np.concatenate([own, weight[columns:][logged]])
 
 
 def _drawn(policy: PlainPolicy) -> Observed:

@@ -28,7 +28,7 @@ class Grants(NamedTuple):
 
     rules: Rules
     n_phases: int  # of the network
-    at: NDArray[np.intp]  # (K,) number in the network
+    at: NDArray[np.intp] | slice  # (K,) number in the network; a slice is written at once
     signal: NDArray[np.intp]  # (K,)
     local: IntArray  # (K,)
     may_show: BoolArray  # (K,)
