@@ -14,7 +14,7 @@ import numpy as np
 
 from intergreen.envs.arrays import memory_of
 from intergreen.envs.signals import shield
-from intergreen.envs.signals.aspects import GREEN
+from intergreen.envs.signals.aspects import GREEN, YELLOW
 from intergreen.envs.signals.remembered import Remembered, Situations
 from intergreen.envs.signals.rules import Rules
 from intergreen.envs.signals.shield import DELAYED, FORCED_WAIT, N_INTERVENTIONS, NO_PHASE, SignalState
@@ -72,7 +72,8 @@ class PlainShield:
         callers = self._overdue(settles & may_end & ~at_longest, calls)
         rests = settles & (state.phase >= 0) & (state.displayed == state.phase)
         ends = may_end & (state.wish >= 0) & (state.wish != state.phase)
-        busy = (~(rests & ~ends) | (callers != 0)) & ~at_longest
+        goes_on = self._goes_on()
+        busy = (~(rests & ~ends) | (callers != 0)) & ~(at_longest | goes_on)
         one_by_one = at_longest
         if not self._remembered.has_room:
             one_by_one, busy = at_longest | busy, np.zeros_like(busy)
@@ -81,7 +82,8 @@ class PlainShield:
             self._clock[0] = now
             shield.tick(*self._alone(i), heard, green)
             self._display[i] = self._shown(i)
-        state.green_s[~(busy | one_by_one)] += 1
+        state.left[goes_on] -= 1
+        state.green_s[~(busy | one_by_one | goes_on)] += 1
         situations = self._situations(settles, may_end)
         for which, who in ((busy & (callers == 0), None), (busy & (callers != 0), callers)):
             if which.any():
@@ -96,6 +98,22 @@ class PlainShield:
         shown = rules.phase_offset + np.maximum(state.phase, 0)
         may_end: BoolArray = (state.phase < 0) | (state.green_s >= rules.min_green[shown])
         return may_end
+
+    def _goes_on(self) -> BoolArray:
+        """(I,) True where a transition shows what it showed a second ago, for certain: no yellow ends, no green is
+        announced. It could be looked up, too, and would be a situation of its own in every second."""
+        rules, state = self._rules, self._state
+        begun = (state.left > rules.red_amber) & (state.target >= 0) & (state.displayed == rules.clearance_phase)
+        if not begun.any():
+            return begun
+        row = rules.transition_start + (state.phase + 1) * rules.n_phases
+        shown_s = rules.transition[np.where(begun, row + state.target, 0)] - state.left
+        begun &= shown_s > 0
+        yellow = np.flatnonzero(state.aspects[self._movements] == YELLOW)
+        signal = self._signal[yellow]
+        ends = shown_s[signal] >= rules.yellow[self._movements[yellow]]
+        begun[signal[ends]] = False
+        return begun
 
     def _at_longest(self, calls: ByteArray) -> BoolArray:
         """(I,) has the present green been shown for as long as it may, while others call and no wish ends it?"""

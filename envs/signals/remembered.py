@@ -29,6 +29,8 @@ _BITS = {"phase": 8, "target": 8, "left": 12, "displayed": 8, "wish": 8}  # of a
 _MOST_DISPLAYS = 2**18  # and behind those for the display
 _MOST_CALLED = 2**20  # situations with callers,
 _MOST_CALLERS = 63  # and as many bits
+_FEW = 64  # situations
+_NO_KEY = np.iinfo(np.int64).max  # ends all others
 _LOWEST = min(NO_PHASE, BOTH_GREEN, NOT_SHOWN)  # of all that stands for a phase
 _MOST_PHASES, _LONGEST_S = 2**8 + _LOWEST, 2**12 + _LOWEST
 
@@ -81,8 +83,9 @@ class Remembered:
         self._displays: list[bytes] = []  # and the aspects by number
         self._aspects = np.zeros((64, width), np.uint8)
         self._called: dict[tuple[int, ...], tuple[int, ...]] = {}  # of the situations in which a call has a say
-        self._keys = np.empty(0, np.int64)  # of all other situations met, ascending
-        self._outcomes = Outcomes(*(np.empty(0, np.int32) for _ in Outcomes._fields))
+        self._new: dict[int, tuple[int, ...]] = {}  # of other situations met lately,
+        self._keys = np.array([_NO_KEY])  # and of all met before, ascending
+        self._outcomes = Outcomes(*(np.zeros(1, np.int32) for _ in Outcomes._fields))
 
     @property
     def has_room(self) -> bool:
@@ -112,13 +115,11 @@ class Remembered:
         """What `shield.tick` makes of the situations of signals of these kinds (n,), if no call has a say."""
         keys = _keys(now)
         places = np.searchsorted(self._keys, keys)
-        is_new = np.ones(len(keys), np.bool_)
-        within = places < len(self._keys)
-        is_new[within] = self._keys[places[within]] != keys[within]
-        if is_new.any():
-            self._meet(keys, np.flatnonzero(is_new), kind, now)
-            places = np.searchsorted(self._keys, keys)
-        return Outcomes(*(values[places] for values in self._outcomes))
+        after = np.array([values[places] for values in self._outcomes])
+        unknown = np.flatnonzero(self._keys[places] != keys)
+        if len(unknown):
+            after[:, unknown] = np.array(self._meet(keys, unknown, kind, now), np.int32).T
+        return Outcomes(*after)
 
     def next_called(self, kind: IntArray, now: Situations, callers: NDArray[np.int64]) -> Outcomes:
         """The same where some have called for too long, (n,) bits by their places."""
@@ -131,20 +132,32 @@ class Remembered:
             found.append(outcome)
         return Outcomes(*np.array(found, np.int32).reshape(-1, len(Outcomes._fields)).T)
 
-    def _meet(self, keys: NDArray[np.int64], new: NDArray[np.int64], kind: IntArray, now: Situations) -> None:
-        """Ask the shield about situations that nobody has been in."""
-        _, first = np.unique(keys[new], return_index=True)
-        which = new[first]
-        rows = zip(which.tolist(), *(values[which].tolist() for values in now), strict=True)
-        met = [self._asked(int(kind[n]), situation) for n, *situation in rows]
-        places = np.searchsorted(self._keys, keys[which])
+    def _meet(
+        self, keys: NDArray[np.int64], which: NDArray[np.intp], kind: IntArray, now: Situations
+    ) -> list[tuple[int, ...]]:
+        """What comes of situations met lately, or of those that nobody has been in: these the shield is asked about."""
+        rows = zip(keys[which].tolist(), kind[which].tolist(), *(values[which].tolist() for values in now), strict=True)
+        met = []
+        for key, its_kind, *situation in rows:
+            outcome = self._new.get(key)
+            if outcome is None:
+                outcome = self._new[key] = self._asked(its_kind, situation)
+            met.append(outcome)
+        if len(self._new) > max(_FEW, len(self._keys) // 4):
+            self._put_in_order()
+        return met
+
+    def _put_in_order(self) -> None:
+        """Move what was met lately to what is found by whole arrays; not every time, since that goes over all of it."""
+        new = np.array(list(self._new), np.int64)
+        order = np.argsort(new)
+        places = np.searchsorted(self._keys, new[order])
+        columns = np.array(list(self._new.values()), np.int32)[order].T
         self._outcomes = Outcomes(
-            *(
-                np.insert(values, places, column)
-                for values, column in zip(self._outcomes, zip(*met, strict=True), strict=True)
-            )
+            *(np.insert(values, places, column) for values, column in zip(self._outcomes, columns, strict=True))
         )
-        self._keys = np.insert(self._keys, places, keys[which])
+        self._keys = np.insert(self._keys, places, new[order])
+        self._new = {}
 
     def _asked(self, kind: int, situation: Sequence[int], callers: int = 0) -> tuple[int, ...]:
         """One row of `Outcomes`: what the shield does with a signal of this kind, by itself."""
