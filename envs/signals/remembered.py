@@ -69,7 +69,7 @@ class Remembered:
         self.kind = np.empty(len(rules.n_phases), np.int32)  # (I,) signals of one kind have equal rules
         for i in range(len(self.kind)):
             one = single(rules, i)
-            key = b"|".join([values.tobytes() for values in one])
+            key = b"".join([b"%d " % len(values) + values.tobytes() for values in one])
             self.kind[i] = kinds.setdefault(key, len(kinds))
             if len(kinds) > len(self._rules):
                 unending = one._replace(max_green=np.zeros_like(one.max_green))
