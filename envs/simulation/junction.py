@@ -39,8 +39,6 @@ def mark_hot_links(net, state, moment):
     """Set the bit of every link whose vehicles can matter to somebody at one of its crossings."""
     n_lanes = net.lane_index.shape[0]
     position = moment.position
-    for word in range(state.hot.shape[0]):
-        state.hot[word] = 0
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
         link = state.in_use[entry] - n_lanes
         state.hot[net.mask_word[link]] |= net.mask_bit[link]
@@ -56,6 +54,28 @@ def mark_hot_links(net, state, moment):
             link = state.previous[state.vehicle[last]] - n_lanes
             if link >= 0:
                 state.hot[net.mask_word[link]] |= net.mask_bit[link]
+
+
+@inlined
+def unmark_hot_links(net, state):
+    """Unset all bits again, before anybody moves on; where few drivables are in use, only theirs."""
+    n_lanes = net.lane_index.shape[0]
+    n_words = state.hot.shape[0]
+    if 8 * (state.tally[LANES_IN_USE] + state.tally[LINKS_IN_USE]) > n_words:
+        for word in range(n_words):
+            state.hot[word] = 0
+        return
+    for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
+        state.hot[net.mask_word[state.in_use[entry] - n_lanes]] = 0
+    for entry in range(state.tally[LANES_IN_USE]):
+        first = state.head[state.in_use[entry]]
+        last = first + state.n_inside[state.in_use[entry]] - 1
+        link = state.next_link[first]
+        if link >= 0:
+            state.hot[net.mask_word[link]] = 0
+        link = state.previous[state.vehicle[last]] - n_lanes
+        if link >= 0:
+            state.hot[net.mask_word[link]] = 0
 
 
 @inlined

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from intergreen.envs.simulation.ahead import fetch_ahead
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
     brake_distance,
@@ -17,7 +18,7 @@ from intergreen.envs.simulation.driving import (
 )
 from intergreen.envs.simulation.junction import crossing_speed
 from intergreen.envs.simulation.leader import find_leader
-from intergreen.envs.simulation.slots import length_of, type_of
+from intergreen.envs.simulation.slots import MANY_LANES, length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
 from intergreen.envs.simulation.statics import (
     DAWDLE,
@@ -40,6 +41,7 @@ HALTED_BELOW_MPS = 0.1
 ROLLING_MPS = 2.0  # a full end lane may still be entered behind a vehicle at least this fast
 NOBODY = -1
 UNKNOWN = -1
+LANES_AHEAD = 8  # whose vehicles are fetched meanwhile, where there are many lanes
 
 
 @inlined
@@ -106,8 +108,11 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
     """New speed and position of everybody on lanes; returns how many drivables are listed as left."""
     mixed = net.types.shape[0] > N_COLUMNS
     kind = 0
-    for entry in range(state.tally[LANES_IN_USE]):
+    in_use = state.tally[LANES_IN_USE]
+    for entry in range(in_use):
         lane = state.in_use[entry]
+        if in_use > MANY_LANES and entry + LANES_AHEAD < in_use:
+            _fetch_vehicles(state, moment, new_position, new_speed, state.in_use[entry + LANES_AHEAD])
         length = net.length[lane]
         limit = state.limit[lane]
         first = state.head[lane]
@@ -233,6 +238,19 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             state.leaving[n_leaving] = lane
             n_leaving += 1
     return n_leaving
+
+
+@inlined
+def _fetch_vehicles(state, moment, new_position, new_speed, lane):
+    """Have the first vehicles of `lane` at hand when their turn comes."""
+    slot = state.head[lane]
+    fetch_ahead(moment.position, slot)
+    fetch_ahead(moment.speed, slot)
+    fetch_ahead(state.vehicle, slot)
+    fetch_ahead(state.next_link, slot)
+    fetch_ahead(state.waited, slot)
+    fetch_ahead(new_position, slot)
+    fetch_ahead(new_speed, slot)
 
 
 @kernel

@@ -6,6 +6,8 @@ from intergreen.envs.simulation.compile import inlined
 from intergreen.envs.simulation.state import ERROR_DRIVABLE, LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import LENGTH, N_COLUMNS
 
+MANY_LANES = 1000  # with fewer in use all that a step touches stays in the cache, in any order
+
 
 @inlined
 def length_of(net, trips, vehicle):
@@ -79,6 +81,20 @@ def leave_unused(net, state, drivable):
     moved = state.in_use[last]
     state.in_use[at] = moved
     state.in_use_at[moved] = at
+
+
+@inlined
+def list_in_order(net, state):
+    """List the drivables in use by their numbers, as they lie in memory; using and leaving them mixes the list up."""
+    n_lanes = net.lane_index.shape[0]
+    at = 0
+    for drivable in range(net.length.shape[0]):
+        if drivable == n_lanes:
+            at = n_lanes
+        if state.n_inside[drivable] > 0:
+            state.in_use[at] = drivable
+            state.in_use_at[drivable] = at
+            at += 1
 
 
 @inlined

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from intergreen.envs.simulation.compile import kernel
 from intergreen.envs.simulation.departures import enter_network, release_trips
-from intergreen.envs.simulation.junction import Moment, mark_hot_links
+from intergreen.envs.simulation.junction import Moment, mark_hot_links, unmark_hot_links
 from intergreen.envs.simulation.lane_change import plan_changes, settle_changes
 from intergreen.envs.simulation.motion import drive_lanes, drive_links
-from intergreen.envs.simulation.state import APPROACH_TIME, ERROR_DRIVABLE, NEVER, ON_APPROACH, STEP
+from intergreen.envs.simulation.slots import MANY_LANES, list_in_order
+from intergreen.envs.simulation.state import (
+    APPROACH_TIME,
+    ERROR_DRIVABLE,
+    LANES_IN_USE,
+    NEVER,
+    ON_APPROACH,
+    STEP,
+)
 from intergreen.envs.simulation.transfer import move_on
+
+ORDER_EVERY_S = 8
 
 
 @kernel
@@ -29,6 +39,8 @@ def advance_one_second(net, routes, loops, trips, state, changes):
     moment = Moment(old_position, old_speed, step)
     release_trips(net, trips, state, step)
     enter_network(net, routes, loops, trips, state, moment)
+    if changes is None and state.tally[LANES_IN_USE] > MANY_LANES and step % ORDER_EVERY_S == 0:
+        list_in_order(net, state)
     hide_entrants = -1  # leaders were found before this second's trips entered, ...
     if changes is not None:
         plan_changes(net, routes, trips, state, changes, moment)
@@ -38,6 +50,7 @@ def advance_one_second(net, routes, loops, trips, state, changes):
     n_leaving = drive_lanes(
         net, routes, trips, state, changes, moment, new_position, new_speed, hide_entrants, n_leaving
     )
+    unmark_hot_links(net, state)
     if changes is not None:
         settle_changes(net, trips, state, changes, moment, new_position, new_speed)
     move_on(net, routes, loops, trips, state, step, new_position, new_speed, n_leaving)
