@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.evaluation.fallback import FallbackRecord
 from intergreen.agents.evaluation.free_flow import free_flow
 from intergreen.agents.evaluation.metrics import SERIES, metrics_of, series_row
-from intergreen.agents.evaluation.safety import safety_of
+from intergreen.agents.evaluation.safety import junctions_stated, safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.progress import part_of
 from intergreen.agents.versions import versions_of
@@ -148,7 +149,9 @@ def evaluate(
     workshop = workshop or Workshop()
     rules = scenario, protocol, controller.own_clearance
     plan = workshop.kept("plan", rules, lambda: protocol.plan(scenario.network, own_clearance=controller.own_clearance))
-    trips = [scenario.trips(seed, horizon_s=horizon_s) for seed in seeds]
+    junctions = workshop.kept("junctions", rules, lambda: junctions_stated(plan, scenario.network))
+    trips = [workshop.kept(f"trips {seed}", (scenario, horizon_s), partial(scenario.trips, seed, horizon_s=horizon_s))
+             for seed in seeds]  # fmt: skip
     broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
     cost, fallback = Cost(), FallbackRecord()
     records = []
@@ -180,6 +183,7 @@ def evaluate(
             [fault for record in records for fault in record.faults],
             sum(record.interventions for record in records),  # type: ignore[arg-type]
             hours=len(seeds) * horizon_s / 3600.0,
+            junctions=junctions,
         )
         | {name: sum(record.incidents[name] for record in records) for name in records[0].incidents},
         "fallback": fallback.stated(),

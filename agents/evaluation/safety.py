@@ -27,12 +27,14 @@ def safety_of(
     interventions: IntArray,
     *,
     hours: float,
+    junctions: dict[str, list[str]] | None = None,
 ) -> dict[str, Any]:
     """The part `safety` of a result.
 
     faults         the monitor's, `replica` counting the seeds
     interventions  (reasons,) sum over seeds and signals
     hours          simulated, of all seeds together
+    junctions      what `junctions_stated` said of plan and network; None: it is asked now
     """
     per_hour = np.asarray(interventions) / max(hours, 1e-9)
     return {
@@ -40,6 +42,13 @@ def safety_of(
         "faults": [_fault_stated(plan, network, int(seeds[one.replica]), one) for one in faults],
         "shield_interventions_per_hour": float(per_hour.sum()),
         "interventions_per_hour": dict(zip(INTERVENTIONS, per_hour.tolist(), strict=True)),
+        **(junctions_stated(plan, network) if junctions is None else junctions),
+    }
+
+
+def junctions_stated(plan: SignalPlan, network: RoadNetwork) -> dict[str, list[str]]:
+    """What network and plan alone say about safety, by the ids of the junctions; the same for every run."""
+    return {
         "changes_without_clearance": _bare_changes(plan, network),
         "open_junctions": _open_junctions(plan, network),
     }
