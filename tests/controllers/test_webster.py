@@ -59,6 +59,16 @@ def test_every_movement_has_green_in_every_cycle_whatever_the_volumes(seed, prot
             assert (slots_s[: len(np.unique(programme.phase[i]))] > 0).all()
 
 
+def test_a_plan_is_made_anew_for_other_volumes_and_only_for_them(monkeypatch):
+    made, scenario, protocol = [], load_scenario("single"), protocol_by_name("literature-10-5")
+    plan = protocol.plan(scenario.network)
+    monkeypatch.setattr(Webster, "_plan", lambda self, setup: made.append(setup) or own_programme(setup.network, plan))
+    controller, flows = Webster(), scenario.flows_vph()
+    for seed, volumes in enumerate([flows, flows, flows + 1.0]):
+        controller.start(Setup(scenario.network, plan, protocol, 1, seed, volumes, (seed,)))
+    assert [setup.seed for setup in made] == [0, 2]
+
+
 def test_heavier_approach_gets_the_longer_green():
     network = load_scenario("single").network
     plan = protocol_by_name("literature-10-5").plan(network)
