@@ -25,9 +25,7 @@ class Webster:
     name = "webster"
     interval_s: int | None = 1
     own_clearance = False
-
-    def __init__(self) -> None:
-        self._made_for: tuple[object, ...] = ()
+    _made_for: tuple[object, ...] = ()
 
     def start(self, setup: Setup) -> IntArray:
         self._n_replicas = setup.n_replicas
