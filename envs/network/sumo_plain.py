@@ -53,6 +53,9 @@ def write_sumo_plain(network: RoadNetwork, folder: Path) -> dict[str, Path]:
                 "toLane": f"{_from_the_right(network, lanes, end)}",
             },
         )
+    for first, other in goes_first(network):
+        names = {"prohibitor": _edges(network, first), "prohibited": _edges(network, other)}
+        ElementTree.SubElement(trees["con"], "prohibition", names)
     paths = {kind: folder / f"network.{kind}.xml" for kind in trees}
     for kind, tree in trees.items():
         ElementTree.ElementTree(tree).write(paths[kind])
@@ -83,6 +86,14 @@ def side_by_side(network: RoadNetwork) -> IntArray:
     return np.array(sorted(chosen), np.int32)
 
 
+def goes_first(network: RoadNetwork) -> list[tuple[int, int]]:
+    """Pairs of movements that cross of which the first has the right of way over the other."""
+    link = np.repeat(np.arange(network.n_links), np.diff(network.crossing_start))
+    wins = network.crossing_right > 0
+    first, other = network.link_movement[link[wins]], network.link_movement[network.crossing_foe_link[wins]]
+    return sorted(set(zip(first.tolist(), other.tolist(), strict=True)))
+
+
 def convert_plain(plain: dict[str, Path], net: Path, netconvert: Path) -> None:
     """Let `netconvert` make the ``.net.xml`` at `net` of what `write_sumo_plain` wrote.
 
@@ -95,6 +106,12 @@ def convert_plain(plain: dict[str, Path], net: Path, netconvert: Path) -> None:
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise RuntimeError(f"netconvert failed: {result.stderr.strip()}")
+
+
+def _edges(network: RoadNetwork, movement: int) -> str:
+    """A movement as netconvert names it."""
+    ends = network.movement_from_road[movement], network.movement_to_road[movement]
+    return "->".join(network.road_ids[road] for road in ends)
 
 
 def _from_the_right(network: RoadNetwork, lanes: np.ndarray, lane: int) -> int:

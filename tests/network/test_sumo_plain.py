@@ -56,7 +56,9 @@ def test_connections_are_lane_links_one_from_a_lane_to_a_road_with_lanes_numbere
         return f"{road}_{lanes[road] - 1 - int(from_the_right)}"
 
     theirs = [
-        (lane_name(c.get("from"), c.get("fromLane")), lane_name(c.get("to"), c.get("toLane"))) for c in elements["con"]
+        (lane_name(c.get("from"), c.get("fromLane")), lane_name(c.get("to"), c.get("toLane")))
+        for c in elements["con"]
+        if c.tag == "connection"
     ]
     ours = zip(network.link_from_lane.tolist(), network.link_to_lane.tolist(), strict=True)
     assert set(theirs) <= {(network.lane_name(start), network.lane_name(end)) for start, end in ours}
@@ -71,6 +73,33 @@ def test_connections_of_a_movement_do_not_cross_each_other():
         mine = [k for k in chosen if network.link_movement[k] == m]
         ends = sorted((network.link_from_lane[k], network.link_to_lane[k]) for k in mine)
         assert [end for _, end in ends] == sorted(end for _, end in ends)
+
+
+def test_netconvert_lets_the_straight_stream_go_before_the_right_turn_that_joins_it(tmp_path):
+    """Straight on and right share a lane of the side streets; right turns from the main road are always green."""
+    if find_spec("sumo") is None:
+        pytest.skip("SUMO is not installed")
+    from intergreen.envs.network.road_network import STRAIGHT, TURN_RIGHT
+    from intergreen.envs.network.sumo_net import read_sumo_net
+    from intergreen.envs.network.sumo_right_of_way import right_of_way
+    from intergreen.envs.scenario import load_scenario
+    from intergreen.envs.sumo_net_file import net_of
+
+    scenario = load_scenario("arterial6")
+    network = scenario.network
+    net = read_sumo_net(net_of(scenario, tmp_path).net)
+    order = right_of_way(net)
+    pairs = zip(network.movement_from_road.tolist(), network.movement_to_road.tolist(), strict=True)
+    ends = [(network.road_ids[a], network.road_ids[b]) for a, b in pairs]
+    turn = dict(zip(ends, network.movement_turn.tolist(), strict=True))
+    turns = [turn.get((c.start_edge, c.end_edge)) for c in net.connections]
+    right = [k for k, t in enumerate(turns) if t == TURN_RIGHT]
+    joins = [
+        (a, b) for a in right for b, t in enumerate(turns)
+        if t == STRAIGHT and net.connections[a].end_edge == net.connections[b].end_edge and order.are_foes(a, b)
+    ]  # fmt: skip
+    assert len(joins) >= 12
+    assert all(order.right(a, b) == -1 for a, b in joins)
 
 
 def test_right_turns_leave_from_sumos_lane_zero(tmp_path):
