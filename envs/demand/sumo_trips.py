@@ -29,7 +29,7 @@ def write_sumo_trips(path: Path, demand: Demand, trips: Trips, road_ids: Sequenc
     rows = zip(trips.release_s.tolist(), trips.route.tolist(), trips.type.tolist(), strict=True)
     for n, (release_s, route, kind_number) in enumerate(rows):
         vehicle = {"id": str(n), "type": f"type{kind_number}", "route": f"route{route}", "depart": str(release_s)}
-        ElementTree.SubElement(root, "vehicle", vehicle, departLane="best")
+        ElementTree.SubElement(root, "vehicle", vehicle, departLane="best", departSpeed="0", departPos="0")
     ElementTree.ElementTree(root).write(path)
 
 

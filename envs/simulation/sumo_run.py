@@ -75,6 +75,9 @@ class SumoRun:
         self._occupancy = np.array([kind.occupancy for kind in world.demand.types])[trips.type]
         self._trips = trips
         self._incidents: IntArray = np.zeros(len(INCIDENTS), np.int32)
+        sumo.simulationStep()  # puts the first trips on the road: SUMO's vehicles do not drive in the second they enter
+        self._observe()
+        self._sums.begin()
         self.cpu_s = 0.0
 
     def advance(self, aspects: ByteArray) -> Seen:
@@ -85,9 +88,8 @@ class SumoRun:
             lights.setRedYellowGreenState(signal, state)
         self._sumo.simulationStep()
         self._note_incidents()
-        second = self._observe()
-        self._sums.add(second)
-        self._add_lane_second(second)
+        self._sums.add(self._observe())
+        self._add_lane_second(self._sums.seen)
         displayed = self._lamps.read([lights.getRedYellowGreenState(s.id) for s in self._world.names.signals], aspects)
         seen = Seen(displayed, self._calls() if self._world.hears_calls else np.zeros(0, np.uint8))
         self.cpu_s += time.process_time() - begin

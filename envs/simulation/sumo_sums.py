@@ -40,8 +40,8 @@ class Sums:
         types = world.demand.types
         self._occupancy = np.array([kind.occupancy for kind in types])[trips.type] if n else np.zeros(0)
         self._routes = [world.demand.route(route).tolist() for route in trips.route.tolist()]
-        self.now = 0
-        self.entered = np.full(n, -1, np.int32)  # second of entry
+        self.now = -1  # second that is being added; SUMO's first only puts vehicles on the road
+        self.entered = np.full(n, -1, np.int32)  # first second of driving
         self.finished = np.full(n, -1, np.int32)
         self.factor, self.top_mps = np.ones(n), np.full(n, np.inf)
         self._speed, self._lane = np.zeros(n), np.full(n, _NOWHERE, np.int32)
@@ -55,9 +55,13 @@ class Sums:
         self.seen = Second(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
 
     def enter(self, trip: int, factor: float, top_mps: float) -> None:
-        """A vehicle has come into the network in the second that is about to be added."""
-        self.entered[trip], self.factor[trip], self.top_mps[trip] = self.now, factor, top_mps
+        """A vehicle has been put on the road in the second that is about to be added, and drives from the next on."""
+        self.entered[trip], self.factor[trip], self.top_mps[trip] = self.now + 1, factor, top_mps
         self._speed[trip] = 0.0
+
+    def begin(self) -> None:
+        """The first second is about to be added; who is on the road already drives in it."""
+        self.now = 0
 
     def finish(self, trip: int) -> None:
         """A vehicle has come to its end in that second."""
@@ -66,13 +70,14 @@ class Sums:
 
     def add(self, second: Second) -> None:
         """Add a second."""
-        trip, lane, limit_mps, speed = second
+        drove = self.entered[second.trip] <= self.now
+        self.seen = Second(*(values[drove] for values in second))
+        trip, lane, limit_mps, speed = self.seen
         world, halted = self._world, speed < HALTED_BELOW_MPS
         self._leave_approaches(trip, lane)
-        moved = self.entered[trip] < self.now  # who has only been put there has not driven
         free = np.minimum(limit_mps * self.factor[trip], self.top_mps[trip])
-        self._loss_s[trip] += np.where(moved, 1.0 - speed / free, 0.0)
-        self._distance_m += float(speed[moved].sum())
+        self._loss_s[trip] += 1.0 - speed / free
+        self._distance_m += float(speed.sum())
         self._stops += int(np.count_nonzero(halted & (self._speed[trip] >= HALTED_BELOW_MPS)))
         self._updates += len(trip)
         on_approach = (lane >= 0) & world.is_approach[lane]
@@ -83,7 +88,7 @@ class Sums:
         self._queue_s += int(queue.sum())
         self._max_queue = max(self._max_queue, int(queue.max(initial=0)))
         self._speed[trip], self._lane[trip] = speed, lane
-        self.seen, self.now = second, self.now + 1
+        self.now += 1
 
     def waiting_outside(self) -> IntArray:
         """Trips that would be in the network if there had been room."""
@@ -96,7 +101,7 @@ class Sums:
         release = self._trips.release_s[:n]
         outside_s = np.where(self.entered[:n] >= 0, self.entered[:n], self.now) - release
         until = np.where(self.finished[:n] >= 0, self.finished[:n], self.now)
-        finished, entered = int((self.finished >= 0).sum()), int((self.entered >= 0).sum())
+        finished, entered = int((self.finished >= 0).sum()), int((self.entered[:n] >= 0).sum())
         speed, lane = self.seen.speed_mps, self.seen.lane
         longest, p95 = self._waits()
         return {
