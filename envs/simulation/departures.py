@@ -10,11 +10,13 @@ from intergreen.envs.simulation.visits import note_approach_entry
 
 
 @inlined
-def release_trips(net, trips, state, step):
+def release_trips(net, routes, trips, state, step):
     """Put the trips whose time has come at the end of their lane's waiting line."""
     tally = state.tally
     while tally[RELEASED] < tally[N_TRIPS] and trips.release[tally[RELEASED]] <= step:
         trip = tally[RELEASED]
+        if net.look_beyond != 0:
+            trips.start_lane[trip] = _emptiest(net, routes, trips, state, trip)
         lane = trips.start_lane[trip]
         if state.line_first[lane] < 0:
             state.line_first[lane] = trip
@@ -25,6 +27,20 @@ def release_trips(net, trips, state, step):
         state.line_last[lane] = trip
         tally[RELEASE_TIME] += step
         tally[RELEASED] += 1
+
+
+@inlined
+def _emptiest(net, routes, trips, state, trip):
+    """The lane with the fewest vehicles among those that `trip` may start on; its own where others are no emptier."""
+    best = trips.start_lane[trip]
+    fewest = state.n_inside[best]
+    first = best - net.lane_index[best]
+    for index in range(net.lane_width[best]):
+        lane = first + index
+        if routes.may_start[trips.first_row[trip] + index] != 0 and state.n_inside[lane] < fewest:
+            if state.line_first[lane] < 0:
+                best, fewest = lane, state.n_inside[lane]
+    return best
 
 
 @inlined

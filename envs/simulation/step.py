@@ -37,7 +37,7 @@ def advance_one_second(net, routes, loops, trips, state, changes):
         old_position, old_speed = state.position_b, state.speed_b
         new_position, new_speed = state.position_a, state.speed_a
     moment = Moment(old_position, old_speed, step)
-    release_trips(net, trips, state, step)
+    release_trips(net, routes, trips, state, step)
     enter_network(net, routes, loops, trips, state, moment)
     if changes is None and state.tally[LANES_IN_USE] > MANY_LANES and step % ORDER_EVERY_S == 0:
         list_in_order(net, state)
