@@ -28,13 +28,14 @@ class VehicleType:
     usual_decel_mps2: float = 4.5
     headway_s: float = 2.0
     occupancy: float = 1.0  # persons, for person delay
-    dawdle_mps: float = 0.0  # how far below limit and maximum a free driver stays; time is lost against those
+    follows_krauss: bool = False  # drives by the rule of SUMO's drivers, with `headway_s` as its tau
+    dawdle_mps: float = 0.0  # most that such a driver falls short of the speed that is safe, drawn every second
     sumo_attributes: tuple[tuple[str, str], ...] = ()  # as SUMO's file has it, for a run in SUMO; empty: from the above
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in ("name", "sumo_attributes"):
+            if field.name in ("name", "follows_krauss", "sumo_attributes"):
                 continue
             least_is_zero = field.name in ("min_gap_m", "occupancy", "dawdle_mps")
             if not (math.isfinite(value) and (value > 0 or (least_is_zero and value == 0))):

@@ -1,10 +1,11 @@
-"""SUMO's default driver at a stop line and ours, and the headways with which their queues discharge alike.
+"""SUMO's default driver at a stop line and CityFlow's, and the headways with which their queues discharge alike.
 
 SUMO's car-following model of Krauss in whole seconds (`MSCFModel_Krauss`, `MSCFModel::maximumSafeStopSpeedEuler`;
 Krauss 1998, "Microscopic modeling of traffic flow", DLR): drivers dawdle by up to `sigma` times their acceleration, and
-each has an own factor on the speed limit. Neither has a place in our driver, but both cost saturation flow and speed.
-So a queue is discharged here, many times over, when its 4th and 25th vehicle cross is read off, as in the field (HCM
-6th ed., chapter 31), and our headway and acceleration are set so that a queue of our drivers does the same.
+each has an own factor on the speed limit. The engine drives vehicles of SUMO's types by that rule. The other way about,
+a vehicle of CityFlow's kind that is to drive in SUMO gets the `tau` with which its queues discharge as they do here: a
+queue is discharged many times over, and when its 4th and 25th vehicle cross is read off, as in the field (HCM 6th ed.,
+chapter 31).
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray
 
 QUEUES, VEHICLES, LONGEST_S = 100, 26, 200
-ACCEL_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)  # 0.75 is the mean with SUMO's usual dawdling, too slow with our rules
 BISECTIONS = 12  # to less than a thousandth of a second
 FIRST, LAST = 3, 24  # the 4th and the 25th, from 0
 LIMIT_MPS = 50 / 3.6
@@ -49,11 +49,6 @@ class Discharge(NamedTuple):
     fourth_s: float  # when the 4th crosses the stop line: the start-up
 
 
-def dawdle_mps(kind: KraussType) -> float:
-    """How far below the speed that is allowed a free driver is on average."""
-    return kind.sigma * kind.accel_mps2 / 2.0
-
-
 @lru_cache(maxsize=256)
 def sumo_discharge(kind: KraussType) -> Discharge:
     """Of a queue of SUMO's drivers, at 50 km/h or their own highest speed."""
@@ -79,17 +74,16 @@ def sumo_discharge(kind: KraussType) -> Discharge:
     return Discharge((last_s - fourth_s) / (LAST - FIRST), fourth_s)
 
 
-def our_discharge(kind: KraussType, headway_s: float, accel_share: float = 1.0) -> Discharge:
-    """Of a queue of our drivers with that headway and share of the acceleration; by the engine's `driving.py`."""
-    accel, b = kind.accel_mps2 * accel_share, kind.decel_mps2
-    top = kind.top_mps - dawdle_mps(kind)
+def cityflow_discharge(kind: KraussType) -> Discharge:
+    """Of a queue of CityFlow's drivers whose headway is `tau_s`; by the engine's `driving.py`."""
+    accel, b, headway_s = kind.accel_mps2, kind.decel_mps2, kind.tau_s
     at = [-(kind.length_m + kind.min_gap_m) * k for k in range(LAST + 1)]
     speed = [0.0] * len(at)
     crossed = [0.0] * len(at)
     for second in range(LONGEST_S):
         before = list(zip(at, speed, strict=True))
         for k, (x, v) in enumerate(before):
-            wanted = min(v + accel, top)
+            wanted = min(v + accel, kind.top_mps)
             if k > 0:
                 ahead, u = before[k - 1]
                 gap = ahead - kind.length_m - x
@@ -105,28 +99,9 @@ def our_discharge(kind: KraussType, headway_s: float, accel_share: float = 1.0) 
 
 
 @lru_cache(maxsize=256)
-def our_driver(kind: KraussType) -> tuple[float, float]:
-    """Time headway [s], at least theirs, and share of the acceleration with which our queues discharge as SUMO's do."""
-    target = sumo_discharge(kind)
-    found = []
-    for share in ACCEL_SHARES:
-
-        def headway_of(tau_s: float, share: float = share) -> float:
-            return our_discharge(kind, tau_s, share).headway_s
-
-        headway_s = _bisected(headway_of, target.headway_s, kind.tau_s, target.headway_s + kind.tau_s)
-        ours = our_discharge(kind, headway_s, share)
-        # the last vehicle of a queue is late by both
-        off_s = abs(ours.fourth_s - target.fourth_s) + (LAST - FIRST) * abs(ours.headway_s - target.headway_s)
-        found.append((off_s, headway_s, share))
-    _, headway_s, share = min(found)
-    return headway_s, share
-
-
-@lru_cache(maxsize=256)
 def equal_tau_s(kind: KraussType) -> float:
-    """SUMO's `tau` [s] with which a queue of its drivers discharges as one of ours with the headway `kind.tau_s`."""
-    target_s = our_discharge(kind, kind.tau_s).headway_s
+    """SUMO's `tau` [s] with which a queue of its drivers discharges as one of CityFlow's with that as their headway."""
+    target_s = cityflow_discharge(kind).headway_s
     return _bisected(
         lambda tau_s: sumo_discharge(kind._replace(tau_s=tau_s)).headway_s, target_s, 0.1, kind.tau_s + 2.0
     )

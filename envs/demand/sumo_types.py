@@ -1,6 +1,4 @@
-"""SUMO's vehicle types as ours. Dawdling and the spread of speeds are not our drivers': theirs drive as the mean of a
-type does, by the speed of a free driver, and the headway and acceleration with which a queue discharges (`krauss.py`).
-"""
+"""SUMO's vehicle types as ours. Who follows Krauss's rule, as nearly all types do, drives and dawdles by it here."""
 
 from __future__ import annotations
 
@@ -9,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from intergreen.envs.demand.demand import VehicleType
-from intergreen.envs.demand.krauss import KraussType, dawdle_mps, our_driver
 from intergreen.envs.errors import shown
 
 if TYPE_CHECKING:
@@ -116,26 +113,18 @@ def _speed_factor(tag: Tag) -> float:
 def _vehicle_type(
     name: str, own: _Class, driver: _Driver, fastest_mps: float, sumo_attributes: tuple[tuple[str, str], ...]
 ) -> VehicleType:
-    accel_mps2, headway_s, dawdle = own.accel_mps2, driver.tau_s, 0.0
-    if driver.follows_krauss:
-        # of one speed: behind the slowest of a single lane a queue is 5 % slower, on several the quick pass
-        krauss = KraussType(
-            own.length_m, own.min_gap_m, own.accel_mps2, own.decel_mps2, driver.tau_s, driver.sigma, speed_deviation=0.0
-        )
-        dawdle = dawdle_mps(krauss)
-        headway_s, share = our_driver(krauss)
-        accel_mps2 *= share
     return VehicleType(
         name="car" if name == "passenger" else name,
         length_m=own.length_m,
         min_gap_m=own.min_gap_m,
         max_speed_mps=min(own.max_speed_mps, fastest_mps * driver.speed_factor),
-        max_accel_mps2=accel_mps2,
+        max_accel_mps2=own.accel_mps2,
         max_decel_mps2=own.decel_mps2,
-        usual_accel_mps2=accel_mps2,
+        usual_accel_mps2=own.accel_mps2,
         usual_decel_mps2=own.decel_mps2,
-        headway_s=headway_s,
-        dawdle_mps=dawdle,
+        headway_s=driver.tau_s,
+        follows_krauss=driver.follows_krauss,
+        dawdle_mps=driver.sigma * own.accel_mps2 if driver.follows_krauss else 0.0,
         occupancy=OCCUPANCY.get(name, 1.0),
         sumo_attributes=sumo_attributes,
     )

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from intergreen.envs.simulation.compile import inlined
 
 NO_SAFE_SPEED = -100.0  # what the no-collision formula answers when even standing still is too fast
+KRAUSS_EPS_M = 0.001  # SUMO's NUMERICAL_EPS
 _SPEED_EPS = 1e-8
 
 
@@ -58,6 +61,40 @@ def stop_before_speed(distance, speed, accel, decel):
 
 
 @inlined
+def krauss_brake_distance(speed, decel):
+    """Distance to a stand [m] of SUMO's driver, who drives every whole second at the speed at its end."""
+    steps = math.floor(speed / decel)
+    return steps * speed - decel * steps * (steps + 1.0) * 0.5
+
+
+@inlined
+def krauss_speed(gap, leader_speed, leader_decel, decel, tau):
+    """Highest next speed [m/s] of SUMO's driver `gap` metres behind a leader, or, of speed 0, a line.
+
+    Krauss (1998), "Microscopic modeling of traffic flow", DLR, in whole seconds as SUMO has it
+    (`MSCFModel::maximumSafeStopSpeedEuler`): whoever brakes by `decel` from the next second but `tau` on stands in
+    time, behind a leader who brakes by `leader_decel` from now.
+    """
+    room = gap + krauss_brake_distance(leader_speed, leader_decel) - KRAUSS_EPS_M
+    if room < 0.0:
+        return 0.0
+    steps = math.floor(0.5 - tau + 0.5 * math.sqrt(1.0 + 4.0 * (2.0 * room / decel - tau + tau * tau)))
+    steps = max(steps, 0.0)
+    needed = 0.5 * steps * (steps - 1.0) * decel + steps * decel * tau
+    return steps * decel + (room - needed) / (steps + tau)
+
+
+@inlined
+def chance(number, step):
+    """A number in [0, 1) that depends on both alone, so that no state is kept: splitmix64 (Steele et al., 2014)."""
+    z = np.uint64(number) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(step) * np.uint64(0xD1342543DE82EF95)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return (z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@inlined
 def reach_steps(distance, speed, target_speed, accel):
     """Whole seconds until `distance` [m] is covered, accelerating to `target_speed` [m/s].
 
@@ -80,11 +117,23 @@ def reach_steps(distance, speed, target_speed, accel):
 
 
 @inlined
-def can_yield(distance, speed, decel, length, setback):
+def reach_time(distance, speed, target_speed, accel):
+    """Seconds until `distance` [m] is covered, accelerating to `target_speed` [m/s]; slowing down takes no time."""
+    if speed >= target_speed:
+        return distance / target_speed
+    accelerating = (target_speed * target_speed - speed * speed) / (2.0 * accel)
+    if accelerating >= distance:
+        return (math.sqrt(speed * speed + 2.0 * accel * distance) - speed) / accel
+    return (target_speed - speed) / accel + (distance - accelerating) / target_speed
+
+
+@inlined
+def can_yield(distance, braking, length, setback):
     """Whether a vehicle `distance` metres before a crossing (negative: past it) can leave it to another.
 
+    braking : its distance to a stand [m]
     setback : m before the crossing where it would wait
     """
     if distance > 0.0:
-        return brake_distance(speed, decel) < distance - setback
+        return braking < distance - setback
     return distance < 0.0 and distance + length < 0.0

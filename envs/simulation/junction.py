@@ -12,18 +12,27 @@ from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
     brake_distance,
     can_yield,
+    krauss_brake_distance,
+    krauss_speed,
     reach_steps,
+    reach_time,
     stop_before_speed,
 )
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import (
+    HEADWAY,
+    KRAUSS,
     LENGTH,
     MAX_DECEL,
     MAX_SPEED,
+    MIN_GAP,
     USUAL_ACCEL,
     USUAL_DECEL,
 )
+
+ROLLING_MPS = 2.0  # a full end lane may still be entered behind a vehicle at least this fast
+GAP_S = 1.0  # SUMO's JM_TIMEGAP_MINOR
 
 
 class Moment(NamedTuple):
@@ -146,6 +155,74 @@ def in_deadlock(state, vehicle, step):
 
 
 @inlined
+def braking_distance(net, me, speed):
+    """Distance to a stand [m]."""
+    if net.types[me + KRAUSS] != 0.0:
+        return krauss_brake_distance(speed, net.types[me + MAX_DECEL])
+    return brake_distance(speed, net.types[me + MAX_DECEL])
+
+
+@inlined
+def stopping_speed(net, me, distance, speed):
+    """Next speed [m/s] of a driver who will stand `distance` metres ahead."""
+    if net.types[me + KRAUSS] != 0.0:
+        return krauss_speed(distance, 0.0, 1.0, net.types[me + MAX_DECEL], net.types[me + HEADWAY])
+    return stop_before_speed(distance, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
+
+
+@inlined
+def has_no_room(net, state, trips, moment, me, link):
+    """Whether the end lane of `link` is full: who drives on would stand in the junction."""
+    lane = net.link_to[link]
+    if state.n_inside[lane] == 0:
+        return False
+    room = net.types[me + LENGTH]
+    if net.look_beyond != 0:  # SUMO's drivers keep the junction clear: room for them and for those on the link
+        room = (room + net.types[me + MIN_GAP]) * (1 + state.n_inside[net.lane_index.shape[0] + link])
+    last = state.head[lane] + state.n_inside[lane] - 1
+    tail = length_of(net, trips, state.vehicle[last])
+    return moment.position[last] <= tail + room and moment.speed[last] < ROLLING_MPS
+
+
+@inlined
+def has_gap(net, state, trips, moment, speed, me, link, distance, their_speed, them, foe_link, foe_distance, crossing):
+    """Whether the gap before a foe with the right of way is one that SUMO's drivers take (`MSLink::blockedByFoe`).
+
+    They want to have left the junction `GAP_S` before the foe comes to it, and where both drive onto one lane not to be
+    slower there; or that it has left before they come. A foe counts from where it begins to look at the junction, and
+    not where it would not drive on although it has the right of way.
+    """
+    n_lanes = net.lane_index.shape[0]
+    theirs = foe_distance - net.crossing_foe_distance[crossing]  # m before the foe's link
+    if theirs <= 0.0:
+        return foe_distance + net.types[them + LENGTH] < 0.0
+    accel, their_accel = net.types[me + USUAL_ACCEL], net.types[them + USUAL_ACCEL]
+    next_speed = min(their_speed + their_accel, net.types[them + MAX_SPEED])
+    if theirs > next_speed * (1.0 + net.types[them + HEADWAY]) + brake_distance(
+        next_speed, net.types[them + MAX_DECEL]
+    ):
+        return True
+    if has_no_room(net, state, trips, moment, them, foe_link):
+        return True
+    target = min(net.link_entry_speed[link], net.types[me + MAX_SPEED])
+    their_target = min(net.link_entry_speed[foe_link], net.types[them + MAX_SPEED])
+    mine = distance - net.crossing_distance[crossing]
+    way = mine + net.length[n_lanes + link] + net.types[me + LENGTH]
+    their_way = theirs + net.length[n_lanes + foe_link] + net.types[them + LENGTH]
+    arrival_s = reach_time(max(mine, 0.0), speed, target, accel)
+    merge = net.link_to[link] == net.link_to[foe_link]
+    if reach_time(their_way, their_speed, their_target, their_accel) + (GAP_S if merge else 0.0) < arrival_s:
+        return True
+    if reach_time(theirs, their_speed, their_target, their_accel) <= reach_time(way, speed, target, accel) + GAP_S:
+        return False
+    if not merge:
+        return True
+    leaving = min(target * target, speed * speed + 2.0 * accel * way)  # (m/s)^2
+    coming = min(their_target * their_target, their_speed * their_speed + 2.0 * their_accel * theirs)
+    return leaving * net.types[them + MAX_DECEL] > coming * net.types[me + MAX_DECEL]
+
+
+@inlined
 def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing):
     """Whether `vehicle`, `distance` [m] before the crossing, may go before the vehicle in slot `foe`.
 
@@ -156,10 +233,15 @@ def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, fo
     them = type_of(net, trips, other)
     their_speed = moment.speed[foe]
     setback = net.crossing_foe_setback[crossing]
-    if not can_yield(foe_distance, their_speed, net.types[them + MAX_DECEL], net.types[them + LENGTH], setback):
+    their_braking = braking_distance(net, them, their_speed)
+    if not can_yield(foe_distance, their_braking, net.types[them + LENGTH], setback):
         return False
     if right > 0:
         return True
+    if net.crossing_asks_gap[crossing] != 0:
+        return has_gap(
+            net, state, trips, moment, speed, me, link, distance, their_speed, them, foe_link, foe_distance, crossing
+        )
     if foe_distance <= 0.0:
         return foe_distance + net.types[them + LENGTH] < 0.0
     their_target = net.link_entry_speed[foe_link] if net.link_slows[foe_link] != 0 else net.types[them + MAX_SPEED]
@@ -186,7 +268,7 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
     if not any_foe_hot(net, state, link):
         return cap
     speed = moment.speed[slot]
-    braking = brake_distance(speed, net.types[me + MAX_DECEL])
+    braking = braking_distance(net, me, speed)
     for crossing in range(net.crossing_start[link], net.crossing_start[link + 1]):
         at = net.crossing_distance[crossing]
         distance = at - from_start
@@ -209,8 +291,6 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         entry = 2 * vehicle + (moment.step & 1)
         state.blocker[entry] = other
         state.blocked_at[entry] = moment.step
-        wanted = stop_before_speed(
-            distance - net.crossing_setback[crossing], speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL]
-        )
+        wanted = stopping_speed(net, me, distance - net.crossing_setback[crossing], speed)
         return wanted if wanted < cap else cap
     return cap

@@ -11,12 +11,14 @@ import math
 from intergreen.envs.simulation.ahead import fetch_ahead
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
+    KRAUSS_EPS_M,
     brake_distance,
+    chance,
     headway_speed,
+    krauss_speed,
     no_collision_speed,
-    stop_before_speed,
 )
-from intergreen.envs.simulation.junction import crossing_speed
+from intergreen.envs.simulation.junction import braking_distance, crossing_speed, has_no_room, stopping_speed
 from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.slots import MANY_LANES, length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
@@ -24,6 +26,7 @@ from intergreen.envs.simulation.statics import (
     DAWDLE,
     FOLLOW_CUT,
     HEADWAY,
+    KRAUSS,
     LENGTH,
     MAX_ACCEL,
     MAX_DECEL,
@@ -32,13 +35,12 @@ from intergreen.envs.simulation.statics import (
     N_COLUMNS,
     SAME_DECEL,
     STAY,
-    USUAL_ACCEL,
+    STOP_GAP,
     USUAL_DECEL,
     ZONE,
 )
 
 HALTED_BELOW_MPS = 0.1
-ROLLING_MPS = 2.0  # a full end lane may still be entered behind a vehicle at least this fast
 NOBODY = -1
 UNKNOWN = -1
 LANES_AHEAD = 8  # whose vehicles are fetched meanwhile, where there are many lanes
@@ -69,7 +71,6 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             cap = net.types[me + MAX_SPEED]
             limit = state.limit[drivable]
             cap = limit if limit < cap else cap
-            cap -= min(net.types[me + DAWDLE], 0.5 * cap)
             faster = speed + net.types[me + MAX_ACCEL]
             cap = faster if faster < cap else cap
             if slot > first:
@@ -86,7 +87,7 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             cap = crossing_speed(net, state, trips, moment, slot, me, link, position, cap)
             if net.look_beyond != 0 and slot == first:
                 cap = _speed_beyond(net, routes, trips, state, moment, slot, me, link, -position, cap)
-            moved = _drive_on(net, me, speed, cap, slot, new_speed)
+            moved = _drive_on(net, trips, state, moment, me, speed, cap, slot, new_speed)
             new_position[slot] = moved + position
             driven += moved
             if mixed:
@@ -176,7 +177,6 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                     continue
             cap = net.types[me + MAX_SPEED]
             cap = limit if limit < cap else cap
-            cap -= min(net.types[me + DAWDLE], 0.5 * cap)
             faster = speed + net.types[me + MAX_ACCEL]
             cap = faster if faster < cap else cap
             if slot > first:
@@ -198,7 +198,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             if changes is not None:
                 if changes.asked_step[state.vehicle[slot]] == moment.step:
                     cap = min(cap, changes.cap[state.vehicle[slot]])
-            moved = _drive_on(net, me, speed, cap, slot, new_speed)
+            moved = _drive_on(net, trips, state, moment, me, speed, cap, slot, new_speed)
             new_position[slot] = moved + position
             driven += moved
             if mixed:
@@ -276,15 +276,9 @@ def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     speed = moment.speed[slot]
     stopped = state.green[net.link_movement[link]] == 0
     if not stopped:
-        lane = net.link_to[link]
-        stopped = state.closed[lane] != 0
-        if state.n_inside[lane] > 0:
-            last = state.head[lane] + state.n_inside[lane] - 1
-            tail = length_of(net, trips, state.vehicle[last])
-            if moment.position[last] <= tail + net.types[me + LENGTH] and moment.speed[last] < ROLLING_MPS:
-                stopped = True
-    if stopped and not brake_distance(speed, net.types[me + MAX_DECEL]) > rest:
-        wanted = stop_before_speed(rest, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
+        stopped = state.closed[net.link_to[link]] != 0 or has_no_room(net, state, trips, moment, me, link)
+    if stopped and not braking_distance(net, me, speed) > rest:
+        wanted = stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed)
         return wanted if wanted < cap else cap
     entry = net.link_entry_speed[link]
     if cap > entry:
@@ -296,8 +290,10 @@ def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
 
 
 @inlined
-def _drive_on(net, me, speed, wanted, slot, new_speed):
+def _drive_on(net, trips, state, moment, me, speed, wanted, slot, new_speed):
     """Store the next speed and return the distance driven [m]; a driver who would stop within the second stands."""
+    if net.types[me + KRAUSS] != 0.0:
+        return _dawdle_on(net, trips, state, moment, me, speed, wanted, slot, new_speed)
     lowest = speed - net.types[me + MAX_DECEL]
     v = lowest if lowest > wanted else wanted
     if v < 0.0:
@@ -305,6 +301,17 @@ def _drive_on(net, me, speed, wanted, slot, new_speed):
         return brake_distance(speed, net.types[me + MAX_DECEL])
     new_speed[slot] = v
     return (speed + v) * 0.5
+
+
+@inlined
+def _dawdle_on(net, trips, state, moment, me, speed, wanted, slot, new_speed):
+    """The same for SUMO's drivers, who drive the whole second at the new speed and dawdle, less where they creep."""
+    if net.types[me + DAWDLE] > 0.0:
+        luck = chance(trips.priority[state.vehicle[slot]], moment.step)
+        wanted -= net.types[me + DAWDLE] * min(wanted / net.types[me + MAX_ACCEL], 1.0) * luck
+    v = max(wanted, speed - net.types[me + MAX_DECEL], 0.0)
+    new_speed[slot] = v
+    return v
 
 
 @inlined
@@ -351,7 +358,9 @@ def _must_stand(net, state, me, leader, slot, rest, gap):
 
 @inlined
 def _cannot_close_up(net, me, leader, gap):
-    """Whether `no_collision_speed` of one standing behind another is at most 0; all else would only lower it."""
+    """Whether the following speed of one standing behind another is at most 0; all else would only lower it."""
+    if net.types[me + KRAUSS] != 0.0:
+        return gap - net.types[me + MIN_GAP] <= KRAUSS_EPS_M
     return 2.0 * (gap - net.types[me + MIN_GAP]) <= net.types[leader + USUAL_DECEL]
 
 
@@ -360,6 +369,11 @@ def _following_speed(net, me, leader, leader_speed, speed, gap, cap):
     """`cap` [m/s], lowered to what following a leader `gap` metres ahead allows."""
     if gap > net.types[me + FOLLOW_CUT]:
         return cap
+    if net.types[me + KRAUSS] != 0.0:
+        gap -= net.types[me + MIN_GAP]
+        hardest = max(net.types[me + MAX_DECEL], net.types[leader + MAX_DECEL])
+        v = krauss_speed(gap, leader_speed, hardest, net.types[me + MAX_DECEL], net.types[me + HEADWAY])
+        return v if v < cap else cap
     v = no_collision_speed(
         leader_speed, net.types[leader + USUAL_DECEL], speed, net.types[me + USUAL_DECEL], gap, net.types[me + MIN_GAP]
     )

@@ -18,6 +18,7 @@ from intergreen.envs.network.road_network import LINK_SPEED_LIMIT_MPS, TURN_SPEE
 from intergreen.envs.simulation import driving
 
 WORD_BITS = 64
+STOP_LINE_GAP_M = 1.0  # before a red light, SUMO's DIST_TO_STOPLINE_EXPECT_PRIORITY
 # columns of the vehicle type table
 (
     LENGTH,
@@ -32,10 +33,12 @@ WORD_BITS = 64
     FOLLOW_CUT,
     SAME_DECEL,
     OCCUPANCY,
+    KRAUSS,
     DAWDLE,
     STAY,
-) = range(14)
-N_COLUMNS = 14
+    STOP_GAP,
+) = range(16)
+N_COLUMNS = 16
 
 
 class Statics(NamedTuple):
@@ -67,6 +70,7 @@ class Statics(NamedTuple):
     crossing_right: NDArray[np.int8]  # (X,) 1: this link goes first, -1: the other, 0: who is there earlier
     crossing_setback: FloatArray  # (X,) m before the crossing where a driver of this link waits, ...
     crossing_foe_setback: FloatArray  # (X,) ... and one of the other link
+    crossing_asks_gap: ByteArray  # (X,) 1 where who yields waits for a gap as SUMO's drivers do
     look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
@@ -112,6 +116,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_right=network.crossing_right,
         crossing_setback=network.crossing_setback_m,
         crossing_foe_setback=network.crossing_foe_setback_m,
+        crossing_asks_gap=_asks_gap(network),
         look_beyond=int(network.conventions == "sumo"),
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
@@ -136,6 +141,11 @@ def type_table(types: Sequence[VehicleType]) -> FloatArray:
         # drivers mind the junction, and look for a leader, this far ahead
         row[ZONE] = kind.max_speed_mps * kind.max_speed_mps / kind.usual_decel_mps2 / 2.0 + kind.max_speed_mps * 2.0
         row[OCCUPANCY] = kind.occupancy
+        row[KRAUSS] = kind.follows_krauss
+        if kind.follows_krauss:  # they begin to brake earlier the longer their tau is
+            braking_m = kind.max_speed_mps**2 / kind.max_decel_mps2 / 2.0
+            row[ZONE] = max(row[ZONE], braking_m + kind.max_speed_mps * (kind.headway_s + 1.0) + STOP_LINE_GAP_M)
+            row[STOP_GAP] = STOP_LINE_GAP_M
         row[DAWDLE] = kind.dawdle_mps
         row[STAY] = _stay(row)
     decel_equal = table[:, MAX_DECEL] == table[:, USUAL_DECEL]
@@ -148,6 +158,8 @@ def type_table(types: Sequence[VehicleType]) -> FloatArray:
 
 def _stay(row: FloatArray) -> float:
     """Distance [m] before a stop line within which nobody starts from a stand: `driving.stop_before_speed` is 0."""
+    if row[KRAUSS] != 0.0:  # SUMO's drivers creep up to it
+        return -1.0
     accel: float = row[USUAL_ACCEL]
     return float(min(accel * 0.5 + (accel * accel / row[USUAL_DECEL] / 2.0), row[ZONE]))
 
@@ -162,7 +174,18 @@ def _follow_cut(row: FloatArray, *, hardest_leader: float) -> float:
     braking = v + target + v * v / (2.0 * min(row[MAX_DECEL], row[USUAL_DECEL]))
     distance = target + (v + hardest_leader) / 2.0
     headway = v * (row[HEADWAY] + 0.5)
+    if row[KRAUSS] != 0.0:
+        headway = target + v * v / (2.0 * row[MAX_DECEL]) + v * (row[HEADWAY] + 1.0)
     return float(max(braking, distance, headway)) + 0.01
+
+
+def _asks_gap(network: RoadNetwork) -> ByteArray:
+    """(X,) who yields at a junction of SUMO's; not at a lane change on one road, which links stand for as well."""
+    own = np.repeat(np.arange(network.n_links), np.diff(network.crossing_start))
+    road = network.lane_road[network.link_from_lane]
+    apart = road[own] != road[network.crossing_foe_link]
+    is_sumos = network.conventions == "sumo"
+    return np.asarray(is_sumos & (network.crossing_right < 0) & apart).astype(np.uint8)
 
 
 def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:

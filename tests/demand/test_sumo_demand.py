@@ -142,8 +142,9 @@ def test_a_type_keeps_its_numbers(tmp_path, network):
     kind = '<vType id="k" length="4.3" minGap="1.5" accel="2.9" decel="7.5" tau="1.3" maxSpeed="8"/>'
     (type_,) = load(tmp_path, network, kind, TRIP.replace("from", 'type="k" from')).types
     assert (type_.length_m, type_.min_gap_m, type_.max_speed_mps) == (4.3, 1.5, 8.0)
-    assert type_.headway_s > 1.3  # their dawdling costs saturation flow, see test_krauss.py
-    assert 0.7 * 2.9 < type_.max_accel_mps2 == type_.usual_accel_mps2 <= 2.9
+    assert (type_.follows_krauss, type_.headway_s) == (True, 1.3)
+    assert type_.dawdle_mps == pytest.approx(0.5 * 2.9)  # SUMO's default sigma
+    assert (type_.max_accel_mps2, type_.usual_accel_mps2) == (2.9, 2.9)
     assert (type_.max_decel_mps2, type_.usual_decel_mps2) == (7.5, 7.5)
 
 

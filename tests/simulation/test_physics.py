@@ -11,6 +11,7 @@ from intergreen.envs.network.road_network import TURN_SPEED_MPS, YIELD_DISTANCE_
 from intergreen.envs.simulation import Engine
 from intergreen.envs.simulation.driving import (
     NO_SAFE_SPEED,
+    brake_distance,
     can_yield,
     headway_speed,
     no_collision_speed,
@@ -114,7 +115,7 @@ def test_reach_steps(distance, speed, target, expected):
     ],
 )
 def test_can_yield(distance, speed, expected):
-    assert can_yield(distance, speed, DECEL, CAR.length_m, YIELD_DISTANCE_M) == expected
+    assert can_yield(distance, brake_distance(speed, DECEL), CAR.length_m, YIELD_DISTANCE_M) == expected
 
 
 # --- one or two cars on the road ----------------------------------------------------------------------------

@@ -24,10 +24,12 @@ def network_of(folder: Path, xml: str) -> RoadNetwork:
 
 
 def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str], int]) -> Engine:
-    """Cars from road to road, each with the second of its departure; everything green."""
+    """Cars from road to road, each with the second of its departure, whose drivers do not dawdle; everything green."""
     path = folder / "small.rou.xml"
-    rows = [f'<trip id="{k}" depart="{second}" from="{a}" to="{b}"/>' for k, ((a, b), second) in enumerate(trips)]
-    path.write_text(small.routes(*rows))
+    rows = [
+        f'<trip id="{k}" type="k" depart="{second}" from="{a}" to="{b}"/>' for k, ((a, b), second) in enumerate(trips)
+    ]
+    path.write_text(small.routes('<vType id="k" sigma="0"/>', *rows))
     demand = read_sumo_demand([path], network, window=Window(0, 600))
     engine = Engine(network, demand)
     engine.reset([release_trips(network, demand, horizon_s=600, seed=0)], [0])
