@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy as copy_of
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numba.extending import register_jitable
@@ -27,12 +27,12 @@ from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.monitor import FaultReport
 from intergreen.envs.signals.plan import SignalPlan
-from intergreen.envs.signals.shield import SignalState, SignalStatus, signal_state
+from intergreen.envs.signals.shield import SignalStatus, signal_state
 from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Totals
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
 from intergreen.envs.simulation.lane_change import replica_changes
-from intergreen.envs.simulation.state import STEP, replica_state, replica_trips
+from intergreen.envs.simulation.state import LANES_IN_USE, STEP, replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.turns import take_turn
 from intergreen.envs.usable import usable_whole
@@ -44,9 +44,9 @@ class Detectors(NamedTuple):
     """For every lane that a movement at a signal starts from, or that ends just before it: who has arrived at the stop
     line calls for the movement."""
 
-    movement: IntArray  # (C,)
-    lane: IntArray  # (C,)
-    within_m: FloatArray  # (C,) of the lane's end
+    start: IntArray  # (L + 1,)
+    movement: IntArray  # (C,) of lane l those from start[l] to start[l + 1]
+    within_m: FloatArray  # (L,) of the lane's end
 
 
 class Senses(NamedTuple):
@@ -154,6 +154,7 @@ class TrafficCore:
         self._shown = signal_state(plan, network, replicas)
         self._card = program_card(network, plan.timing) if monitored else None
         self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
+        self._arguments: tuple[Any, ...] | None = None
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
         """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance.
@@ -168,6 +169,7 @@ class TrafficCore:
         shield.start(start_phase, self.plan.rules, self._shown)
         if self._card is not None:
             self._watched = monitor.make_memory(self._card, self.n_replicas)
+        self._arguments = None
 
     def run(self, wanted: IntArray, seconds: int, senses: Senses | None = None) -> None:
         """One decision period: ask for the local phases `wanted` (B, I), then simulate `seconds`.
@@ -176,8 +178,14 @@ class TrafficCore:
         With `senses`, observations and rewards are made before it returns.
         """
         self._wanted[:] = checked_wishes(wanted, (self.n_replicas, self.plan.n_signals))
+        if self._arguments is None:
+            self._arguments = self._period_arguments()
+        self.engine.share_out(_run_period, (*self._arguments, senses), seconds)
+
+    def _period_arguments(self) -> tuple[Any, ...]:
+        """What `_run_period` needs but for `senses`: the same objects until the next reset."""
         engine = self.engine
-        arguments = (
+        return (
             engine.statics,
             engine.routes,
             engine.loops,
@@ -193,9 +201,7 @@ class TrafficCore:
             self._card,
             self._watched,
             self._wanted,
-            senses,
         )
-        engine.share_out(_run_period, arguments, seconds)
 
     def go_on(self, seconds: int) -> None:
         """Simulate `seconds` more of the period that the last `run` began: its wishes stand, and none is counted again.
@@ -216,7 +222,7 @@ class TrafficCore:
             for rows in (self._calls, self._granted, self._red_s, self._wanted)
         )
         other._shown = signal_state(self.plan, self.network, replicas)
-        other._card = other._watched = None
+        other._card = other._watched = other._arguments = None
         return other
 
     def copy_from(self, other: TrafficCore, rows: IntArray) -> None:
@@ -358,17 +364,19 @@ def compiled_shield() -> dict[str, Callable[..., None]]:
 
 def _detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
     at_signal = np.flatnonzero(np.isin(network.movement_intersection, plan.intersection)).tolist()
-    pairs = [(m, lane) for m in at_signal for lane in approach_lanes(network, m, reach_m=AT_STOP_LINE_M).tolist()]
-    movement, lane = np.array(pairs, np.int32).reshape(-1, 2).T.copy()
-    return Detectors(movement, lane, AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M)[lane])
+    pairs = [(lane, m) for m in at_signal for lane in approach_lanes(network, m, reach_m=AT_STOP_LINE_M).tolist()]
+    lane, movement = np.array(sorted(pairs), np.int32).reshape(-1, 2).T.copy()
+    start = np.searchsorted(lane, np.arange(network.n_lanes + 1)).astype(np.int32)
+    return Detectors(start, movement, AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M))
 
 
-for _helper in shield.HELPERS:
+for _helper in shield.HELPERS + monitor.HELPERS:
     register_jitable(_nrt=False, error_model="numpy", forceinline=True)(_helper)
 _request = kernel(shield.request)
 _tick = inlined(shield.tick)  # handing all their arrays over takes as long as most of the seconds that they watch
 _watch = inlined(monitor.watch)
 _replica_rows = kernel(monitor.replica_rows)
+_replica_signals = kernel(shield.replica_state)
 _granted = kernel(shield.granted)
 _red_seconds = kernel(shield.red_seconds)
 _observe = kernel(observation.observe)
@@ -437,34 +445,17 @@ def _run_period(
         b = take_turn(turns)
 
 
-@kernel
-def _replica_signals(shown, b):
-    return SignalState(
-        shown.phase[b],
-        shown.target[b],
-        shown.left[b],
-        shown.displayed[b],
-        shown.green_s[b],
-        shown.wish[b],
-        shown.time[b],
-        shown.red_since[b],
-        shown.call_since[b],
-        shown.oldest_call[b],
-        shown.aspects[b],
-        shown.interventions[b],
-    )
-
-
 @inlined
 def _detect(net, state, detectors, calls):
     """Who has arrived at a stop line, by movement: the first vehicle of a lane calls for all that it may want."""
     position = state.position_a if state.tally[STEP] & 1 == 0 else state.position_b
     for m in range(calls.shape[0]):
         calls[m] = 0
-    for k in range(detectors.lane.shape[0]):  # without branches, which cost more here than looking at empty lanes
-        lane = detectors.lane[k]
-        is_near = net.length[lane] - position[state.head[lane]] <= detectors.within_m[k]
-        calls[detectors.movement[k]] |= is_near & (state.n_inside[lane] > 0)
+    for entry in range(state.tally[LANES_IN_USE]):
+        lane = np.uint32(state.in_use[entry])  # unsigned: no index is asked whether it counts from the end
+        is_near = net.length[lane] - position[np.uint32(state.head[lane])] <= detectors.within_m[lane]
+        for k in range(np.uint32(detectors.start[lane]), np.uint32(detectors.start[lane + np.uint32(1)])):
+            calls[np.uint32(detectors.movement[k])] |= is_near
 
 
 @kernel

@@ -81,7 +81,7 @@ UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE = 0, 1, 2, 3
 _CONFLICT, _RED_FAIL, _SHORT_YELLOW, _SKIPPED_YELLOW = 1, 2, 3, 4
 _CLEARANCE, _DUAL, _SHORT_GREEN, _LONG_YELLOW, _RED_REVERT, _CYCLE_FAIL = 5, 6, 7, 8, 9, 10
 _N_FAULTS = len(Fault)
-_NEVER = np.int32(NEVER)  # one kind of number in a loop, so that it does several channels at once
+_AT_ONCE = 32  # channels compared together
 
 
 class MonitorState(NamedTuple):
@@ -106,8 +106,6 @@ class MonitorState(NamedTuple):
     seen: ByteArray  # (N,) last aspect
     called: ByteArray  # (N,) last call
     stage: ByteArray  # (N,) UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE
-    lamps: ByteArray  # (N,) scratch: the tick's aspects and calls of channels whose columns are scattered
-    waiting: ByteArray  # (N,)
 
 
 class MonitorMemory(NamedTuple):
@@ -115,7 +113,7 @@ class MonitorMemory(NamedTuple):
 
     signals: IntArray  # (B, 8, I) tick to n_faults
     channels: IntArray  # (B, 8, N) shown_since to call_due
-    lamps: ByteArray  # (B, 5, N) seen to waiting
+    lamps: ByteArray  # (B, 3, N) seen to stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +133,7 @@ def make_memory(card: MonitorCard, replicas: int = 1) -> MonitorMemory:
     n_signals, n_channels = len(card.channel_start) - 1, len(card.channel)
     signals = np.array([0, 0, -1, Fault.NONE, -1, -1, -1, 0], np.int32)
     channels = np.array([0, -1, -1, -1, NEVER, 0, NEVER, NEVER], np.int32)
-    lamps = np.array([DARK, 0, UNSEEN, DARK, 0], np.uint8)
+    lamps = np.array([DARK, 0, UNSEEN], np.uint8)
     return MonitorMemory(
         np.tile(signals[:, None], (replicas, 1, n_signals)),
         np.tile(channels[:, None], (replicas, 1, n_channels)),
@@ -166,8 +164,6 @@ def replica_rows(memory: MonitorMemory, b: int) -> MonitorState:
         lamps[0],
         lamps[1],
         lamps[2],
-        lamps[3],
-        lamps[4],
     )
 
 
@@ -183,41 +179,25 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
     t = state.tick[0]
     state.tick[0] = t + 1
     i = 0
-    while i < n_signals:  # what changes is looked for in whole rows: a loop over slices does many channels at once
+    while i < n_signals:  # what changes is looked for in whole rows
         past_i, column = card.row_past[i], card.first_column[i]
         start, past = card.channel_start[i], card.channel_start[past_i]
-        if column >= 0:
-            lamps, waiting = aspects[column : column + past - start], calls[column : column + past - start]
-        else:
-            lamps, waiting = state.lamps[start:past], state.waiting[start:past]
-            for k in range(past - start):
-                lamps[k] = aspects[card.channel[start + k]]
-                waiting[k] = calls[card.channel[start + k]]
-        seen, called = state.seen[start:past], state.called[start:past]
-        display_changed, calls_changed = False, False
-        for k in range(past - start):
-            display_changed |= lamps[k] != seen[k]
-            calls_changed |= waiting[k] != called[k]
-        earliest_due = _NEVER
-        if display_changed or calls_changed:
-            due, longest = state.call_due[start:past], card.longest_wait[start:past]
-            for k in range(past - start):
-                waited = (called[k] != 0) & (seen[k] & GREEN == 0)
-                waits = (waiting[k] != 0) & (lamps[k] & GREEN == 0)
-                new_due = np.int32(t + longest[k]) if waits & (longest[k] > 0) else _NEVER
-                due[k] = due[k] if waits == waited else new_due
-                called[k] = waiting[k]
-                earliest_due = min(earliest_due, due[k])
-        while i < past_i:
-            state.next_check[i] = min(state.next_check[i], earliest_due)
-            if display_changed:
-                first, past = card.channel_start[i] - start, card.channel_start[i + 1] - start
-                now, before, look = lamps[first:past], seen[first:past], False
-                for k in range(past - first):
-                    look |= now[k] != before[k]
-                if look:
-                    state.next_check[i] = t
-            i += 1
+        i = past_i
+        n_parts = (past - start) // _AT_ONCE if column >= 0 else 0
+        if n_parts > 0:
+            whole = n_parts * _AT_ONCE
+            lamps, waiting = aspects[column : column + whole], calls[column : column + whole]
+            seen, called = state.seen[start : start + whole], state.called[start : start + whole]
+            for part in range(n_parts):
+                if any_changes(part, lamps, waiting, seen, called):
+                    for k in range(_AT_ONCE):
+                        c = part * _AT_ONCE + k
+                        if (lamps[c] != seen[c]) | (waiting[c] != called[c]):
+                            notice(start + c, t, lamps[c], waiting[c], card, state)
+        for n in range(start + n_parts * _AT_ONCE, past):
+            aspect, calling = aspects[card.channel[n]], calls[card.channel[n]]
+            if aspect != state.seen[n] or calling != state.called[n]:
+                notice(n, t, aspect, calling, card, state)
 
     total = 0
     for i in range(n_signals):
@@ -363,6 +343,31 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
                 state.fault_first[i] = first
                 state.fault_second[i] = second
     return total
+
+
+def any_changes(part: int, lamps: ByteArray, waiting: ByteArray, seen: ByteArray, called: ByteArray) -> bool:
+    """Does a lamp or a call of `_AT_ONCE` channels change? Without branches it takes hardly longer than for one."""
+    changes = False
+    for k in range(_AT_ONCE):
+        c = np.uint64(part * _AT_ONCE + k)  # unsigned: nothing in the loop asks whether an index counts from the end
+        changes |= (lamps[c] != seen[c]) | (waiting[c] != called[c])
+    return changes
+
+
+def notice(n: int, t: int, aspect: int, calling: int, card: MonitorCard, state: MonitorState) -> None:
+    """Have the signal of channel `n` looked at: now if its lamps have changed, and when a new call is too old."""
+    i, before, called = card.signal[n], state.seen[n], state.called[n]
+    waited, waits = called != 0 and before & GREEN == 0, calling != 0 and aspect & GREEN == 0
+    if waits != waited:
+        longest = card.longest_wait[n]
+        state.call_due[n] = t + longest if waits and longest > 0 else NEVER
+        state.next_check[i] = min(state.next_check[i], state.call_due[n])
+    if aspect != before:
+        state.next_check[i] = t
+    state.called[n] = calling
+
+
+HELPERS = (any_changes, notice)
 
 
 def faults(card: MonitorCard, memory: MonitorMemory) -> list[FaultReport]:

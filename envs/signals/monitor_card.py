@@ -59,6 +59,7 @@ class MonitorCard(NamedTuple):
 
     channel_start: IntArray  # (I + 1,)
     channel: IntArray  # (N,) column in a row of aspects
+    signal: IntArray  # (N,)
     first_column: IntArray  # (I,) where a signal's columns are consecutive, the first of them; -1 elsewhere
     row_past: IntArray  # (I,) one past the last signal whose columns go on from this one's without a gap
     matrix_start: IntArray  # (I + 1,)
@@ -96,6 +97,7 @@ def make_card(signals: Sequence[Channels], *, tick_s: float = 1.0) -> MonitorCar
     return MonitorCard(
         channel_start=np.cumsum([0, *sizes], dtype=np.int32),
         channel=joined("columns"),
+        signal=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
         first_column=np.array([_first_column(one["columns"]) for one in checked], np.int32),
         row_past=_row_past([one["columns"] for one in checked]),
         matrix_start=np.cumsum([0, *(n * n for n in sizes)], dtype=np.int32),

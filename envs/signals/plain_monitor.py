@@ -40,6 +40,7 @@ class PlainMonitor:
         self._signal = np.repeat(np.arange(len(sizes)), sizes)  # (N,) of every channel
         self._channel = card.channel.astype(np.intp)
         self._sieve = Sieve(card)
+        self._alike = memory_of(np.zeros_like(card.signal))  # in the copies of one signal it is the first
         self._clock = np.zeros(1, np.int32)  # the tick that the copies of one signal are told
         self._every = _memory(card, self._state)
         self._single: dict[int, tuple[MonitorCard, MonitorState]] = {}  # of those that had to be looked at
@@ -92,6 +93,7 @@ class PlainMonitor:
         mine = {name: getattr(card, name)[one] for name in _BY_SIGNAL}
         mine |= {name: getattr(card, name)[two] for name in _STARTS}
         mine["row_past"] = [1]  # no other signal is looked at in the same row
+        mine["signal"] = self._alike
         its = {name: getattr(state, name)[one] for name in _STATE_BY_SIGNAL}
         return card._replace(**mine), state._replace(tick=memory_of(self._clock), **its)
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba.extending import register_jitable
 
 from intergreen.envs.signals import monitor
 from intergreen.envs.signals.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
@@ -29,6 +30,8 @@ from intergreen.envs.signals.monitor_card import Channels, make_card
 
 LAMPS = {"R": RED, "Y": YELLOW, "G": GREEN, "A": RED_AMBER, "-": DARK, "X": RED | GREEN, "Z": YELLOW | GREEN}
 kernel = numba.njit(error_model="numpy", _nrt=False)  # as the batched core compiles it
+for _helper in monitor.HELPERS:
+    register_jitable(_nrt=False, error_model="numpy")(_helper)
 compiled_watch, compiled_rows = kernel(watch), kernel(replica_rows)
 
 
