@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EVERYBODY = -2  # as a caller
 NONSENSE = (-7, 1 << 20)  # beside the first number that is no phase
 BATCH = 4096  # copies of the signal that one call of the shield advances
-PHASE, TARGET, LEFT, GREEN_S, DISPLAYED, FIRST_ASPECT = range(6)  # columns of a state
+PHASE, TARGET, LEFT, GREEN_S, DUE, DISPLAYED, FIRST_ASPECT = range(7)  # columns of a state
 _CLOCKS = ("time", "red_since", "call_since")
 
 
@@ -64,13 +64,14 @@ class Machine:
     def states(self) -> IntArray:
         """(s, w): before the first second, with nobody's wish known, and with every phase that may come first."""
         dark = np.full(FIRST_ASPECT + self.n_movements, RED, np.int32)
-        dark[:FIRST_ASPECT] = NO_PHASE, NO_PHASE, 0, 0, NOT_SHOWN
-        rows = [dark]
-        for phase in np.flatnonzero(self.rules.may_show).tolist():
+        dark[DISPLAYED] = NOT_SHOWN
+        rows = []
+        for phase in (NO_PHASE, *np.flatnonzero(self.rules.may_show).tolist()):
             state = blank_state((1, 1), self.n_movements)
             shield.start(np.array([[phase]], np.int32), self.rules, state)
             row = dark.copy()
-            row[:DISPLAYED] = state.phase[0, 0], state.target[0, 0], state.left[0, 0], state.green_s[0, 0]
+            begun = state.phase, state.target, state.left, state.green_s, state.due
+            row[:DISPLAYED] = [int(values[0, 0]) for values in begun]
             rows.append(row)
         return np.array(rows)
 
@@ -109,7 +110,7 @@ class Machine:
             after[rows, PHASE], after[rows, TARGET] = state.phase[1:], state.target[1:]
             after[rows, LEFT] = state.left[1:]
             after[rows, GREEN_S] = np.minimum(state.green_s[1:], self.highest_green_s)
-            after[rows, DISPLAYED] = state.displayed[1:]
+            after[rows, DUE], after[rows, DISPLAYED] = state.due[1:], state.displayed[1:]
             after[rows, FIRST_ASPECT:] = state.aspects.reshape(copies + 1, -1)[1:]
         return after.reshape(n_states, n_inputs, width)
 
@@ -119,12 +120,16 @@ class Machine:
         state = blank_state((copies,), copies * self.n_movements)
         state.phase[1:], state.target[1:], state.left[1:] = before[:, PHASE], before[:, TARGET], before[:, LEFT]
         state.displayed[1:], state.green_s[1:] = before[:, DISPLAYED], before[:, GREEN_S]
+        state.due[1:] = before[:, DUE]
         state.time[:] = self.rules.overdue
         aspects = before[:, FIRST_ASPECT:]
         is_green = aspects == GREEN
         state.aspects.reshape(copies, -1)[1:] = aspects
         state.red_since.reshape(copies, -1)[1:] = np.where(is_green, -1, 0)
         state.call_since.reshape(copies, -1)[1:] = np.where(is_green, -1, call_since)
+        # As tight as the shield keeps it: who has an older one looks at the signal in vain, and changes nothing.
+        state.oldest_call[:] = np.where(state.call_since.reshape(copies, -1) == 0, 0, state.time).min(axis=1)
+        state.listens[:] = (state.red_since >= 0) & (state.call_since < 0) & bool(self.rules.overdue[0])
         return state
 
 
@@ -143,6 +148,8 @@ def _check_clocks(before: SignalState, after: SignalState, called: ByteArray, *,
         raise ClockError("the beginning of a red is not kept")
     if hears_calls and not np.array_equal(after.call_since, call_since):
         raise ClockError("the beginning of a call is not kept")
+    if hears_calls and not np.array_equal(after.listens != 0, ~is_green & (call_since < 0)):
+        raise ClockError("whose call would begin is not kept")
     if hears_calls and not (after.oldest_call <= oldest).all():
         raise ClockError("a call is older than the oldest")
 

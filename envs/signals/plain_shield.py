@@ -1,6 +1,6 @@
 """The shield of many signals in a second, where nothing is compiled. NumPy only.
 
-No second set of rules: `shield.request` and `shield.tick` decide here too. But by whole arrays it is found at which
+No second set of rules: `shield.request` and `shield.change` decide here too. But by whole arrays it is found at which
 signals nothing can happen, there only clocks go on; elsewhere what the shield did in the same situation is looked up
 (`remembered.py`); and signals at their longest green are handed to the shield one by one, as memory that plain Python
 reads four times as fast as entries of arrays. A test holds all of it equal to the shield.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
 
 _BY_SIGNAL = ("intersection", "n_phases", "phase_offset", "clearance_phase", "transition_start", "red_amber", "overdue")
-_STATE_BY_SIGNAL = ("phase", "target", "left", "displayed", "green_s", "wish", "oldest_call")
+_STATE_BY_SIGNAL = ("phase", "target", "left", "displayed", "green_s", "due", "wish", "oldest_call")
 
 
 class PlainShield:
@@ -33,7 +33,6 @@ class PlainShield:
 
     def __init__(self, rules: Rules, state: SignalState) -> None:
         self._rules, self._state = rules, state
-        self._clock = [0]  # the second that the copies of one signal are told
         self._every = Rules(*(np.asarray(values).tolist() for values in rules)), _memory(state)
         self._single: dict[int, tuple[Rules, SignalState]] = {}  # of those that had to be asked by themselves
         self._green = np.zeros(len(state.aspects), np.uint8)
@@ -79,11 +78,11 @@ class PlainShield:
             one_by_one, busy = at_longest | busy, np.zeros_like(busy)
         heard, green = memory_of(calls), memory_of(self._green)
         for i in np.flatnonzero(one_by_one).tolist():
-            self._clock[0] = now
-            shield.tick(*self._alone(i), heard, green)
+            shield.change(i, *self._every, heard, green)
             self._display[i] = self._shown(i)
-        state.left[goes_on] -= 1
-        state.green_s[~(busy | one_by_one | goes_on)] += 1
+        goes_on |= one_by_one & ((state.left > 0) | (state.phase < 0))
+        state.left[goes_on & (state.left > 0)] -= 1
+        state.green_s[~(busy | goes_on)] += 1
         situations = self._situations(settles, may_end)
         for which, who in ((busy & (callers == 0), None), (busy & (callers != 0), callers)):
             if which.any():
@@ -203,7 +202,6 @@ class PlainShield:
         mine = {name: getattr(rules, name)[one] for name in _BY_SIGNAL}
         its = {name: getattr(state, name)[one] for name in _STATE_BY_SIGNAL}
         its["interventions"] = state.interventions[i * N_INTERVENTIONS : (i + 1) * N_INTERVENTIONS]
-        its["time"] = self._clock
         return rules._replace(turn_start=rules.turn_start[i : i + 2], **mine), state._replace(**its)
 
 

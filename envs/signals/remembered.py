@@ -173,10 +173,12 @@ class Remembered:
             left=[left],
             displayed=[displayed],
             green_s=[green_s],
+            due=[shield.ALWAYS],
             wish=[wish],
             time=[rules.overdue[0]],
             red_since=[0] * n,
             call_since=[call - 1 for call in calls],  # 0 is as long ago as makes a call overdue
+            listens=[0] * n,
             oldest_call=[0 if callers else rules.overdue[0]],
             aspects=list(aspects),
             interventions=[0] * N_INTERVENTIONS,

@@ -2,7 +2,8 @@
 
 Plain functions on the rows of one replica: NumPy and lists run them as they are, `numba.njit` compiles them unchanged.
 They know the phases of a signal by number and nothing of traffic, policies or environments. One order of calls makes a
-second: `request` where a decision is due, then `tick`.
+second: `request` where a decision is due, then `tick`. Most seconds change nothing at most signals: `may_change` tells
+from a few numbers which, and only the others come to `change`.
 
 A wish stands until the next request. A change begins as soon as the least green has been shown; it shows yellow and red
 in full, and a movement that both phases serve stays green throughout. Before any wish come calls: one that has waited
@@ -30,6 +31,8 @@ FORCED_WAIT, FORCED_GREEN, DELAYED, REFUSED = 0, 1, 2, 3  # columns of `interven
 N_INTERVENTIONS = 4
 INTERVENTIONS = ("overdue call", "maximum green", "minimum green", "no such phase")
 _STAYS = 8  # marks a movement while its signal is painted
+ALWAYS, _NEVER = -(1 << 30), 1 << 30  # when a signal is due
+_AT_ONCE = 32  # calls looked at together
 
 
 class SignalState(NamedTuple):
@@ -40,10 +43,12 @@ class SignalState(NamedTuple):
     left: IntArray  # (B, I) seconds of the transition still to show
     displayed: IntArray  # (B, I) what was on display in the last second: a local phase, BOTH_GREEN or NOT_SHOWN
     green_s: IntArray  # (B, I) seconds for which the present green has been shown; 0 during a transition
+    due: IntArray  # (B, I) at which green_s - left the signal comes to `change` even if nobody asks it to
     wish: IntArray  # (B, I) local phase wanted; -1: the present one
     time: IntArray  # (B, 1) seconds shown
     red_since: IntArray  # (B, M) the second in which the movement lost green; -1 it has green
     call_since: IntArray  # (B, M) the second in which somebody first called for it, since its green; -1 nobody has
+    listens: ByteArray  # (B, M) 1 where a call would begin: its signal minds calls, no green, nobody has called yet
     oldest_call: IntArray  # (B, I) no call of the signal began before that second
     aspects: ByteArray  # (B, M) lamps lit in the last second, see `aspects`
     interventions: IntArray  # (B, I * N_INTERVENTIONS) how often a wish was overruled, by reason
@@ -65,6 +70,10 @@ def signal_state(plan: SignalPlan, network: RoadNetwork, replicas: int) -> Signa
     open_now = standing_greens(network, plan) == 1
     state.aspects[:, open_now] = GREEN
     state.red_since[:, open_now] = -1
+    state.listens[:] = 0
+    for i in np.flatnonzero(plan.rules.overdue).tolist():
+        first, past = network.movement_start[plan.intersection[i] :][:2]
+        state.listens[:, first:past] = 1
     return state
 
 
@@ -81,10 +90,12 @@ def blank_state(signals: tuple[int, ...], n_movements: int) -> SignalState:
         left=filled(0, n),
         displayed=filled(NOT_SHOWN, n),
         green_s=filled(0, n),
+        due=filled(ALWAYS, n),
         wish=filled(NO_PHASE, n),
         time=filled(0, 1),
         red_since=filled(0, n_movements),
         call_since=filled(-1, n_movements),
+        listens=filled(1, n_movements).astype(np.uint8),
         oldest_call=filled(0, n),
         aspects=filled(RED, n_movements).astype(np.uint8),
         interventions=filled(0, n * N_INTERVENTIONS),
@@ -99,10 +110,12 @@ def replica_state(state: SignalState, b: int) -> SignalState:
         state.left[b],
         state.displayed[b],
         state.green_s[b],
+        state.due[b],
         state.wish[b],
         state.time[b],
         state.red_since[b],
         state.call_since[b],
+        state.listens[b],
         state.oldest_call[b],
         state.aspects[b],
         state.interventions[b],
@@ -154,7 +167,8 @@ def request(wanted: IntArray, rules: Rules, state: SignalState) -> None:
         if state.target[i] >= 0:
             if rules.clearance_phase[i] >= 0:
                 state.target[i] = wish
-        elif phase >= 0 and phase != wish and state.green_s[i] < rules.min_green[rules.phase_offset[i] + phase]:
+                state.due[i] = ALWAYS
+        elif phase != wish and not may_end(i, rules, state):
             state.interventions[i * N_INTERVENTIONS + DELAYED] += 1
 
 
@@ -163,61 +177,105 @@ def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -
 
     calls  (M,) 1 where somebody waits at the stop line; read only where `Rules` knows a longest green or wait
     """
+    any_may = False
     for i in range(len(state.phase)):
-        if state.left[i] == 0:
-            if state.target[i] >= 0:
-                state.phase[i] = state.target[i]
-                state.target[i] = NO_PHASE
+        any_may |= may_change(i, rules, state)
+    if any_may:
+        for i in range(len(state.phase)):
+            if may_change(i, rules, state):
+                change(i, rules, state, calls, green)
+    for i in range(len(state.phase)):
+        clears = state.left[i] > 0
+        state.left[i] -= clears
+        state.green_s[i] += (not clears) & (state.phase[i] >= 0)
+    hear(state, calls)
+    state.time[0] += 1
+
+
+def may_change(i: int, rules: Rules, state: SignalState) -> bool:
+    """False: signal `i` shows for certain what it showed before. Branches would cost more than all the rest."""
+    is_due = state.green_s[i] - state.left[i] >= state.due[i]
+    is_overdue = (rules.overdue[i] > 0) & (state.time[0] - state.oldest_call[i] >= rules.overdue[i])
+    is_asked = is_overdue | ((state.wish[i] >= 0) & (state.wish[i] != state.phase[i]))
+    return is_due | (is_asked & (state.left[i] == 0))
+
+
+def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -> None:
+    """Let signal `i` begin or end a phase or a part of a transition, if it is time."""
+    if state.left[i] == 0:
+        if state.target[i] >= 0:
+            state.phase[i] = state.target[i]
+            state.target[i] = NO_PHASE
+            state.green_s[i] = 0
+            state.displayed[i] = NOT_SHOWN  # the phase may be the one that was shown as clearance
+        elif state.wish[i] != state.phase[i] or minds_calls(i, rules, state):
+            following = next_phase(i, rules, state, calls)
+            if following >= 0:
+                seconds = transition_s(i, state.phase[i], following, rules)
+                if seconds > 0:
+                    state.target[i] = following
+                    state.left[i] = seconds
+                else:
+                    state.phase[i] = following
                 state.green_s[i] = 0
-                state.displayed[i] = NOT_SHOWN  # the phase may be the one that was shown as clearance
-            elif state.wish[i] != state.phase[i] or minds_calls(i, rules, state):
-                following = next_phase(i, rules, state, calls)
-                if following >= 0:
-                    seconds = transition_s(i, state.phase[i], following, rules)
-                    if seconds > 0:
-                        state.target[i] = following
-                        state.left[i] = seconds
-                    else:
-                        state.phase[i] = following
-                    state.green_s[i] = 0
-        j = rules.intersection[i]
-        first, past = rules.movement_start[j], rules.movement_start[j + 1]
-        if state.left[i] > 0 or state.phase[i] < 0:
-            now = rules.clearance_phase[i]
-            paint_transition(i, rules, state)
-            if state.left[i] > 0:
-                state.left[i] -= 1
-            repainted = True
-        else:
-            now = state.phase[i]
-            state.green_s[i] += 1
-            repainted = state.displayed[i] != now
-            if repainted:
-                for m in range(first, past):
-                    state.aspects[m] = RED
-                shown = rules.phase_offset[i] + now
-                for k in range(rules.phase_movement_start[shown], rules.phase_movement_start[shown + 1]):
-                    state.aspects[rules.phase_movements[k]] = GREEN
-        state.displayed[i] = now
+    j = rules.intersection[i]
+    first, past = rules.movement_start[j], rules.movement_start[j + 1]
+    if state.left[i] > 0 or state.phase[i] < 0:
+        now = rules.clearance_phase[i]
+        paint_transition(i, rules, state)
+        state.due[i] = -next_part(i, rules, state)
+        repainted = True
+    else:
+        now = state.phase[i]
+        longest = rules.max_green[rules.phase_offset[i] + now]
+        state.due[i] = longest if longest > 0 else _NEVER
+        repainted = state.displayed[i] != now
         if repainted:
             for m in range(first, past):
-                if state.aspects[m] == GREEN:
-                    green[m] = 1
-                    state.red_since[m] = -1
-                    state.call_since[m] = -1
-                else:
-                    green[m] = 0
-                    if state.red_since[m] < 0:
-                        state.red_since[m] = state.time[0]
-        if rules.overdue[i] > 0 and minds_clocks(i, rules, state, calls):
-            oldest = state.time[0]
-            for m in range(first, past):
-                if calls[m] != 0 and state.call_since[m] < 0 and state.red_since[m] >= 0:
+                state.aspects[m] = RED
+            shown = rules.phase_offset[i] + now
+            for k in range(rules.phase_movement_start[shown], rules.phase_movement_start[shown + 1]):
+                state.aspects[rules.phase_movements[k]] = GREEN
+    state.displayed[i] = now
+    if repainted:
+        for m in range(first, past):
+            if state.aspects[m] == GREEN:
+                green[m] = 1
+                state.red_since[m] = -1
+                state.call_since[m] = -1
+                state.listens[m] = 0
+            else:
+                green[m] = 0
+                if state.red_since[m] < 0:
+                    state.red_since[m] = state.time[0]
+                    state.listens[m] = rules.overdue[i] > 0
+    if may_be_overdue(i, 0, rules, state):
+        oldest = state.time[0]
+        for m in range(first, past):
+            if 0 <= state.call_since[m] < oldest:
+                oldest = state.call_since[m]
+        state.oldest_call[i] = oldest
+
+
+def hear(state: SignalState, calls: ByteArray) -> None:
+    """Note the calls that begin in this second."""
+    for part in range((len(calls) + _AT_ONCE - 1) // _AT_ONCE):
+        n = min(_AT_ONCE, len(calls) - part * _AT_ONCE)
+        if n < _AT_ONCE or any_begins(part, state, calls):
+            for k in range(n):
+                m = part * _AT_ONCE + k
+                if calls[m] != 0 and state.listens[m] != 0:
                     state.call_since[m] = state.time[0]
-                if 0 <= state.call_since[m] < oldest:
-                    oldest = state.call_since[m]
-            state.oldest_call[i] = oldest
-    state.time[0] += 1
+                    state.listens[m] = 0
+
+
+def any_begins(part: int, state: SignalState, calls: ByteArray) -> bool:
+    """Does a call begin for any of `_AT_ONCE` movements? Without branches it takes hardly longer than for one."""
+    begins = False
+    for k in range(_AT_ONCE):
+        m = np.uint64(part * _AT_ONCE + k)  # unsigned: nothing in the loop asks whether an index counts from the end
+        begins |= (calls[m] != 0) & (state.listens[m] != 0)
+    return begins
 
 
 def red_seconds(state: SignalState, out: IntArray) -> None:
@@ -254,7 +312,7 @@ def granted(rules: Rules, state: SignalState, calls: ByteArray, interval_s: int,
 def next_phase(i: int, rules: Rules, state: SignalState, calls: ByteArray) -> int:
     """The local phase that signal `i` changes to now, -1 if it stays."""
     phase, wish = state.phase[i], state.wish[i]
-    if phase >= 0 and state.green_s[i] < rules.min_green[rules.phase_offset[i] + phase]:
+    if not may_end(i, rules, state):
         return NO_PHASE
     forced = overdue_phase(i, 0, rules, state, calls)
     if forced >= 0:
@@ -269,21 +327,16 @@ def next_phase(i: int, rules: Rules, state: SignalState, calls: ByteArray) -> in
     return NO_PHASE if wish == phase else wish
 
 
+def may_end(i: int, rules: Rules, state: SignalState) -> bool:
+    """Has signal `i`, which is in no transition, shown its present phase for as long as it must?"""
+    phase = state.phase[i]
+    return phase < 0 or state.green_s[i] >= rules.min_green[rules.phase_offset[i] + phase]
+
+
 def minds_calls(i: int, rules: Rules, state: SignalState) -> bool:
     """Can a call end the present green of signal `i`, or give it its first?"""
     phase = state.phase[i]
     return rules.overdue[i] > 0 or (phase >= 0 and rules.max_green[rules.phase_offset[i] + phase] > 0)
-
-
-def minds_clocks(i: int, rules: Rules, state: SignalState, calls: ByteArray) -> bool:
-    """Does a call of signal `i` begin now, or is it long since its oldest call was looked for?"""
-    j = rules.intersection[i]
-    first, past = rules.movement_start[j], rules.movement_start[j + 1]
-    now, call_since, red_since = calls[first:past], state.call_since[first:past], state.red_since[first:past]
-    begins = state.time[0] - state.oldest_call[i] >= rules.overdue[i]
-    for m in range(past - first):
-        begins |= (now[m] != 0) & (call_since[m] < 0) & (red_since[m] >= 0)
-    return begins
 
 
 def is_at_longest_green(i: int, ahead_s: int, rules: Rules, state: SignalState) -> bool:
@@ -292,9 +345,14 @@ def is_at_longest_green(i: int, ahead_s: int, rules: Rules, state: SignalState) 
     return 0 < longest <= state.green_s[i] + ahead_s
 
 
+def may_be_overdue(i: int, ahead_s: int, rules: Rules, state: SignalState) -> bool:
+    """In so many seconds, may a call of signal `i` have waited for as long as it may?"""
+    return rules.overdue[i] > 0 and state.time[0] + ahead_s - state.oldest_call[i] >= rules.overdue[i]
+
+
 def overdue_phase(i: int, ahead_s: int, rules: Rules, state: SignalState, calls: ByteArray) -> int:
     """The phase that the next call in turn must have in so many seconds; -1 if no call is overdue then."""
-    if rules.overdue[i] == 0 or state.time[0] + ahead_s - state.oldest_call[i] < rules.overdue[i]:
+    if not may_be_overdue(i, ahead_s, rules, state):
         return NO_PHASE
     return waiting_phase(i, rules.overdue[i] - ahead_s, rules, state, calls)
 
@@ -331,6 +389,19 @@ def waits(m: int, call_s: int, state: SignalState, calls: ByteArray) -> bool:
 def transition_s(i: int, old: int, new: int, rules: Rules) -> int:
     """Seconds from the end of green of local phase `old`, -1 none, to the beginning of `new`."""
     return rules.transition[rules.transition_start[i] + (old + 1) * rules.n_phases[i] + new]
+
+
+def next_part(i: int, rules: Rules, state: SignalState) -> int:
+    """How much of the transition is left when signal `i`, just painted, next shows something else."""
+    old, new, red_amber = state.phase[i], state.target[i], rules.red_amber[i]
+    if new < 0:
+        return _NEVER  # until the first wish, which may come at any time
+    j, seconds = rules.intersection[i], transition_s(i, old, new, rules)
+    left = red_amber if red_amber < state.left[i] else 0
+    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        if state.aspects[m] == YELLOW:
+            left = max(left, seconds - rules.yellow[m])
+    return left
 
 
 def paint_transition(i: int, rules: Rules, state: SignalState) -> None:
@@ -378,10 +449,16 @@ HELPERS = (
     minds_calls,
     is_at_longest_green,
     next_phase,
+    may_be_overdue,
     overdue_phase,
     waiting_phase,
     transition_s,
-    minds_clocks,
+    next_part,
     paint_transition,
     paint_ends,
+    may_end,
+    may_change,
+    change,
+    any_begins,
+    hear,
 )

@@ -331,11 +331,8 @@ in_shield(
     "fixed",
     "I2",
     "short yellow",
-    ("            paint_transition(i, rules, state)\n", ""),
-    (
-        "                state.left[i] -= 1\n",
-        "                state.left[i] -= 1\n            paint_transition(i, rules, state)\n",
-    ),
+    ("shown_s >= rules.yellow[m]", "shown_s + 1 >= rules.yellow[m]"),
+    ("seconds - rules.yellow[m])", "seconds - rules.yellow[m] + 1)"),
 )
 in_shield(
     "countdown begins a second late",
@@ -349,9 +346,9 @@ in_shield(
     "fixed",
     "I2",
     "short yellow",
-    ("state.left[i] -= 1", "state.left[i] -= min(2, state.left[i])"),
+    ("state.left[i] -= clears", "state.left[i] -= min(2, state.left[i])"),
 )
-in_shield("countdown stands still", "us", "I14", "cycle fail", ("state.left[i] -= 1", "pass"))
+in_shield("countdown stands still", "us", "I14", "cycle fail", ("state.left[i] -= clears", "pass"))
 in_shield(
     "transition ends a second early",
     "us",
@@ -359,9 +356,9 @@ in_shield(
     "yellow plus red clearance",
     (
         "if state.left[i] == 0:",
-        "if state.left[i] <= 1 and state.target[i] >= 0:\n"
-        "            state.left[i] = 0\n        if state.left[i] == 0:",
+        "if state.left[i] <= 1 and state.target[i] >= 0:\n        state.left[i] = 0\n    if state.left[i] == 0:",
     ),
+    ("    return left\n", "    return max(left, 1)\n"),
 )
 in_shield(
     "transition is read from another row",
@@ -383,24 +380,24 @@ in_shield(
     "I4",
     "short green",
     (
-        "                state.target[i] = NO_PHASE\n                state.green_s[i] = 0\n",
-        "                state.target[i] = NO_PHASE\n",
+        "            state.target[i] = NO_PHASE\n            state.green_s[i] = 0\n",
+        "            state.target[i] = NO_PHASE\n",
     ),
     (
-        "                        state.phase[i] = following\n                    state.green_s[i] = 0\n",
-        "                        state.phase[i] = following\n",
+        "                    state.phase[i] = following\n                state.green_s[i] = 0\n",
+        "                    state.phase[i] = following\n",
     ),
 )
-in_shield("green timer counts double", "us", "I4", "short green", ("state.green_s[i] += 1", "state.green_s[i] += 2"))
-in_shield("green timer stands still", "us", "I5", "cycle fail", ("state.green_s[i] += 1", "pass"))
+in_shield("green timer counts double", "us", "I4", "short green", ("+= (not clears) &", "+= 2 * (not clears) *"))
+in_shield("green timer stands still", "us", "I5", "cycle fail", ("+= (not clears) &", "+= 0 * (not clears) *"))
 in_shield(
     "minimum green is compared a second early",
     "us",
     "I4",
     "short green",
     (
-        "if phase >= 0 and state.green_s[i] < rules.min_green",
-        "if phase >= 0 and state.green_s[i] + 1 < rules.min_green",
+        "return phase < 0 or state.green_s[i] >= rules.min_green",
+        "return phase < 0 or state.green_s[i] + 1 >= rules.min_green",
     ),
 )
 in_shield(
@@ -409,8 +406,8 @@ in_shield(
     "I4",
     "short green",
     (
-        "state.green_s[i] < rules.min_green[rules.phase_offset[i] + phase]:\n        return",
-        "state.green_s[i] < rules.min_green[rules.phase_offset[i] + max(wish, 0)]:\n        return",
+        "state.green_s[i] >= rules.min_green[rules.phase_offset[i] + phase]",
+        "state.green_s[i] >= rules.min_green[rules.phase_offset[i] + max(state.wish[i], 0)]",
     ),
 )
 in_shield(
@@ -419,9 +416,8 @@ in_shield(
     "I4",
     "short green",
     (
-        "rules.min_green[rules.phase_offset[i] + phase]:\n        return",
-        "rules.min_green[rules.phase_offset[i] + phase] and overdue_phase(i, 0, rules, state, calls) < 0:\n"
-        "        return",
+        "return phase < 0 or state.green_s[i] >= rules",
+        "return phase < 0 or may_be_overdue(i, 0, rules, state) or state.green_s[i] >= rules",
     ),
 )
 in_shield(
@@ -443,7 +439,7 @@ in_shield(
     "us",
     "I5",
     f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
-    ("(wish < 0 or wish == phase) and", "wish < 0 and"),
+    ("(wish < 0 or wish == phase) and is_at", "wish < 0 and is_at"),
 )
 
 # --- The shield: wishes and calls ---------------------------------------------------------------------------------
@@ -506,7 +502,13 @@ in_shield(
         "        wish, phase = int(one), state.phase[i]\n        state.green_s[i] = 0\n",
     ),
 )
-in_shield("overdue calls are not served", "us", "I9", "cycle fail", ("if rules.overdue[i] == 0 or", "if True or"))
+in_shield(
+    "overdue calls are not served",
+    "us",
+    "I9",
+    "cycle fail",
+    ("rules.overdue[i] > 0 and state.time", "False and state.time"),
+)
 in_shield(
     "overdue calls come after any wish",
     "us",
@@ -536,14 +538,15 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("if calls[m] != 0 and state.call_since[m] < 0 and", "if False and"),
+    ("if calls[m] != 0 and state.listens[m] != 0:", "if False:"),
 )
 in_shield(
     "calls are counted anew each second",
     "us",
     "I9",
     "cycle fail",
-    ("calls[m] != 0 and state.call_since[m] < 0 and", "calls[m] != 0 and"),
+    ("if calls[m] != 0 and state.listens[m] != 0:", "if calls[m] != 0 and state.aspects[m] != GREEN:"),
+    ("any_begins(part, state, calls):", "True:"),
 )
 in_shield(
     "calls are forgotten when the first movement has green",
@@ -551,9 +554,9 @@ in_shield(
     "I9",
     "cycle fail",
     (
-        "                if calls[m] != 0 and state.call_since[m] < 0 and",
-        "                if state.aspects[first] == GREEN:\n                    state.call_since[m] = -1\n"
-        "                if calls[m] != 0 and state.call_since[m] < 0 and",
+        "            if state.aspects[m] == GREEN:\n",
+        "            if state.aspects[first] == GREEN and state.red_since[m] >= 0:\n"
+        "                state.call_since[m], state.listens[m] = -1, 1\n            if state.aspects[m] == GREEN:\n",
     ),
 )
 in_shield(
@@ -561,7 +564,35 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("                    oldest = state.call_since[m]\n", "                    pass\n"),
+    ("                oldest = state.call_since[m]\n", "                pass\n"),
+)
+in_shield(
+    "signal comes late to what is due",
+    "us",
+    "I5",
+    f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
+    ("state.green_s[i] - state.left[i] >= state.due[i]", "state.green_s[i] - state.left[i] > state.due[i]"),
+)
+in_shield(
+    "end of a yellow is not due",
+    "de",
+    "I2",
+    "long yellow",
+    ("left = max(left, seconds - rules.yellow[m])", "pass"),
+)
+in_shield(
+    "overdue call is not due",
+    "us",
+    "I9",
+    "cycle fail",
+    ("is_asked = is_overdue | (", "is_asked = ("),
+)
+in_shield(
+    "who has called once is never heard again",
+    "us",
+    "I9",
+    "cycle fail",
+    ("state.listens[m] = rules.overdue[i] > 0", "pass"),
 )
 in_shield("clock stands still", "us", "I9", "cycle fail", ("    state.time[0] += 1\n", ""))
 
@@ -626,8 +657,8 @@ in_shield(
     "I7",
     "dual indication",
     (
-        "                    state.aspects[rules.phase_movements[k]] = GREEN",
-        "                    state.aspects[rules.phase_movements[k]] = GREEN | RED",
+        "                state.aspects[rules.phase_movements[k]] = GREEN",
+        "                state.aspects[rules.phase_movements[k]] = GREEN | RED",
     ),
 )
 in_shield(
@@ -791,7 +822,7 @@ in_shield(
     "fixed",
     "I2",
     "long yellow",
-    ("                state.displayed[i] = NOT_SHOWN", "                pass"),
+    ("            state.displayed[i] = NOT_SHOWN", "            pass"),
 )
 
 
