@@ -71,7 +71,7 @@ class Sums:
     def add(self, second: Second) -> None:
         """Add a second."""
         drove = self.entered[second.trip] <= self.now
-        self.seen = Second(*(values[drove] for values in second))
+        self.seen = Second(second.trip[drove], second.lane[drove], second.limit_mps[drove], second.speed_mps[drove])
         trip, lane, limit_mps, speed = self.seen
         world, halted = self._world, speed < HALTED_BELOW_MPS
         self._leave_approaches(trip, lane)
