@@ -80,3 +80,12 @@ def link_cost(onward, changes_lane, length_m):
     """Cost of a link onto a road [lane changes]: its own and what the lane leads to."""
     own = 1.0 + ROOM_M / length_m if changes_lane else 0.0
     return own + math.exp(-length_m / SIGHT_M) * onward
+
+
+@njit(cache=True)
+def leads_to(lane, road, lane_link_start, lane_links, link_to, lane_road):
+    """Whether a link leads from the lane to the road."""
+    for k in range(lane_link_start[lane], lane_link_start[lane + 1]):
+        if lane_road[link_to[lane_links[k]]] == road:
+            return True
+    return False

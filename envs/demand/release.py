@@ -5,7 +5,7 @@ from numba import njit
 
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.demand.demand import Demand, Trips, check_vehicles
-from intergreen.envs.demand.lanes import best_first_lanes
+from intergreen.envs.demand.lanes import best_first_lanes, leads_to
 from intergreen.envs.network.road_network import RoadNetwork
 
 
@@ -90,19 +90,11 @@ def _among_fitting_lanes(
         road, following = route_roads[route_start[route[n]]], route_roads[route_start[route[n]] + 1]
         fitting = 0
         for one in range(road_lanes[road], road_lanes[road + 1]):
-            fitting += _leads_to(one, following, lane_link_start, lane_links, link_to, lane_road)
+            fitting += leads_to(one, following, lane_link_start, lane_links, link_to, lane_road)
         skip = int(draw[n] * fitting)
         for one in range(road_lanes[road], road_lanes[road + 1]):
-            if _leads_to(one, following, lane_link_start, lane_links, link_to, lane_road):
+            if leads_to(one, following, lane_link_start, lane_links, link_to, lane_road):
                 if skip == 0:
                     lane[n] = one
                     break
                 skip -= 1
-
-
-@njit(cache=True)
-def _leads_to(lane, road, lane_link_start, lane_links, link_to, lane_road):
-    for k in range(lane_link_start[lane], lane_link_start[lane + 1]):
-        if lane_road[link_to[lane_links[k]]] == road:
-            return True
-    return False

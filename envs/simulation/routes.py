@@ -14,7 +14,7 @@ from numba import njit
 
 from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import Demand
-from intergreen.envs.demand.lanes import SAME_COST, lane_costs, link_cost
+from intergreen.envs.demand.lanes import SAME_COST, lane_costs, leads_to, link_cost
 from intergreen.envs.network import RoadNetwork
 
 NO_LINK = -1
@@ -78,7 +78,7 @@ def _choose_links(
                         end = link_to[link]
                         if lane_road[end] != route_roads[j + 1]:
                             continue
-                        if left > 1 and not _leads_to(
+                        if left > 1 and not leads_to(
                             end, route_roads[j + 2], lane_link_start, lane_links, link_to, lane_road
                         ):
                             continue
@@ -147,11 +147,3 @@ def _good_links(links, onward, onto, limit, length, link_to, changes_lane, turn)
                     chosen = link
                 good += 1
     return good, chosen
-
-
-@njit(cache=True)
-def _leads_to(lane, road, lane_link_start, lane_links, link_to, lane_road):
-    for e in range(lane_link_start[lane], lane_link_start[lane + 1]):
-        if lane_road[link_to[lane_links[e]]] == road:
-            return True
-    return False
