@@ -94,33 +94,40 @@ class BundleController:
         plan, n_replicas = setup.plan, setup.n_replicas
         self._interval_s = setup.protocol.interval_s
         self._n_near = sum(bound_s <= self._interval_s for bound_s in ARRIVAL_BOUNDS_S)
-        self._due_s = 0
-        self.decisions_by_rung = np.zeros(len(Rung), np.int64)  # of all signals, since the start
-        self._ladder = Ladder(n_replicas, plan.n_signals, self.settings.hold_s)
         self._wanted = start_phase(plan, n_replicas) if plan.n_signals else np.empty((n_replicas, 0), np.int32)
         if plan.n_signals == 0:
+            self._forget()
             return self._wanted
         self._layout = make_layout(setup.network, plan, features=self.bundle.features)
         self._gathers = make_gathers(self._layout)
-        self._health = DetectorHealth(setup.network, n_replicas, self._interval_s)
-        self._actuated = Actuated()
-        self._actuated.start(setup)
         self._programme = fixed_programme(setup)
         self._signal_of_lane = _signal_of_lane(setup.network, plan.intersection)
         own = self._signal_of_lane[self._signal_of_lane >= 0]
         self._detectors = np.bincount(own, minlength=plan.n_signals)  # (I,)
-        self._quiet = QuietSignals(n_replicas, self._signal_of_lane, plan.n_signals, self._interval_s)
         self._unserved_s = self.settings.unserved_cycles * np.maximum(
             self._programme.cycle_s, self.settings.shortest_cycle_s
         )
-        self._observed = blank(self._gathers, n_replicas)
         self._trusted = trusted_range(self.bundle, self.settings.margin)
-        empty = self._empty_roads()
-        self.unlike_training = unlike_training(self.bundle, empty)
-        self._rehearse(empty)
+        self._forget()
+        self._rehearse()
+        return self._wanted
+
+    def _forget(self) -> None:
+        """As if nothing had been decided yet; everything is on the first rung."""
+        plan, n_replicas = self._setup.plan, self._setup.n_replicas
+        self._due_s = 0
+        self.decisions_by_rung = np.zeros(len(Rung), np.int64)  # of all signals, since the start
+        self._ladder = Ladder(n_replicas, plan.n_signals, self.settings.hold_s)
+        if plan.n_signals == 0:
+            return
+        network = self._setup.network
+        self._health = DetectorHealth(network, n_replicas, self._interval_s)
+        self._quiet = QuietSignals(n_replicas, self._signal_of_lane, plan.n_signals, self._interval_s)
+        self._actuated = Actuated()
+        self._actuated.start(self._setup)
+        self._observed = blank(self._gathers, n_replicas)
         self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int32)
         self._overruled: list[IntArray] = []
-        return self._wanted
 
     def decide(self, counts: LaneCounts | Readings, signals: SignalStatus, time_s: int) -> IntArray:
         """Wanted phases (B, I); between decisions only programmes go on."""
@@ -163,22 +170,29 @@ class BundleController:
         """All changes since the start, in their order."""
         return self._ladder.log
 
-    def _empty_roads(self) -> Observed:
-        """What the policy sees where there is nobody: the network and its timing alone."""
-        network, plan = self._setup.network, self._setup.plan
-        lanes = np.zeros((1, network.n_lanes), np.float32)
-        nobody = SignalStatus(
-            phase=np.full((1, plan.n_signals), -1, np.int32),
-            green_s=np.zeros((1, plan.n_signals), np.int32),
-            red_s=np.zeros((1, network.n_movements), np.int32),
-            granted=np.zeros((1, network.n_phases), np.uint8),
-            overruled=np.zeros((1, plan.n_signals), np.int32),
+    def _empty_roads(self) -> tuple[Readings, SignalStatus]:
+        """Nobody anywhere and nothing green yet: what a policy sees then is the network and its timing alone."""
+        network, shape = self._setup.network, self._wanted.shape
+        lanes = np.zeros((len(self._wanted), network.n_lanes))
+        nobody = Readings(lanes, lanes, lanes, np.zeros((*lanes.shape, N_BINS)), lanes, lanes.astype(np.int32))
+        signals = SignalStatus(
+            phase=np.full(shape, -1, np.int32),
+            green_s=np.zeros(shape, np.int32),
+            red_s=np.zeros((len(lanes), network.n_movements), np.int32),
+            granted=np.zeros((len(lanes), network.n_phases), np.uint8),
+            overruled=np.zeros(shape, np.int32),
         )
-        arriving = np.zeros((N_BINS, *lanes.shape), np.float32)
-        return observe_arrays(lanes, lanes, arriving, nobody, self._interval_s, self._gathers)
+        return nobody, signals
 
-    def _rehearse(self, observed: Observed) -> None:
-        """Think about every choice once, so that the first decision finds its room made."""
+    def _rehearse(self) -> None:
+        """Decide once on empty roads and think about every choice, so that the first decision finds its room made."""
+        nobody, signals = self._empty_roads()
+        if self._rehearses:
+            self._decided(nobody, signals, 0)
+            self._forget()
+        vehicles, waiting, arriving = counted(nobody)
+        observed = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers)
+        self.unlike_training = unlike_training(self.bundle, observed)
         if self._rehearses:
             observed.choices[:, :, CHOICE_COLUMNS.index("allowed")] = 1.0
             self._policy_asked.choose(observed)

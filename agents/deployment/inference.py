@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as LateError
+import queue
+import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from intergreen.envs.arrays import Float32Array, IntArray
     from intergreen.envs.observation_arrays import Observed
 
@@ -61,13 +64,18 @@ class OnnxPolicy:
 class SupervisedPolicy:
     """A policy with a time limit: whoever asks waits for `budget_s` at most.
 
-    What is late runs on in its thread, since nothing can end it; until it is done every answer is a refusal.
+    What is late runs on in its thread, since nothing can end it; until it is done every answer is a refusal. Two plain
+    queues, since a pool of threads wakes each side several times for one answer, and every time behind whoever else
+    has work for the processor.
     """
 
     def __init__(self, policy: Policy, budget_s: float) -> None:
         self._policy, self._budget_s = policy, budget_s
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="policy")
-        self._late: Future[IntArray] | None = None
+        self._questions: queue.SimpleQueue[Observed | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[object] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._is_late = False
+        weakref.finalize(self, self._questions.put, None)
 
     def choose(self, observed: Observed) -> IntArray:
         """(n,) choices.
@@ -77,27 +85,49 @@ class SupervisedPolicy:
         PolicyFailedError
             If the policy raises, is late, still busy with a former question, or gives no choice for every signal.
         """
-        if self._late is not None:
-            if not self._late.done():
-                raise PolicyFailedError("it is still busy with a former decision")
-            self._late = None
-        asked = self._worker.submit(self._policy.choose, observed)
+        if self._is_late and self._answers.empty():
+            raise PolicyFailedError("it is still busy with a former decision")
+        if self._is_late:
+            self._answers.get()  # to a question of the past
+            self._is_late = False
+        self._start()
+        self._questions.put(observed)
         try:
-            chosen = asked.result(self._budget_s)
-        except LateError:
-            self._late = asked
+            chosen = self._answers.get(timeout=self._budget_s)
+        except queue.Empty:
+            self._is_late = True
             raise PolicyFailedError(f"no answer within {self._budget_s:g} s") from None
-        except PolicyFailedError:
-            raise
-        except Exception as error:  # whatever it is, the street goes on
-            raise PolicyFailedError(f"it raised {type(error).__name__}") from error
+        if isinstance(chosen, PolicyFailedError):
+            raise chosen
+        if isinstance(chosen, BaseException):  # whatever it is, the street goes on
+            raise PolicyFailedError(f"it raised {type(chosen).__name__}") from chosen
         if not _are_choices(chosen, observed.n_signals, observed.n_choices):
             raise PolicyFailedError("it answered with what is no choice")
         return chosen.astype(np.int32)
 
     def close(self) -> None:
         """Let the thread end; an answer that is late is not waited for."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self._questions.put(None)
+        self._thread = None
+
+    def _start(self) -> None:
+        if self._thread is None:
+            asked = self._policy.choose, self._questions, self._answers  # not self, which would never be given up
+            self._thread = threading.Thread(target=_answer, args=asked, name="policy", daemon=True)
+            self._thread.start()
+
+
+def _answer(
+    choose: Callable[[Observed], object],
+    questions: queue.SimpleQueue[Observed | None],
+    answers: queue.SimpleQueue[object],
+) -> None:
+    """Answer one question after the other, with what went wrong where something did, until there is none."""
+    while (observed := questions.get()) is not None:
+        try:
+            answers.put(choose(observed))
+        except BaseException as error:  # whoever waits has to be told
+            answers.put(error)
 
 
 def _are_choices(answer: object, n_signals: int, n_choices: int) -> TypeGuard[IntArray]:

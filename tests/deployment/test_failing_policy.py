@@ -1,5 +1,7 @@
 """A policy that raises, dawdles or talks nonsense: actuated control takes over at once, says why, and hands back."""
 
+import gc
+import threading
 import time
 
 import numpy as np
@@ -80,6 +82,31 @@ def test_policy_still_busy_is_not_waited_for_again():
     time.sleep(7 * BUDGET_S)
     assert policy.choose(OBSERVED).tolist() == [0, 0]
     policy.close()
+
+
+def test_whatever_the_policy_raises_is_told_and_its_thread_answers_on():
+    def exits(n, choices):
+        raise SystemExit(3)
+
+    policy = SupervisedPolicy(Stubborn(exits, 0, 0), BUDGET_S)
+    with pytest.raises(PolicyFailedError, match="it raised SystemExit"):
+        policy.choose(OBSERVED)
+    assert policy.choose(OBSERVED).tolist() == [0, 0]
+    policy.close()
+
+
+@pytest.mark.parametrize("end", ["closed", "given up"])
+def test_thread_of_a_policy_ends_with_it(end):
+    policy = SupervisedPolicy(Stubborn(raises, 9), BUDGET_S)
+    policy.choose(OBSERVED)
+    thread = next(thread for thread in threading.enumerate() if thread.name == "policy" and thread.is_alive())
+    if end == "closed":
+        policy.close()
+    else:
+        del policy
+        gc.collect()
+    thread.join(timeout=5.0)
+    assert not thread.is_alive()
 
 
 def run(bundle, policy, *, protocol="us-mutcd-5", horizon_s=400, name="grid4x4"):
