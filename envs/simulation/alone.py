@@ -1,8 +1,9 @@
 """Every trip alone in the network, all movements green: how fast it could have been driven if nobody else were there.
 
 The trips are driven one after another in one replica; each is released when the one before has arrived, and who would
-only repeat an earlier trip is not driven again. What is noted is what the engine's own totals say, up to the age at
-which the horizon would have cut the trip.
+only repeat an earlier trip is not driven again. Nobody dawdles: what is left to chance would make one trip slower here
+than it may be in a run. What is noted is what the engine's own totals say, up to the age at which the horizon would
+have cut the trip.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from intergreen.envs.simulation.state import (
     replica_state,
     replica_trips,
 )
+from intergreen.envs.simulation.statics import DAWDLE, N_COLUMNS
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.visits import time_of_open_visits
 
@@ -65,6 +67,7 @@ def drive_alone(network: RoadNetwork, demand: Demand, trips: Trips, *, horizon_s
     n = len(trips)
     out = _room(n)
     engine.green[:] = 1
+    engine.statics.types.reshape(-1, N_COLUMNS)[:, DAWDLE] = 0.0
     engine.state.tally[:, N_TRIPS] = n
     engine.trips.release[:] = NEVER
     cut_s = horizon_s - trips.release_s

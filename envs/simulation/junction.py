@@ -18,6 +18,7 @@ from intergreen.envs.simulation.driving import (
     reach_time,
     stop_before_speed,
 )
+from intergreen.envs.simulation.room import has_no_room
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import (
@@ -26,12 +27,10 @@ from intergreen.envs.simulation.statics import (
     LENGTH,
     MAX_DECEL,
     MAX_SPEED,
-    MIN_GAP,
     USUAL_ACCEL,
     USUAL_DECEL,
 )
 
-ROLLING_MPS = 2.0  # a full end lane may still be entered behind a vehicle at least this fast
 GAP_S = 1.0  # SUMO's JM_TIMEGAP_MINOR
 
 
@@ -168,20 +167,6 @@ def stopping_speed(net, me, distance, speed):
     if net.types[me + KRAUSS] != 0.0:
         return krauss_speed(distance, 0.0, 1.0, net.types[me + MAX_DECEL], net.types[me + HEADWAY])
     return stop_before_speed(distance, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
-
-
-@inlined
-def has_no_room(net, state, trips, moment, me, link):
-    """Whether the end lane of `link` is full: who drives on would stand in the junction."""
-    lane = net.link_to[link]
-    if state.n_inside[lane] == 0:
-        return False
-    room = net.types[me + LENGTH]
-    if net.look_beyond != 0:  # SUMO's drivers keep the junction clear: room for them and for those on the link
-        room = (room + net.types[me + MIN_GAP]) * (1 + state.n_inside[net.lane_index.shape[0] + link])
-    last = state.head[lane] + state.n_inside[lane] - 1
-    tail = length_of(net, trips, state.vehicle[last])
-    return moment.position[last] <= tail + room and moment.speed[last] < ROLLING_MPS
 
 
 @inlined

@@ -18,8 +18,9 @@ from intergreen.envs.simulation.driving import (
     krauss_speed,
     no_collision_speed,
 )
-from intergreen.envs.simulation.junction import braking_distance, crossing_speed, has_no_room, stopping_speed
+from intergreen.envs.simulation.junction import braking_distance, crossing_speed, stopping_speed
 from intergreen.envs.simulation.leader import find_leader
+from intergreen.envs.simulation.room import has_no_room
 from intergreen.envs.simulation.slots import MANY_LANES, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
 from intergreen.envs.simulation.statics import (

@@ -74,6 +74,7 @@ class Statics(NamedTuple):
     look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
+    most_room: float  # m, the most that a vehicle takes in a queue
     fastest: float  # m/s, the highest maximum speed of a vehicle
     widest_zone: float  # m before a stop line beyond which no driver minds the signal
     notify_reach: float  # m before a stop line beyond which nobody at a crossing can mind a vehicle
@@ -120,6 +121,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         look_beyond=int(network.conventions == "sumo"),
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
+        most_room=float((table[:, LENGTH] + table[:, MIN_GAP]).max()),
         fastest=float(table[:, MAX_SPEED].max()),
         widest_zone=float(table[:, ZONE].max()),
         notify_reach=_notify_reach(network, table),

@@ -1,17 +1,19 @@
 """How the engine drives on networks from SUMO: right of way by the file, eyes beyond the next junction, lanes ahead."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from network import sumo_small as small
-from network.sumo_small import Crossroads
+from network.sumo_small import REQUESTS, Crossroads
 
 from intergreen.envs.demand import read_sumo_demand, release_trips
 from intergreen.envs.demand.lanes import best_first_lanes, lane_costs
 from intergreen.envs.demand.sumo import Window
 from intergreen.envs.network import RoadNetwork, read_sumo_network
 from intergreen.envs.simulation import Engine
+from intergreen.envs.simulation.alone import drive_alone
 from intergreen.envs.simulation.routes import build_route_table
 
 SOUTH, LEFT, WEST = ("in_S", "out_N"), ("in_N", "out_E"), ("in_W", "out_E")
@@ -23,13 +25,13 @@ def network_of(folder: Path, xml: str) -> RoadNetwork:
     return read_sumo_network(path)
 
 
-def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str], int]) -> Engine:
-    """Cars from road to road, each with the second of its departure, whose drivers do not dawdle; everything green."""
+def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str], int], dawdling: float = 0.0) -> Engine:
+    """Cars from road to road, each with the second of its departure; everything green."""
     path = folder / "small.rou.xml"
     rows = [
         f'<trip id="{k}" type="k" depart="{second}" from="{a}" to="{b}"/>' for k, ((a, b), second) in enumerate(trips)
     ]
-    path.write_text(small.routes('<vType id="k" sigma="0"/>', *rows))
+    path.write_text(small.routes(f'<vType id="k" sigma="{dawdling}"/>', *rows))
     demand = read_sumo_demand([path], network, window=Window(0, 600))
     engine = Engine(network, demand)
     engine.reset([release_trips(network, demand, horizon_s=600, seed=0)], [0])
@@ -77,12 +79,85 @@ def test_who_gives_way_goes_once_there_is_a_gap(tmp_path):
     assert times[1] <= alone + 8
 
 
+@pytest.mark.parametrize("offset_s", range(26))
+def test_who_has_the_right_of_way_is_never_slowed_by_who_crosses(tmp_path, offset_s):
+    """Whoever gives way takes a gap only if it has left the junction a second before the other comes to it."""
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    stream = [(SOUTH, 0), (SOUTH, 6), (SOUTH, 14)]
+    alone = arrivals(engine_of(tmp_path, network, *stream))
+    together = arrivals(engine_of(tmp_path, network, *stream, (LEFT, offset_s)))
+    rest = list(together)
+    for second in alone:
+        rest.remove(second)  # ValueError: one of the stream has come later
+    assert len(rest) == 1
+
+
+@pytest.mark.parametrize(("gap_s", "goes_between"), [(5, False), (16, True)])
+def test_the_gap_that_is_taken_is_one_that_is_long_enough(tmp_path, gap_s, goes_between):
+    """A left turn of 20 m with a car of 5 m, at 10 m/s: two seconds and a half, and one to spare."""
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    first, last = arrivals(engine_of(tmp_path, network, (SOUTH, 0), (SOUTH, gap_s)))
+    times = arrivals(engine_of(tmp_path, network, (SOUTH, 0), (LEFT, 2), (SOUTH, gap_s)))
+    (turned,) = set(times) - {first, last}
+    assert first < turned
+    assert (turned < last) == goes_between
+
+
 def test_nobody_overlaps_where_streams_merge_and_cross(tmp_path):
     network = network_of(tmp_path, Crossroads(signal="").xml())
     every = [(way, 4 * k + i) for k in range(20) for i, way in enumerate((SOUTH, LEFT, WEST))]
     engine = engine_of(tmp_path, network, *every)
     assert len(arrivals(engine, 600)) == 60
     assert engine.totals().overlaps[0] == 0
+
+
+def inside(engine: Engine, seconds: int, below_mps: float) -> int:
+    """Vehicle-seconds inside junctions, slower than this."""
+    total = 0
+    for _ in range(seconds):
+        engine.advance(1)
+        where = engine.positions(0)
+        total += int(((where.drivable >= engine.network.n_lanes) & (where.speed < below_mps)).sum())
+    return total
+
+
+def jammed(folder: Path, requests: Sequence[tuple[str, str]] = REQUESTS) -> Engine:
+    """Behind the crossroads, in the north, a road of 20 m on which everybody crawls at 0.3 m/s; six cars come."""
+    xml = Crossroads(signal="", requests=requests).xml()
+    before, lane, after = xml.partition('<lane id="out_N_0" index="0" speed="10.0" length="100.0"')
+    assert lane
+    xml = before + '<lane id="out_N_0" index="0" speed="0.3" length="20.0"' + after
+    return engine_of(folder, network_of(folder, xml), *[(SOUTH, 2 * k) for k in range(6)])
+
+
+def test_who_finds_no_room_behind_the_junction_waits_before_it(tmp_path):
+    """The road takes two. While they crawl along it nobody waits inside the junction, and later everybody arrives."""
+    engine = jammed(tmp_path)
+    assert inside(engine, 40, below_mps=0.5) == 0
+    where = engine.positions(0)
+    before, behind = (engine.network.road_lane_start[engine.network.road_ids.index(road)] for road in SOUTH)
+    assert ((where.drivable == before).sum(), (where.drivable == behind).sum()) == (4, 2)
+    assert len(arrivals(engine, 400)) == 6
+
+
+def test_where_nobody_crosses_there_is_nothing_to_keep_clear(tmp_path):
+    engine = jammed(tmp_path, requests=[("0000", "0000")] * 4)
+    assert inside(engine, 60, below_mps=0.5) > 0
+
+
+# --- chance -------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_faster_than_alone_and_most_who_dawdle_are_slower(tmp_path):
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    trips = [(SOUTH, 60 * k) for k in range(9)]
+    took = np.array(arrivals(engine_of(tmp_path, network, *trips, dawdling=0.9), 600)) - [second for _, second in trips]
+    demand = read_sumo_demand([tmp_path / "small.rou.xml"], network, window=Window(0, 600))
+    released = release_trips(network, demand, horizon_s=600, seed=0)
+    alone = drive_alone(network, demand, released, horizon_s=600)
+    assert len(set(alone.travel_s.tolist())) == 1
+    assert took.min() >= alone.travel_s[0]
+    assert took.mean() > alone.travel_s[0] + 1.0
 
 
 # --- beyond the next junction ------------------------------------------------------------------------------------
@@ -126,6 +201,29 @@ FORK = (
     '<connection from="e0" to="e1" fromLane="0" toLane="0"/><connection from="e0" to="e1" fromLane="1" toLane="1"/>'
     '<connection from="e1" to="e2" fromLane="0" toLane="0"/><connection from="e1" to="e3" fromLane="1" toLane="0"/>'
 )
+
+
+def lanes_begun_on(engine: Engine, n_trips: int) -> list[int]:
+    """From the left, of each trip in its order."""
+    engine.advance(60)
+    return engine.network.lane_index[engine.trips.start_lane[0, :n_trips]].tolist()
+
+
+def test_drivers_begin_on_the_emptiest_of_the_lanes_that_lead_on(tmp_path):
+    connections = "".join(f'<connection from="e0" to="e1" fromLane="{k}" toLane="{k}"/>' for k in range(2))
+    network = network_of(tmp_path, small.street([2, 2], [300, 100], connections))
+    engine = engine_of(tmp_path, network, *[(("e0", "e1"), 2 * k) for k in range(6)])
+    engine.green[:] = 0
+    begun = lanes_begun_on(engine, 6)
+    assert sorted(begun) == [0, 0, 0, 1, 1, 1]
+    assert all(one != two for one, two in zip(begun[::2], begun[1::2], strict=True))
+
+
+def test_nobody_begins_on_an_empty_lane_that_leads_elsewhere(tmp_path):
+    network = network_of(tmp_path, small.street([2, 2, 1], [300, 50, 50], FORK))
+    engine = engine_of(tmp_path, network, *[(("e0", "e1"), 0)], *[(("e0", "e2"), 2 + 2 * k) for k in range(5)])
+    engine.green[:] = 0
+    assert lanes_begun_on(engine, 6)[1:] == [1] * 5
 
 
 @pytest.mark.parametrize(("goal", "lane"), [("e2", 1), ("e3", 0)])
