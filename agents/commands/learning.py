@@ -147,11 +147,9 @@ def transfer(
 
 
 def _transfer_in_sumo(names: list[str], scenarios: list[str] | None, seeds: list[int], json: str | None) -> None:
-    from intergreen.agents.evaluation.sumo_transfer import sumo_cells, sumo_transfer_rows
+    from intergreen.agents.evaluation.sumo_transfer import sumo_cells, sumo_transfer_rows, sumo_transfer_tables
 
     cells = sumo_cells(names, scenarios)
     with progress_bar("simulating in SUMO") as progress:
         rows = sumo_transfer_rows(cells, names, seeds=seeds, progress=progress)
-    won = sum(row["won"] for row in rows)
-    title = f"travel time [s] in SUMO: below every baseline in {won} of {len(rows)}"
-    deliver(rows, json, lambda: print_table(table_of(title, rows)))
+    deliver(rows, json, lambda: print_tables(sumo_transfer_tables(rows, names)))

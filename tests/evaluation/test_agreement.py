@@ -10,7 +10,7 @@ from intergreen.agents.cli import main
 from intergreen.agents.evaluation.agreement import DRIVERS, agreement_rows, agreement_summary, speed_row
 from intergreen.agents.evaluation.sumo_physics import measure_physics
 from intergreen.agents.evaluation.sumo_reference import own_signals
-from intergreen.agents.evaluation.sumo_transfer import sumo_transfer_rows
+from intergreen.agents.evaluation.sumo_transfer import BASELINES, sumo_transfer_rows, sumo_transfer_tables
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
@@ -67,9 +67,22 @@ def test_sumos_own_signals_drive_the_same_trips(tmp_path):
 def test_a_policy_stands_beside_the_baselines_in_sumo(tmp_path):
     scenario = load_scenario(written(tmp_path))
     (found,) = sumo_transfer_rows([(scenario, protocol_by_name("resco"))], ["universal"], seeds=[0])
-    baselines = [found[name] for name in ("fixed-time", "max-pressure", "advanced-max-pressure")]
-    assert found["won"] == (found["universal"] < min(baselines))
+    others = [found["travel"][name] for name in (*BASELINES, "sumo-actuated")]
+    assert found["won"] == (found["travel"]["universal"] < min(others))
+    assert found["delay"]["universal"] < found["travel"]["universal"]
     assert found["monitor_faults"] == 0
+
+
+def test_policies_win_only_together_and_stand_beside_rescos_own_figures():
+    travel = dict.fromkeys((*BASELINES, "sumo-actuated"), 60.0) | {"a": 50.0, "b": 53.0}
+    row = {"scenario": "resco/cologne1", "protocol": "resco", "travel": travel, "delay": travel, "won": True}
+    times, delays = (
+        dict(zip(table.headings, table.rows[0], strict=True)) for table in sumo_transfer_tables([row], ["a", "b"])
+    )
+    assert (times["policy"], times["per policy"], times["won"]) == ("51.5", "50.0 53.0", "True")
+    assert [delays[name] for name in ("RESCO greedy", "RESCO learned, last ten", "by")] == ["27.8", "28.9", "IDQN"]
+    _, elsewhere = sumo_transfer_tables([row | {"scenario": "town"}], ["a", "b"])
+    assert elsewhere.rows[0][-1] == "–"
 
 
 @NEEDS_SUMO
