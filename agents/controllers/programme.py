@@ -152,9 +152,9 @@ def split_of(share: Share) -> FloatArray:
 def transition_before_s(plan: SignalPlan, i: int, turns: Sequence[int]) -> FloatArray:
     """(p,) seconds between the green before and each phase's own, in this turn."""
     n, first = int(plan.n_phases[i]), int(plan.rules.transition_start[i])
-    before = np.roll(turns, 1)
-    transition = plan.rules.transition[first + (before + 1) * n + np.array(turns)]
-    seconds: FloatArray = transition * (before != turns) * 1.0
+    now, before = np.array(turns), np.array([turns[-1], *turns[:-1]])
+    transition = plan.rules.transition[first + (before + 1) * n + now]
+    seconds: FloatArray = transition * (before != now) * 1.0
     return seconds
 
 

@@ -6,13 +6,14 @@ networks these are the right turns.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from intergreen.agents.controllers.usable import usable
-from intergreen.envs.network.approaches import approach_lanes
+from intergreen.envs.network.approaches import approach_lanes_by_movement
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
@@ -60,7 +61,9 @@ class SignalLanes:
 
 def signal_lanes(network: RoadNetwork, plan: SignalPlan) -> SignalLanes:
     """The lanes of every signal of the plan."""
-    parts = [_ways(network, plan, i) for i in range(plan.n_signals)]
+    start, lanes_of = approach_lanes_by_movement(network)
+    seen = [lanes_of[first:past].tolist() for first, past in itertools.pairwise(start.tolist())]
+    parts = [_ways(network, plan, i, seen) for i in range(plan.n_signals)]
     n_choices, n_lanes = plan.choices.shape[1], max((len(lanes) for lanes, _ in parts), default=1)
     lane = np.zeros((plan.n_signals, max(1, n_lanes)), np.int32)
     serves = np.zeros((plan.n_signals, n_choices, lane.shape[1]), np.bool_)
@@ -74,12 +77,15 @@ def signal_lanes(network: RoadNetwork, plan: SignalPlan) -> SignalLanes:
     return SignalLanes(lane, serves, opens, _choice_index(plan))
 
 
-def _ways(network: RoadNetwork, plan: SignalPlan, i: int) -> tuple[list[int], BoolArray]:
-    """The lanes of contested movements, and (C, m, K): from which of them which movement goes in which choice."""
+def _ways(network: RoadNetwork, plan: SignalPlan, i: int, seen: list[list[int]]) -> tuple[list[int], BoolArray]:
+    """The lanes of contested movements, and (C, m, K): from which of them which movement goes in which choice.
+
+    seen  lanes of every movement of the network
+    """
     j = int(plan.intersection[i])
     green = network.phase_matrix(j)[plan.choices[i, : plan.n_choices[i]]]
     contested = np.flatnonzero(green.any(axis=0) & ~green.all(axis=0))
-    starts = [approach_lanes(network, int(network.movement_start[j] + m)).tolist() for m in contested]
+    starts = [seen[m] for m in (network.movement_start[j] + contested).tolist()]
     lanes = sorted({lane for some in starts for lane in some})
     on_lane = np.array([[lane in some for lane in lanes] for some in starts], np.bool_).reshape(len(starts), len(lanes))
     return lanes, green[:, contested, None] & on_lane

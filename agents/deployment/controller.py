@@ -108,6 +108,8 @@ class BundleController:
             self._programme.cycle_s, self.settings.shortest_cycle_s
         )
         self._trusted = trusted_range(self.bundle, self.settings.margin)
+        self._actuated = Actuated()
+        self._actuated.start(setup)
         self._forget()
         self._rehearse()
         return self._wanted
@@ -123,8 +125,6 @@ class BundleController:
         network = self._setup.network
         self._health = DetectorHealth(network, n_replicas, self._interval_s)
         self._quiet = QuietSignals(n_replicas, self._signal_of_lane, plan.n_signals, self._interval_s)
-        self._actuated = Actuated()
-        self._actuated.start(self._setup)
         self._observed = blank(self._gathers, n_replicas)
         self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int32)
         self._overruled: list[IntArray] = []
@@ -189,6 +189,8 @@ class BundleController:
         nobody, signals = self._empty_roads()
         if self._rehearses:
             self._decided(nobody, signals, 0)
+            if (self._ladder.rung == Rung.ACTUATED).any():
+                self._actuated.start(self._setup)
             self._forget()
         vehicles, waiting, arriving = counted(nobody)
         observed = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers)
