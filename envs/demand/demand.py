@@ -30,6 +30,8 @@ class VehicleType:
     occupancy: float = 1.0  # persons, for person delay
     follows_krauss: bool = False  # drives by the rule of SUMO's drivers, with `headway_s` as its tau
     dawdle_mps: float = 0.0  # most that such a driver falls short of the speed that is safe, drawn every second
+    speed_factor: float = 1.0  # mean share of a speed limit that drivers take, ...
+    speed_deviation: float = 0.0  # ... and the standard deviation over the drivers
     sumo_attributes: tuple[tuple[str, str], ...] = ()  # as SUMO's file has it, for a run in SUMO; empty: from the above
 
     def __post_init__(self) -> None:
@@ -37,7 +39,7 @@ class VehicleType:
             value = getattr(self, field.name)
             if field.name in ("name", "follows_krauss", "sumo_attributes"):
                 continue
-            least_is_zero = field.name in ("min_gap_m", "occupancy", "dawdle_mps")
+            least_is_zero = field.name in ("min_gap_m", "occupancy", "dawdle_mps", "speed_deviation")
             if not (math.isfinite(value) and (value > 0 or (least_is_zero and value == 0))):
                 limit = ">= 0" if least_is_zero else "> 0"
                 raise ValueError(f"vehicle type {self.name!r}: need finite {field.name} {limit}, got {value}")

@@ -18,7 +18,10 @@ SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it ta
 _LOOKS = ("id", "color", "guiShape", "imgFile", "probability")  # of a type, and nothing of how it drives
 _NUMBER = r"[-+0-9.eE]+"
 _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
-_MEAN = re.compile(rf"(?:normc?\()?\s*({_NUMBER})\s*(?:,[^)]*)?\)?", re.ASCII)
+_FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*(?:,[^)]*)?)?\)?", re.ASCII)
+_FASTEST_DEVIATIONS = (
+    3.0  # beyond the mean: nobody is faster, since the farther drivers look, the longer a second takes
+)
 
 
 class _Class(NamedTuple):
@@ -29,6 +32,7 @@ class _Class(NamedTuple):
     accel_mps2: float = 2.6
     decel_mps2: float = 4.5
     max_speed_mps: float = 200 / 3.6
+    speed_deviation: float = 0.1
 
 
 class _Driver(NamedTuple):
@@ -37,19 +41,21 @@ class _Driver(NamedTuple):
     tau_s: float = 1.0
     sigma: float = 0.5
     speed_factor: float = 1.0
+    speed_deviation: float = 0.1
     follows_krauss: bool = True
 
 
 # Classes that drive where passenger cars may drive; others (rail, ships, bicycles, …) are left out.
 _CLASSES = {
-    **{name: _Class() for name in ("passenger", "private", "taxi", "evehicle", "hov", "vip", "army", "authority")},
-    **{name: _Class() for name in ("custom1", "custom2", "ignoring")},
-    "emergency": _Class(length_m=6.5),
-    "delivery": _Class(length_m=6.5),
-    "bus": _Class(12.0, accel_mps2=1.2, decel_mps2=4.0, max_speed_mps=100 / 3.6),
-    "coach": _Class(14.0, accel_mps2=2.0, decel_mps2=4.0, max_speed_mps=100 / 3.6),
-    "truck": _Class(7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6),
-    "trailer": _Class(16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6),
+    **{name: _Class() for name in ("passenger", "private", "evehicle", "hov", "vip", "custom1", "custom2")},
+    **{name: _Class(speed_deviation=0.0) for name in ("army", "authority", "ignoring")},
+    "taxi": _Class(speed_deviation=0.05),
+    "emergency": _Class(length_m=6.5, speed_deviation=0.0),
+    "delivery": _Class(length_m=6.5, speed_deviation=0.05),
+    "bus": _Class(12.0, accel_mps2=1.2, decel_mps2=4.0, max_speed_mps=100 / 3.6, speed_deviation=0.0),
+    "coach": _Class(14.0, accel_mps2=2.0, decel_mps2=4.0, max_speed_mps=100 / 3.6, speed_deviation=0.05),
+    "truck": _Class(7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6, speed_deviation=0.05),
+    "trailer": _Class(16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6, speed_deviation=0.05),
     "motorcycle": _Class(length_m=2.2, accel_mps2=6.0, decel_mps2=10.0),
     "moped": _Class(length_m=2.1, accel_mps2=1.1, decel_mps2=7.0, max_speed_mps=45 / 3.6),
 }
@@ -86,10 +92,12 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
         decel_mps2=tag.number("decel", usual.decel_mps2, above=0),
         max_speed_mps=tag.number("maxSpeed", usual.max_speed_mps, above=0),
     )
+    factor, deviation = _speed_factor(tag, usual.speed_deviation)
     driver = _Driver(
         tau_s=tag.number("tau", 1.0, above=0),
         sigma=min(tag.number("sigma", 0.5, least=0), 1.0),
-        speed_factor=_speed_factor(tag),
+        speed_factor=factor,
+        speed_deviation=tag.number("speedDev", deviation, least=0),
         follows_krauss=tag.text("carFollowModel", _KRAUSS[0]) in _KRAUSS,
     )
     attributes = tuple(sorted((k, v) for k, v in tag.element.attrib.items() if k not in _LOOKS))
@@ -97,27 +105,29 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
     return _vehicle_type(name, own, driver, fastest_mps, given)
 
 
-def _speed_factor(tag: Tag) -> float:
-    """The mean of "1.1", "normc(1.1, 0.1, 0.2, 2)" and the like."""
+def _speed_factor(tag: Tag, usual_deviation: float) -> tuple[float, float]:
+    """Mean and deviation of "1.1", "normc(1.1, 0.1, 0.2, 2)" and the like; a mean alone in brackets has none."""
     text = tag.text("speedFactor", "1")
-    match = _MEAN.fullmatch(text.strip())
+    match = _FACTOR.fullmatch(text.strip())
     try:
-        mean = float(match[1]) if match else math.nan
+        mean = float(match[2]) if match else math.nan
+        deviation = float(match[3] or (0.0 if match[1] else usual_deviation)) if match else math.nan
     except ValueError:
-        mean = math.nan
-    if not 0 < mean < 10:
+        mean = deviation = math.nan
+    if not (0 < mean < 10 and 0 <= deviation < 10):
         tag.fail(f"is {shown(text)}", "use a number, or norm(mean, deviation)", "speedFactor")
-    return mean
+    return mean, deviation
 
 
 def _vehicle_type(
     name: str, own: _Class, driver: _Driver, fastest_mps: float, sumo_attributes: tuple[tuple[str, str], ...]
 ) -> VehicleType:
+    fastest_factor = driver.speed_factor + _FASTEST_DEVIATIONS * driver.speed_deviation
     return VehicleType(
         name="car" if name == "passenger" else name,
         length_m=own.length_m,
         min_gap_m=own.min_gap_m,
-        max_speed_mps=min(own.max_speed_mps, fastest_mps * driver.speed_factor),
+        max_speed_mps=min(own.max_speed_mps, fastest_mps * fastest_factor),
         max_accel_mps2=own.accel_mps2,
         max_decel_mps2=own.decel_mps2,
         usual_accel_mps2=own.accel_mps2,
@@ -125,6 +135,8 @@ def _vehicle_type(
         headway_s=driver.tau_s,
         follows_krauss=driver.follows_krauss,
         dawdle_mps=driver.sigma * own.accel_mps2 if driver.follows_krauss else 0.0,
+        speed_factor=driver.speed_factor,
+        speed_deviation=driver.speed_deviation,
         occupancy=OCCUPANCY.get(name, 1.0),
         sumo_attributes=sumo_attributes,
     )

@@ -71,7 +71,7 @@ def drive_alone(network: RoadNetwork, demand: Demand, trips: Trips, *, horizon_s
     engine.state.tally[:, N_TRIPS] = n
     engine.trips.release[:] = NEVER
     cut_s = horizon_s - trips.release_s
-    like = _first_alike(trips)
+    like = _first_alike(trips, engine.trips.pace[0])
     arguments = engine.statics, engine.routes, engine.loops, engine.trips, engine.state, cut_s, like, out
     stuck = _drive_all(*arguments, n)
     if stuck >= 0:
@@ -91,9 +91,10 @@ def _room(n: int) -> AloneTrips:
     )
 
 
-def _first_alike(trips: Trips) -> IntArray:
-    """(N,) the first trip of the same vehicle type that takes the same route from the same lane: it drives alike."""
-    rows = np.stack([trips.route, trips.type, trips.start_lane])
+def _first_alike(trips: Trips, pace: FloatArray) -> IntArray:
+    """(N,) the first trip of the same vehicle type and pace that takes the same route from the same lane: it drives
+    alike."""
+    rows = np.stack([trips.route, trips.type, trips.start_lane, pace])
     _, first, group = np.unique(rows, axis=1, return_index=True, return_inverse=True)
     return first[group.reshape(-1)].astype(np.int32)
 

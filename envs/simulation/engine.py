@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from intergreen.envs.arrays import ByteArray, FloatArray, IntArray, copy_rows
-from intergreen.envs.demand import Demand, Trips
+from intergreen.envs.demand import Demand, Trips, VehicleType
 from intergreen.envs.errors import CapacityError
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.simulation.calls import KernelCalls
@@ -27,6 +27,7 @@ from intergreen.envs.simulation.counts import (
 )
 from intergreen.envs.simulation.lane_change import Changes, allocate_changes, replica_changes
 from intergreen.envs.simulation.loops import build_loops
+from intergreen.envs.simulation.paces import draw_paces
 from intergreen.envs.simulation.routes import build_route_table
 from intergreen.envs.simulation.state import (
     ERROR_DRIVABLE,
@@ -93,6 +94,7 @@ class Engine:
         self.statics = build_statics(network, demand.types)
         self.routes = build_route_table(network, demand)
         self.loops = build_loops(network, demand, self.routes)
+        self._types = demand.types
         self._lane_change = lane_change
         self._threads = threads
         self._share_among_threads()
@@ -104,7 +106,8 @@ class Engine:
         """Empty the network and set the trips of every replica; a seed draws the priorities that decide ties."""
         if len(trips) != self.n_replicas or len(seeds) != self.n_replicas:
             raise ValueError(f"need trips and seeds for {self.n_replicas} replicas, got {len(trips)} and {len(seeds)}")
-        self.trips = _trip_rows(trips, seeds, self.routes.row_start, copies=2 if self._lane_change else 1)
+        copies = 2 if self._lane_change else 1
+        self.trips = _trip_rows(trips, seeds, self.routes.row_start, self._types, copies=copies)
         self.state = self._allocate(self.trips)
         self.changes = self._allocate_changes()
         self.state.tally[:, N_TRIPS] = [len(t.release_s) for t in trips]
@@ -279,15 +282,23 @@ def _advance(turns, net, routes, loops, trips, state, changes, seconds):
 
 
 def _no_trips(replicas: int) -> TripRows:
-    return TripRows(*(np.zeros((replicas, 1), np.int32) for _ in TripRows._fields))
+    return _rows(replicas, 1)
 
 
-def _trip_rows(trips: Sequence[Trips], seeds: Sequence[int], row_start: IntArray, *, copies: int) -> TripRows:
+def _rows(replicas: int, width: int) -> TripRows:
+    release, first_row, start_lane, kind, priority = (np.zeros((replicas, width), np.int32) for _ in range(5))
+    return TripRows(release, first_row, start_lane, kind, priority, pace=np.ones((replicas, width)))
+
+
+def _trip_rows(
+    trips: Sequence[Trips], seeds: Sequence[int], row_start: IntArray, types: Sequence[VehicleType], *, copies: int
+) -> TripRows:
     """The trips of all replicas in arrays of one width; with lane changing a second copy, for the shadows."""
     width = max(1, *(len(t.release_s) for t in trips))
-    rows = TripRows(*(np.zeros((len(trips), copies * width), np.int32) for _ in TripRows._fields))
+    rows = _rows(len(trips), copies * width)
     for b, (trip, seed) in enumerate(zip(trips, seeds, strict=True)):
         n = len(trip.release_s)
+        paces = draw_paces(types, trip.type)
         priority = np.random.default_rng(seed).permutation(copies * n).reshape(copies, n)
         for copy in range(copies):
             part = slice(copy * width, copy * width + n)
@@ -296,4 +307,5 @@ def _trip_rows(trips: Sequence[Trips], seeds: Sequence[int], row_start: IntArray
             rows.start_lane[b, part] = trip.start_lane
             rows.kind[b, part] = trip.type
             rows.priority[b, part] = priority[copy]
+            rows.pace[b, part] = paces
     return rows

@@ -51,9 +51,9 @@ LANES_AHEAD = 8  # whose vehicles are fetched meanwhile, where there are many la
 def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide_entrants):
     """New speed and position of everybody inside junctions; returns how many drivables are listed as left."""
     n_lanes = net.lane_index.shape[0]
-    mixed = net.types.shape[0] > N_COLUMNS
+    mixed = net.types.shape[0] > N_COLUMNS or net.look_beyond != 0  # or drivers of different pace
     n_leaving = 0
-    kind = 0
+    kind, pace = 0, 1.0
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
         drivable = state.in_use[entry]
         link = drivable - n_lanes
@@ -65,12 +65,12 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
         for slot in range(first, first + count):
             vehicle = state.vehicle[slot]
             if mixed:
-                kind = trips.kind[vehicle]
+                kind, pace = trips.kind[vehicle], trips.pace[vehicle]
             me = kind * N_COLUMNS
             position = moment.position[slot]
             speed = moment.speed[slot]
             cap = net.types[me + MAX_SPEED]
-            limit = state.limit[drivable]
+            limit = state.limit[drivable] * pace
             cap = limit if limit < cap else cap
             faster = speed + net.types[me + MAX_ACCEL]
             cap = faster if faster < cap else cap
@@ -92,7 +92,7 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             new_position[slot] = moved + position
             driven += moved
             if mixed:
-                state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[drivable])
+                state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[drivable] * pace)
             state.tally[STOPS] += (new_speed[slot] < HALTED_BELOW_MPS) & (speed >= HALTED_BELOW_MPS)
             leavers += new_position[slot] > length
         state.tally[UPDATES] += count
@@ -108,15 +108,15 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
 @inlined
 def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_speed, hide_entrants, n_leaving):
     """New speed and position of everybody on lanes; returns how many drivables are listed as left."""
-    mixed = net.types.shape[0] > N_COLUMNS
-    kind = 0
+    mixed = net.types.shape[0] > N_COLUMNS or net.look_beyond != 0  # or drivers of different pace
+    kind, pace = 0, 1.0
     in_use = state.tally[LANES_IN_USE]
     for entry in range(in_use):
         lane = state.in_use[entry]
         if in_use > MANY_LANES and entry + LANES_AHEAD < in_use:
             _fetch_vehicles(state, moment, new_position, new_speed, state.in_use[entry + LANES_AHEAD])
         length = net.length[lane]
-        limit = state.limit[lane]
+        lane_limit = state.limit[lane]
         first = state.head[lane]
         count = state.n_inside[lane]
         leavers = 0
@@ -176,6 +176,10 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                     leader = me
                     slot += 1
                     continue
+            limit = lane_limit
+            if mixed:
+                pace = trips.pace[state.vehicle[slot]]
+                limit *= pace
             cap = net.types[me + MAX_SPEED]
             cap = limit if limit < cap else cap
             faster = speed + net.types[me + MAX_ACCEL]
@@ -203,7 +207,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             new_position[slot] = moved + position
             driven += moved
             if mixed:
-                state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[lane])
+                state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[lane] * pace)
             speed_sum += new_speed[slot]
             halted = new_speed[slot] < HALTED_BELOW_MPS
             queue += halted
@@ -282,6 +286,8 @@ def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
         wanted = stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed)
         return wanted if wanted < cap else cap
     entry = net.link_entry_speed[link]
+    if net.look_beyond != 0:
+        entry *= trips.pace[state.vehicle[slot]]
     if cap > entry:
         if net.look_beyond == 0:
             cap = entry

@@ -108,6 +108,7 @@ class TripRows(NamedTuple):
     start_lane: IntArray  # (B, N)
     kind: IntArray  # (B, N) vehicle type
     priority: IntArray  # (B, N) unique, decides ties
+    pace: FloatArray  # (B, N) share of a speed limit that the driver takes
 
 
 class Loops(NamedTuple):
@@ -239,4 +240,6 @@ def replica_state(state, b):
 @kernel
 def replica_trips(trips, b):
     """Row `b` of every array of a `TripRows`."""
-    return TripRows(trips.release[b], trips.first_row[b], trips.start_lane[b], trips.kind[b], trips.priority[b])
+    return TripRows(
+        trips.release[b], trips.first_row[b], trips.start_lane[b], trips.kind[b], trips.priority[b], trips.pace[b]
+    )

@@ -148,10 +148,31 @@ def test_a_type_keeps_its_numbers(tmp_path, network):
     assert (type_.max_decel_mps2, type_.usual_decel_mps2) == (7.5, 7.5)
 
 
-def test_nobody_is_faster_than_the_fastest_road_allows(tmp_path, network):
+def test_nobody_is_faster_than_the_fastest_road_and_the_fastest_driver_allow(tmp_path, network):
     kinds = ['<vType id="k" speedFactor="normc(1.2,0.1,0.2,2)"/>', TRIP.replace("from", 'type="k" from')]
-    assert load(tmp_path, network, *kinds).types[0].max_speed_mps == pytest.approx(1.2 * small.SPEED)
+    assert load(tmp_path, network, *kinds).types[0].max_speed_mps == pytest.approx(1.5 * small.SPEED)
     assert load(tmp_path, network, TRIP).types == (default_type(small.SPEED),)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "factor", "deviation"),
+    [
+        ("", 1.0, 0.1),
+        ('vClass="bus"', 1.0, 0.0),
+        ('vClass="truck"', 1.0, 0.05),
+        ('speedFactor="1.1"', 1.1, 0.1),
+        ('speedFactor="1.1" speedDev="0"', 1.1, 0.0),
+        ('speedFactor="norm(1.1)"', 1.1, 0.0),
+        ('speedFactor="norm(1.1, 0.2)"', 1.1, 0.2),
+        ('speedFactor="normc(1.2,0.15,0.5,1.3)"', 1.2, 0.15),
+        ('speedDev="0.3"', 1.0, 0.3),
+    ],
+)
+def test_drivers_take_limits_as_sumos_types_do(tmp_path, network, attributes, factor, deviation):
+    """As libsumo 1.28 tells of the same types."""
+    kind = f'<vType id="k" {attributes}/>'
+    (type_,) = load(tmp_path, network, kind, TRIP.replace("from", 'type="k" from')).types
+    assert (type_.speed_factor, type_.speed_deviation) == (factor, deviation)
 
 
 def test_a_bus_is_long_and_carries_many(tmp_path, network):

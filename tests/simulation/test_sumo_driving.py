@@ -31,7 +31,7 @@ def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str],
     rows = [
         f'<trip id="{k}" type="k" depart="{second}" from="{a}" to="{b}"/>' for k, ((a, b), second) in enumerate(trips)
     ]
-    path.write_text(small.routes(f'<vType id="k" sigma="{dawdling}"/>', *rows))
+    path.write_text(small.routes(f'<vType id="k" sigma="{dawdling}" speedDev="0"/>', *rows))
     demand = read_sumo_demand([path], network, window=Window(0, 600))
     engine = Engine(network, demand)
     engine.reset([release_trips(network, demand, horizon_s=600, seed=0)], [0])
@@ -40,7 +40,7 @@ def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str],
 
 
 def arrivals(engine: Engine, seconds: int = 120) -> list[int]:
-    """Seconds at which cars arrive, ascending."""
+    """Seconds at whose end cars have arrived, ascending; the engine counts the seconds before."""
     times: list[int] = []
     for second in range(1, seconds + 1):
         engine.advance(1)
@@ -151,13 +151,33 @@ def test_where_nobody_crosses_there_is_nothing_to_keep_clear(tmp_path):
 def test_nobody_is_faster_than_alone_and_most_who_dawdle_are_slower(tmp_path):
     network = network_of(tmp_path, Crossroads(signal="").xml())
     trips = [(SOUTH, 60 * k) for k in range(9)]
-    took = np.array(arrivals(engine_of(tmp_path, network, *trips, dawdling=0.9), 600)) - [second for _, second in trips]
+    begun = np.array([second for _, second in trips])
+    took = np.array(arrivals(engine_of(tmp_path, network, *trips, dawdling=0.9), 600)) - 1 - begun
     demand = read_sumo_demand([tmp_path / "small.rou.xml"], network, window=Window(0, 600))
     released = release_trips(network, demand, horizon_s=600, seed=0)
     alone = drive_alone(network, demand, released, horizon_s=600)
     assert len(set(alone.travel_s.tolist())) == 1
     assert took.min() >= alone.travel_s[0]
     assert took.mean() > alone.travel_s[0] + 1.0
+
+
+def test_drivers_differ_in_how_they_take_a_limit_and_are_the_same_persons_alone(tmp_path):
+    """At limits of 10 m/s: free speeds spread by a tenth, and a trip takes the same time alone as without traffic."""
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    path = tmp_path / "small.rou.xml"
+    rows = [f'<trip id="{k}" type="k" depart="{80 * k}" from="in_S" to="out_N"/>' for k in range(60)]
+    path.write_text(small.routes('<vType id="k" sigma="0"/>', *rows))
+    demand = read_sumo_demand([path], network, window=Window(0, 6000))
+    trips = release_trips(network, demand, horizon_s=6000, seed=0)
+    engine = Engine(network, demand)
+    engine.reset([trips], [7])
+    engine.green[:] = 1
+    took = np.array(arrivals(engine, 6000)) - 1 - trips.release_s
+    alone = drive_alone(network, demand, trips, horizon_s=6000)
+    assert took.tolist() == alone.travel_s.tolist()
+    pace = engine.trips.pace[0, :60]
+    assert 0.07 < pace.std() < 0.13
+    assert np.corrcoef(pace, took)[0, 1] < -0.9
 
 
 # --- beyond the next junction ------------------------------------------------------------------------------------
