@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from intergreen.envs.network.road_network import RoadNetwork
 
-ROOTS = ("routes", "additional", "additionals")
 LANE_COPIES = 4  # of every route: its vehicles take them in turn, and where several lanes lead on, different ones
 LAST_S = 86_400.0  # SUMO's end of a flow that names none
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+(?:\.\d*)?)", re.ASCII)
@@ -62,7 +61,7 @@ def read_sumo_demand(
     """
     reader = _Reader(network, window, drop_invalid)
     for path in paths:
-        for tag in read_children(path, *ROOTS):
+        for tag in read_children(path):  # SUMO minds no root either, and additional files have many
             reader.read(tag)
     if not reader.rows:
         where = str(paths[0]) if paths else network.name
@@ -207,6 +206,8 @@ class _Reader:
                 tag.fail(f"{shown(wanted)} is not there", "name a <route> that stands before it", "route")
             return self._routes[wanted]
         if not (tag.has("from") and tag.has("to")):
+            if self._drop_invalid:  # a taxi without a customer, or from a zone to a zone
+                return None
             tag.fail("has neither a route nor edges from and to", "give it one of both (duarouter finds routes)")
         return self._between(tag, [tag.text("from"), *tag.words("via"), tag.text("to")])
 

@@ -18,7 +18,8 @@ SHORTEST_LANE_M = 0.01
 LANE_WIDTH_M = 3.2  # SUMO's default
 CAR = "passenger"
 _NOT_ROADS = ("internal", "crossing", "walkingarea")
-_NO_LINK = -1
+_NO_LINK = -1  # no signal shows the connection anything
+_OF_TRAINS = ("rail_signal", "rail_crossing")
 
 
 class SumoLane(NamedTuple):
@@ -221,10 +222,8 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
         tag.fail(f"{shown(start)} does not end where {shown(end)} begins", "connect edges that meet", "to")
     if tag.has("via") and tag.text("via") not in net.inside:
         tag.fail(f"{shown(tag.text('via'))} is not there", "name a lane of the file", "via")
-    signal = tag.text("tl", "")
+    signal = _signal_of(net, tag, start)
     index = tag.whole("linkIndex") if signal else _NO_LINK
-    if signal and signal not in net.programmes:
-        tag.fail(f"{shown(signal)} has no <tlLogic>", "add its programme, or take the signal out", "tl")
     if signal and any(index >= len(state) for state in net.programmes[signal].states):
         tag.fail(f"is {index}", f"the states of <tlLogic> {shown(signal)} have fewer characters", "linkIndex")
     net.connections.append(
@@ -241,6 +240,20 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
             has_priority=tag.text("state", "M").isupper(),
         )
     )
+
+
+def _signal_of(net: SumoNet, tag: Tag, start: str) -> str:
+    """The signal that a connection has, "" for none: trains have signals and crossings without a programme, which hold
+    nobody up where no train comes."""
+    signal = tag.text("tl", "")
+    if not signal or tag.number("linkIndex", 0) == _NO_LINK:
+        return ""
+    if signal not in net.programmes:
+        junction = net.junctions.get(net.edges[start].end)
+        if junction is not None and junction.kind in _OF_TRAINS:
+            return ""
+        tag.fail(f"{shown(signal)} has no <tlLogic>", "add its programme, or take the signal out", "tl")
+    return signal
 
 
 def _check_ends(net: SumoNet) -> None:

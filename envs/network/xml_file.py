@@ -120,7 +120,8 @@ def read_children(path: str | Path, *roots: str) -> Iterator[Tag]:
     Raises
     ------
     InputError
-        If the file cannot be read, is not XML, has a document type, or its root is none of `roots`.
+        If the file cannot be read, is not XML, has a document type, or its root is none of `roots`, where some are
+        named.
     """
     try:
         with open(path, "rb") as raw:
@@ -181,7 +182,7 @@ class _Children:
         raise InputError(self._path, "", "has a document type, which we do not read", "take out its <!DOCTYPE …>")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if self._depth == 0 and name not in self._roots:
+        if self._depth == 0 and self._roots and name not in self._roots:
             known = " or ".join(f"<{root}>" for root in self._roots)
             raise InputError(self._path, "", f"its root is <{shown(name)[1:-1]}>", f"use a file of {known}")
         if self._depth > DEEPEST:

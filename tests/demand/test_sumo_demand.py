@@ -40,6 +40,22 @@ def ways(network: RoadNetwork, demand: Demand) -> list[list[str]]:
     return [[network.road_ids[road] for road in demand.route(n)] for n in demand.flow_route]
 
 
+@pytest.mark.parametrize("root", ["add", "tlLogics", "routes"])
+def test_files_may_have_any_root_and_tell_of_other_things(tmp_path, network, root):
+    other = '<tlLogic id="C" type="static" programID="1" offset="0"><phase duration="9" state="GGGr"/></tlLogic>'
+    path = tmp_path / "small.add.xml"
+    path.write_text(f"<{root}>{other}{TRIP}</{root}>")
+    assert releases(network, read_sumo_demand([path], network, window=SHORT)) == [3]
+
+
+def test_a_trip_from_nowhere_to_nowhere_is_dropped_where_that_is_asked_for(tmp_path, network):
+    nowhere = '<trip id="taxi" depart="1"/>'
+    with pytest.raises(InputError, match="has neither a route nor edges from and to"):
+        load(tmp_path, network, nowhere, TRIP)
+    demand = load(tmp_path, network, nowhere, TRIP, drop_invalid=True)
+    assert (releases(network, demand), demand.dropped_flows) == ([3], 1)
+
+
 # --- ways --------------------------------------------------------------------------------------------------------
 
 BY_THE_WAY = {

@@ -249,6 +249,23 @@ def test_a_left_that_is_permitted_here_and_unguarded_there_is_refused(tmp_path):
         make_plan(network, timing=FixedClearance(3))
 
 
+@pytest.mark.parametrize(("kind", "index"), [("rail_crossing", 3), ("rail_signal", 3), ("traffic_light", -1)], ids=str)
+def test_a_signal_of_trains_holds_no_car_up(tmp_path, kind, index):
+    """SUMO gives rail crossings a signal without a programme; and a link -1 is shown nothing."""
+    xml = Crossroads(signal_of={3: "rail"} if index >= 0 else {}).xml()
+    xml = xml.replace('id="C" type="traffic_light"', f'id="C" type="{kind}"')
+    xml = xml.replace('linkIndex="3"', f'linkIndex="{index}"')
+    network = load(tmp_path, xml)
+    movement = int(network.link_movement[network.link_from_lane == network.road_lane_start[_road(network, "in_W")]][0])
+    here = junction(network)
+    mine = movement - network.movement_start[here]
+    assert network.phase_matrix(here)[:, mine].all()
+
+
+def _road(network: RoadNetwork, name: str) -> int:
+    return network.road_ids.index(name)
+
+
 # --- what is refused ---------------------------------------------------------------------------------------------
 
 GOOD = Crossroads().xml()
