@@ -10,24 +10,27 @@ Phases compete over the movements they serve, as in FRAP (Zheng et al. 2019, CIK
     score_c = w q_c        value = v relu(G [mean of q, sum of h, signal])
 
 The logarithm keeps 0 and 1 where they are and presses long queues together: the first vehicles matter most.
-`agents/controllers/policy_network.py` computes the same scores with NumPy alone.
+`passes.py` computes them and their slopes; `agents/controllers/policy_network.py` the same scores with NumPy alone.
 """
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from intergreen.agents.learning.passes import FORBIDDEN, LOG_10, Packed, Passes, prepare_inputs
 from intergreen.envs.observation import CHOICE_COLUMNS
 
 if TYPE_CHECKING:
     from intergreen.envs.observation import Blocks
 
-FORBIDDEN = -1e9  # score of a choice that is not allowed
-LOG_10 = math.log(10.0)
+PART = 256  # observations that go through together: their values stay in a core's cache
+_MOST_KEPT = 4
+_OF_VALUES = slice(-4, None)  # the parameters of the head for values
 
 
 class SignalNetwork(nn.Module):
@@ -36,6 +39,7 @@ class SignalNetwork(nn.Module):
     def __init__(self, blocks: Blocks, *, width: int = 32) -> None:
         super().__init__()
         self.blocks = blocks
+        self._kept = _Kept()
         self.movement = _Linear(2 * blocks.movement_columns, width)
         self.served = _Linear(width, width)
         self.everything = _Linear(width, width, bias=False)
@@ -56,20 +60,28 @@ class SignalNetwork(nn.Module):
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Scores, `FORBIDDEN` where a choice is not allowed, and values."""
-        everything, contest, allowed, signal = self._body(observation)
-        return self._scores(contest, allowed), self._values(everything, contest, allowed, signal)
+        if observation.device.type != "cpu" or observation.requires_grad:
+            return self.plain_forward(observation)
+        if torch.is_grad_enabled():
+            both: tuple[Tensor, Tensor] = _Passes.apply(observation, self, *self.parameters())  # type: ignore[no-untyped-call]
+            return both
+        if len(observation) <= PART:
+            return self._answer(observation)
+        parts = [self._answer(part) for part in torch.split(observation, PART)]
+        return torch.cat([scores for scores, _ in parts]), torch.cat([values for _, values in parts])
 
     def forward_actor(self, observation: Tensor) -> Tensor:
         """The scores alone."""
-        _, contest, allowed, _ = self._body(observation)
-        return self._scores(contest, allowed)
+        scores: Tensor = self(observation)[0]
+        return scores
 
     def forward_critic(self, observation: Tensor) -> Tensor:
         """The values alone."""
-        return self._values(*self._body(observation))
+        values: Tensor = self(observation)[1]
+        return values
 
-    def _body(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Sum over all movements (N, W), contest (N, C, W), allowed (N, C, 1), signal columns (N, s)."""
+    def plain_forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for any device and for slopes by the observation, as the formulas are written."""
         b = self.blocks
         movements = observation[:, : b.choices_at].reshape(-1, b.movements, b.movement_columns)
         choices = observation[:, b.choices_at : b.signal_at].reshape(-1, b.choices, len(CHOICE_COLUMNS))
@@ -83,14 +95,76 @@ class SignalNetwork(nn.Module):
         context = self.everything(everything) + self.signal(signal)
         phases = torch.relu(self.served(summed[:, :-1]) + self.choice(choices) + context.unsqueeze(1))
         contest = torch.relu(self.own(phases) + self.others(_mean(phases, allowed)).unsqueeze(1))
-        return everything, contest, allowed, signal
+        scores = self.score(contest).squeeze(2).masked_fill(allowed.squeeze(2) == 0.0, FORBIDDEN)
+        state = torch.cat([_mean(contest, allowed), everything, signal], dim=1)
+        return scores, self.value(torch.relu(self.outlook(state)))
 
-    def _scores(self, contest: Tensor, allowed: Tensor) -> Tensor:
-        return self.score(contest).squeeze(2).masked_fill(allowed.squeeze(2) == 0.0, FORBIDDEN)
+    def new_passes(self, n: int) -> Passes:
+        """Passes over n observations, by the weights as they are now."""
+        packed = Packed(self.served.weight.detach(), self.blocks, self.served.out_features)
+        with torch.no_grad():
+            packed.take(self.parameters())
+        return Passes(n, self.blocks, packed)
 
-    def _values(self, everything: Tensor, contest: Tensor, allowed: Tensor, signal: Tensor) -> Tensor:
-        inputs = torch.cat([_mean(contest, allowed), everything, signal], dim=1)
-        return self.value(torch.relu(self.outlook(inputs)))
+    def _answer(self, observation: Tensor) -> tuple[Tensor, Tensor]:
+        passes = self._kept.passes_over(len(observation), self)
+        prepare_inputs(observation, self.blocks, passes.inputs)
+        passes.forward()
+        return passes.scores.clone(), passes.values.clone()
+
+
+class _Kept(threading.local):
+    """Passes that are used again for as many observations, by each thread its own; no part of a network's state."""
+
+    def __init__(self) -> None:
+        self._passes: dict[tuple[int, Blocks, torch.dtype], Passes] = {}
+
+    def passes_over(self, n: int, network: SignalNetwork) -> Passes:
+        """By the network's weights as they are now."""
+        key = n, network.blocks, network.served.weight.dtype
+        passes = self._passes.get(key)
+        if passes is not None:
+            passes.packed.take(network.parameters())
+            return passes
+        if len(self._passes) == _MOST_KEPT:
+            self._passes.clear()
+        self._passes[key] = passes = network.new_passes(n)
+        return passes
+
+    def __reduce__(self) -> tuple[type[_Kept], tuple[()]]:
+        return _Kept, ()
+
+
+class _Passes(torch.autograd.Function):
+    """The two passes as one operator for autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, observation: Tensor, network: SignalNetwork, *parameters: Tensor) -> tuple[Tensor, Tensor]:
+        passes = network.new_passes(len(observation))
+        prepare_inputs(observation, network.blocks, passes.inputs)
+        passes.forward()
+        ctx.set_materialize_grads(False)
+        ctx.passes = passes
+        return passes.scores.clone(), passes.values.clone()  # an answer of its own: else it would keep itself alive
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_scores: Tensor | None, of_values: Tensor | None) -> tuple[Tensor | None, ...]:
+        passes: Passes = ctx.passes
+        _write(passes.of_scores, of_scores)
+        _write(passes.of_values, of_values)
+        passes.of_scores.masked_fill_(passes.inputs.share == 0.0, 0.0)
+        parts: list[Tensor | None] = [part.clone() for part in passes.backward().parts]
+        if of_values is None:
+            parts[_OF_VALUES] = [None] * len(parts[_OF_VALUES])  # untouched, as parameters in no use are
+        return None, None, *parts
+
+
+def _write(room: Tensor, slopes: Tensor | None) -> None:
+    if slopes is None:
+        room.zero_()
+    else:
+        room.copy_(slopes)
 
 
 def _mean(of_choices: Tensor, allowed: Tensor) -> Tensor:
