@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from stable_baselines3.common.logger import Logger
 from intergreen.agents.controllers.policy_network import PolicyNetwork, actor_shapes
 from intergreen.agents.learning.discount import TimedDiscount
 from intergreen.agents.learning.policies import MaskableSignalPolicy, SignalPolicy, SignalQPolicy
+from intergreen.agents.learning.signal_ppo import SignalPPO
+from intergreen.agents.learning.update import warm_up
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -34,6 +37,7 @@ def make_model(env: TrafficVecEnv, recipe: Recipe, budget: Budget) -> BaseAlgori
         "device": "cpu",
     }
     model = _dqn(env, recipe, budget, common) if recipe.algorithm == "dqn" else _ppo(env, recipe, common)
+    warm_up(_signal_network(model))
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
 
@@ -83,7 +87,8 @@ def _ppo(env: TrafficVecEnv, recipe: Recipe, common: dict[str, Any]) -> PPO | Ma
     size = batch_size(env.num_envs * recipe.ppo.n_steps, minibatches=recipe.ppo.minibatches)
     if recipe.algorithm == "maskable-ppo":
         return MaskablePPO(MaskableSignalPolicy, env, batch_size=size, **common, **settings)
-    return PPO(SignalPolicy, env, batch_size=size, **common, **settings)
+    threads = min(recipe.threads, os.cpu_count() or 1)
+    return SignalPPO(SignalPolicy, env, batch_size=size, threads=threads, **common, **settings)
 
 
 def _dqn(env: TrafficVecEnv, recipe: Recipe, budget: Budget, common: dict[str, Any]) -> DQN:

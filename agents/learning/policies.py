@@ -22,6 +22,7 @@ from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
+from intergreen.agents.learning import kernels
 from intergreen.agents.learning.network import SignalNetwork
 from intergreen.envs.observation import CHOICE_COLUMNS
 from intergreen.envs.spaces import SignalSpace
@@ -33,34 +34,34 @@ class _Together(nn.Module):
     def __init__(self, space: SignalSpace, *, width: int) -> None:
         super().__init__()
         self.network = SignalNetwork(space.blocks, width=width)
-        self._signals = space.signals
+        self.signals = space.signals
         choices = space.blocks.choices
         kept = [i * choices + c for i, count in enumerate(space.n_choices) for c in range(count)]
         everything = len(kept) == space.signals * choices or space.signals == 1
         self._kept = None if everything else torch.tensor(kept)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        if self._signals == 1:
+        if self.signals == 1:
             return self.network(observation)
         scores, values = self.network(self._apart(observation))
-        return self._beside(scores), values.view(-1, self._signals).sum(dim=1, keepdim=True)
+        return self._beside(scores), values.view(-1, self.signals).sum(dim=1, keepdim=True)
 
     def forward_actor(self, observation: Tensor) -> Tensor:
-        if self._signals == 1:
+        if self.signals == 1:
             return self.network.forward_actor(observation)
         return self._beside(self.network.forward_actor(self._apart(observation)))
 
     def forward_critic(self, observation: Tensor) -> Tensor:
-        if self._signals == 1:
+        if self.signals == 1:
             return self.network.forward_critic(observation)
         values = self.network.forward_critic(self._apart(observation))
-        return values.view(-1, self._signals).sum(dim=1, keepdim=True)
+        return values.view(-1, self.signals).sum(dim=1, keepdim=True)
 
     def _apart(self, observation: Tensor) -> Tensor:
         return observation.reshape(-1, self.network.blocks.size)
 
     def _beside(self, scores: Tensor) -> Tensor:
-        flat = scores.reshape(-1, self._signals * scores.shape[1])
+        flat = scores.reshape(-1, self.signals * scores.shape[1])
         return flat if self._kept is None else flat[:, self._kept]
 
 
@@ -78,6 +79,21 @@ class SignalPolicy(ActorCriticPolicy):
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
         self._width = width
         super().__init__(*args, **kwargs)
+
+    @property
+    def network_of_one_signal(self) -> SignalNetwork | None:
+        """The network, where an observation is that of one signal and an action one choice; else None."""
+        alone = isinstance(self.action_dist, _OneOfScored) and self.mlp_extractor.signals == 1
+        return cast(SignalNetwork, self.mlp_extractor.network) if alone else None
+
+    def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Actions (N,), values (N, 1) and the actions' log-probabilities (N,)."""
+        network = self.network_of_one_signal
+        if network is None or deterministic or torch.is_grad_enabled() or self.device.type != "cpu":
+            return super().forward(obs, deterministic)
+        scores, values = network(obs)
+        actions, log_probs = drawn(scores)
+        return actions, values, log_probs
 
     def _build(self, lr_schedule: Any) -> None:
         _build_network(self, self._width, lr_schedule)
@@ -98,6 +114,15 @@ class MaskableSignalPolicy(MaskableActorCriticPolicy):
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "width": self._width}
+
+
+def drawn(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """(N,) one choice of each row by its scores (N, C) and one random number, and its log-probability."""
+    actions, log_probs = torch.empty(len(scores), dtype=torch.int64), scores.new_empty(len(scores))
+    arrays = (array.numpy() for array in (actions, log_probs, scores, torch.rand(len(scores))))
+    if not kernels.draw(*arrays):
+        raise ValueError("the scores hold invalid values")
+    return actions, log_probs
 
 
 def _build_network(policy: Any, width: int, lr_schedule: Any) -> None:
