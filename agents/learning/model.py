@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,8 +86,7 @@ def _ppo(env: TrafficVecEnv, recipe: Recipe, common: dict[str, Any]) -> PPO | Ma
     size = batch_size(env.num_envs * recipe.ppo.n_steps, minibatches=recipe.ppo.minibatches)
     if recipe.algorithm == "maskable-ppo":
         return MaskablePPO(MaskableSignalPolicy, env, batch_size=size, **common, **settings)
-    threads = min(recipe.threads, os.cpu_count() or 1)
-    return SignalPPO(SignalPolicy, env, batch_size=size, threads=threads, **common, **settings)
+    return SignalPPO(SignalPolicy, env, batch_size=size, **common, **settings)
 
 
 def _dqn(env: TrafficVecEnv, recipe: Recipe, budget: Budget, common: dict[str, Any]) -> DQN:

@@ -1,5 +1,5 @@
 """Stable-Baselines3's PPO with its update written out for `SignalPolicy`: the same minibatches, the same numbers up to
-rounding, in a third of the time.
+rounding, in less than half the time.
 
 Rollouts, schedules, callbacks, the optimiser, saving and loading are Stable-Baselines3's own. What the update does not
 know (`target_kl`, `clip_range_vf`, observations of several signals at once) is left to it as well.
@@ -29,7 +29,8 @@ from intergreen.agents.learning.update import Rollout, Updater
 class SignalPPO(PPO):
     """PPO for `SignalPolicy`.
 
-    threads  that share the work of an update; the numbers do not depend on it
+    threads  that share the work of an update; the numbers do not depend on it. One is the default: on two cores beside
+        other work a second made updates slower by half
     """
 
     def __init__(self, *args: Any, threads: int = 1, **kwargs: Any) -> None:
