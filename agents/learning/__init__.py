@@ -3,6 +3,8 @@
 recipe      what a training run is told, from YAML
 worlds      generated networks to train on
 network, policies   the policy's network, and as policies of Stable-Baselines3
+passes, kernels     what the network computes and its slopes, written out for the CPU
+signal_ppo          PPO with its update written out: `surrogate` the loss, `update` a minibatch, `rollouts` the buffer
 prepare     a run, read and checked before it begins
 train       the run itself, on every signal of every copy of the networks
 model       the learner that the recipe describes: PPO, MaskablePPO or DQN
