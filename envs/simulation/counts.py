@@ -8,6 +8,7 @@ from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.lane_change import SHADOW
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS, UNKNOWN
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.state import LANES_IN_USE, LANES_WAITED_FOR, STEP, replica_state
 from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY
 
@@ -86,15 +87,23 @@ def count_replica(net, state, bounds_m, waiting, vehicles, arriving):
         for bin_ in range(bounds_m.shape[1]):
             arriving[lane, bin_] = 0
         bin_ = 0  # the front vehicle comes first, so distances ascend
-        for slot in range(state.head[lane], state.head[lane] + count):
+        asleep, awake = state.asleep_first[lane], natural(state.asleep_past[lane])
+        slot = natural(state.head[lane])
+        past = slot + count
+        while slot < past:
+            if slot == asleep and asleep < awake:
+                halted += awake - asleep
+                slot = awake
+                continue
             if speed[slot] < HALTED_BELOW_MPS:
                 halted += 1
-                continue
-            distance = net.length[lane] - position[slot]
-            while bin_ < bounds_m.shape[1] and distance > bounds_m[lane, bin_]:
-                bin_ += 1
-            if bin_ < bounds_m.shape[1]:
-                arriving[lane, bin_] += 1
+            else:
+                distance = net.length[lane] - position[slot]
+                while bin_ < bounds_m.shape[1] and distance > bounds_m[lane, bin_]:
+                    bin_ += 1
+                if bin_ < bounds_m.shape[1]:
+                    arriving[lane, bin_] += 1
+            slot += 1
         waiting[lane] = halted
 
 
@@ -103,11 +112,11 @@ def add_lane_second(net, trips, state, with_persons, sums):
     """Add the last second of one replica to its `LaneSums`; `person_delay` only `with_persons`, which costs more."""
     speed = state.speed_a if state.tally[STEP] & 1 == 0 else state.speed_b
     for entry in range(state.tally[LANES_IN_USE]):
-        lane = state.in_use[entry]
+        lane = natural(state.in_use[entry])
         if net.lane_approach[lane] == 0:
             continue
         free = min(net.base_limit[lane], net.fastest)
-        first, count = state.head[lane], state.n_inside[lane]
+        first, count = natural(state.head[lane]), state.n_inside[lane]
         halted, total = state.lane_halted[lane], state.lane_speed[lane]
         if halted == UNKNOWN or state.arrival_step[lane] == state.tally[STEP] - 1:
             halted, total = 0, 0.0

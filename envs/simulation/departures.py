@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.slots import append_slot, length_of
 from intergreen.envs.simulation.state import ENTERED, LANES_WAITED_FOR, N_TRIPS, NEVER, RELEASE_TIME, RELEASED
 from intergreen.envs.simulation.statics import MIN_GAP, N_COLUMNS
@@ -49,10 +50,10 @@ def enter_network(net, routes, loops, trips, state, moment):
     tally = state.tally
     entry = 0
     while entry < tally[LANES_WAITED_FOR]:
-        lane = state.waited_for[entry]
+        lane = natural(state.waited_for[entry])
         trip = state.line_first[lane]
-        kind = trips.kind[trip]
-        last = state.head[lane] + state.n_inside[lane] - 1
+        kind = natural(trips.kind[trip])
+        last = natural(state.head[lane]) + state.n_inside[lane] - 1
         free = state.closed[lane] == 0
         if free and state.n_inside[lane] > 0:
             tail = length_of(net, trips, state.vehicle[last])

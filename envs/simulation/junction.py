@@ -18,6 +18,7 @@ from intergreen.envs.simulation.driving import (
     reach_time,
     stop_before_speed,
 )
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import has_no_room
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
@@ -48,20 +49,20 @@ def mark_hot_links(net, state, moment):
     n_lanes = net.lane_index.shape[0]
     position = moment.position
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
-        link = state.in_use[entry] - n_lanes
-        state.hot[net.mask_word[link]] |= net.mask_bit[link]
+        link = natural(state.in_use[entry] - n_lanes)
+        state.hot[natural(net.mask_word[link])] |= net.mask_bit[link]
     for entry in range(state.tally[LANES_IN_USE]):
-        lane = state.in_use[entry]
-        first = state.head[lane]
+        lane = natural(state.in_use[entry])
+        first = natural(state.head[lane])
         link = state.next_link[first]
-        if link >= 0 and net.length[lane] - position[first] <= net.notify_reach:
-            if state.green[net.link_movement[link]] != 0:
-                state.hot[net.mask_word[link]] |= net.mask_bit[link]
-        last = first + state.n_inside[lane] - 1
+        if link >= 0 and state.green[natural(net.link_movement[link])] != 0:
+            if net.length[lane] - position[first] <= net.notify_reach:
+                state.hot[natural(net.mask_word[link])] |= net.mask_bit[link]
+        last = natural(first + state.n_inside[lane] - 1)
         if position[last] < net.longest:
-            link = state.previous[state.vehicle[last]] - n_lanes
+            link = state.previous[natural(state.vehicle[last])] - n_lanes
             if link >= 0:
-                state.hot[net.mask_word[link]] |= net.mask_bit[link]
+                state.hot[natural(net.mask_word[link])] |= net.mask_bit[link]
 
 
 @inlined
@@ -87,14 +88,14 @@ def unmark_hot_links(net, state):
 
 
 @inlined
-def any_foe_hot(net, state, link):
-    """Whether any link that crosses `link` is hot."""
-    first = net.mask_first[link]
+def hot_foes(net, state, link):
+    """The bits of the hot links that cross `link`; of all words of the mask together, so that bits may be ambiguous."""
+    first = natural(net.mask_first[link])
     base = link * net.mask_words
-    for word in range(net.mask_words):
-        if net.foe_mask[base + word] & state.hot[first + word] != 0:
-            return True
-    return False
+    hot = net.foe_mask[base] & state.hot[first]
+    for word in range(1, net.mask_words):
+        hot |= net.foe_mask[base + word] & state.hot[first + word]
+    return hot
 
 
 @inlined
@@ -106,23 +107,23 @@ def find_foe(net, state, trips, moment, link, at):
     """
     n_lanes = net.lane_index.shape[0]
     position = moment.position
-    lane = net.link_to[link]
+    lane = natural(net.link_to[link])
     if state.n_inside[lane] > 0:
-        slot = state.head[lane] + state.n_inside[lane] - 1
-        vehicle = state.vehicle[slot]
+        slot = natural(state.head[lane] + state.n_inside[lane] - 1)
+        vehicle = natural(state.vehicle[slot])
         if state.previous[vehicle] == n_lanes + link:
             rest = net.length[n_lanes + link] - at
             if rest + (position[slot] - length_of(net, trips, vehicle)) < 0.0:
                 return slot, -(position[slot] + rest)
-    first = state.head[n_lanes + link]
+    first = natural(state.head[n_lanes + link])
     for slot in range(first, first + state.n_inside[n_lanes + link]):
         past = position[slot] - at
-        if not (past > 0.0 and past - length_of(net, trips, state.vehicle[slot]) > 0.0):
+        if not (past > 0.0 and past - length_of(net, trips, natural(state.vehicle[slot])) > 0.0):
             return slot, at - position[slot]
-    lane = net.link_from[link]
+    lane = natural(net.link_from[link])
     if state.n_inside[lane] > 0:
-        slot = state.head[lane]
-        if state.next_link[slot] == link and state.green[net.link_movement[link]] != 0:
+        slot = natural(state.head[lane])
+        if state.next_link[slot] == link and state.green[natural(net.link_movement[link])] != 0:
             return slot, net.length[lane] - position[slot] + at
     return -1, 0.0
 
@@ -214,7 +215,7 @@ def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, fo
     crossing : its number among the crossings of `link`
     """
     right = net.crossing_right[crossing]
-    other = state.vehicle[foe]
+    other = natural(state.vehicle[foe])
     them = type_of(net, trips, other)
     their_speed = moment.speed[foe]
     setback = net.crossing_foe_setback[crossing]
@@ -250,27 +251,29 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
 
     from_start : m from the start of the link to the vehicle, negative on the lane before it
     """
-    if not any_foe_hot(net, state, link):
+    hot = hot_foes(net, state, link)
+    if hot == 0:
         return cap
     speed = moment.speed[slot]
     braking = braking_distance(net, me, speed)
-    for crossing in range(net.crossing_start[link], net.crossing_start[link + 1]):
-        at = net.crossing_distance[crossing]
-        distance = at - from_start
+    for crossing in range(natural(net.crossing_start[link]), net.crossing_start[link + 1]):
+        if hot & net.crossing_bit[crossing] == 0:
+            continue
+        distance = net.crossing_distance[crossing] - from_start
         if not braking < distance - net.crossing_setback[crossing]:  # too near to yield there, or past it
             continue
-        foe_link = net.crossing_foe[crossing]
-        if state.hot[net.mask_word[foe_link]] & net.mask_bit[foe_link] == 0:
+        foe_link = natural(net.crossing_foe[crossing])
+        if net.mask_words > 1 and state.hot[natural(net.mask_word[foe_link])] & net.mask_bit[foe_link] == 0:
             continue
         foe, foe_distance = find_foe(net, state, trips, moment, foe_link, net.crossing_foe_distance[crossing])
         if foe < 0:
             continue
-        vehicle = state.vehicle[slot]
+        vehicle = natural(state.vehicle[slot])
         if goes_first(
             net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing
         ):
             continue
-        other = state.vehicle[foe]
+        other = natural(state.vehicle[foe])
         if in_deadlock(state, other, moment.step):
             continue
         entry = 2 * vehicle + (moment.step & 1)

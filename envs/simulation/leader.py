@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.statics import ZONE
 
@@ -34,18 +35,18 @@ def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link
     n_lanes = net.lane_index.shape[0]
     on_link = drivable >= n_lanes
     look = net.types[type_of(net, trips, vehicle) + ZONE]
-    row = state.row[vehicle]
+    row = natural(state.row[vehicle])
     position = moment.position
     while True:
         if not on_link:
-            lane = net.link_from[link]
+            lane = natural(net.link_from[link])
             best = -1
             best_gap = 0.0
-            for entry in range(net.lane_link_start[lane], net.lane_link_start[lane + 1]):
-                sibling = n_lanes + net.lane_links[entry]
+            for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
+                sibling = n_lanes + natural(net.lane_links[entry])
                 if state.n_inside[sibling] > 0:
-                    last = state.head[sibling] + state.n_inside[sibling] - 1
-                    gap = rest + position[last] - length_of(net, trips, state.vehicle[last])
+                    last = natural(state.head[sibling] + state.n_inside[sibling] - 1)
+                    gap = rest + position[last] - length_of(net, trips, natural(state.vehicle[last]))
                     if best < 0 or gap < best_gap:
                         best = last
                         best_gap = gap
@@ -55,11 +56,11 @@ def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link
             if rest > look:
                 return -1, 0.0
         on_link = False
-        row += net.lane_width[net.link_from[link]]
-        lane = net.link_to[link]
+        row += natural(net.lane_width[natural(net.link_from[link])])
+        lane = natural(net.link_to[link])
         last = _last_seen(state, lane, moment.step, viewer)
         if last >= 0:
-            return last, rest + position[last] - length_of(net, trips, state.vehicle[last])
+            return last, rest + position[last] - length_of(net, trips, natural(state.vehicle[last]))
         rest += net.length[lane]
         if rest > look:
             return -1, 0.0

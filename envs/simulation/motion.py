@@ -20,6 +20,7 @@ from intergreen.envs.simulation.driving import (
 )
 from intergreen.envs.simulation.junction import braking_distance, crossing_speed, stopping_speed
 from intergreen.envs.simulation.leader import find_leader
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import has_no_room
 from intergreen.envs.simulation.slots import MANY_LANES, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
@@ -55,17 +56,17 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
     n_leaving = 0
     kind, pace = 0, 1.0
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
-        drivable = state.in_use[entry]
-        link = drivable - n_lanes
+        drivable = natural(state.in_use[entry])
+        link = natural(drivable - n_lanes)
         length = net.length[drivable]
-        first = state.head[drivable]
+        first = natural(state.head[drivable])
         count = state.n_inside[drivable]
         leavers = 0
         driven = 0.0
         for slot in range(first, first + count):
-            vehicle = state.vehicle[slot]
+            vehicle = natural(state.vehicle[slot])
             if mixed:
-                kind, pace = trips.kind[vehicle], trips.pace[vehicle]
+                kind, pace = natural(trips.kind[vehicle]), trips.pace[vehicle]
             me = kind * N_COLUMNS
             position = moment.position[slot]
             speed = moment.speed[slot]
@@ -76,14 +77,14 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             cap = faster if faster < cap else cap
             if slot > first:
                 ahead = slot - 1
-                leader = type_of(net, trips, state.vehicle[ahead])
+                leader = type_of(net, trips, natural(state.vehicle[ahead]))
                 gap = moment.position[ahead] - net.types[leader + LENGTH] - position
             else:
                 ahead, gap = find_leader(
                     net, routes, trips, state, moment, vehicle, drivable, length - position, link, hide_entrants
                 )
             if ahead >= 0:
-                leader = type_of(net, trips, state.vehicle[ahead])
+                leader = type_of(net, trips, natural(state.vehicle[ahead]))
                 cap = _following_speed(net, me, leader, moment.speed[ahead], speed, gap, cap)
             cap = crossing_speed(net, state, trips, moment, slot, me, link, position, cap)
             if net.look_beyond != 0 and slot == first:
@@ -112,12 +113,12 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
     kind, pace = 0, 1.0
     in_use = state.tally[LANES_IN_USE]
     for entry in range(in_use):
-        lane = state.in_use[entry]
+        lane = natural(state.in_use[entry])
         if in_use > MANY_LANES and entry + LANES_AHEAD < in_use:
             _fetch_vehicles(state, moment, new_position, new_speed, state.in_use[entry + LANES_AHEAD])
         length = net.length[lane]
         lane_limit = state.limit[lane]
-        first = state.head[lane]
+        first = natural(state.head[lane])
         count = state.n_inside[lane]
         leavers = 0
         queue = 0
@@ -129,11 +130,11 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
         leader = 0
         asleep, awake = _sleepers(net, state, moment, lane)
         standing, longest_first, longest_past = NOBODY, 0, 0
-        past = first + count
+        past = natural(first + count)
         slot = first
         while slot < past:
             if mixed:
-                kind = trips.kind[state.vehicle[slot]]
+                kind = natural(trips.kind[natural(state.vehicle[slot])])
             me = kind * N_COLUMNS
             position = moment.position[slot]
             rest = length - position
@@ -148,7 +149,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                         state.waited[sleeper] += 1
                     if mixed:
                         for sleeper in range(slot, awake):
-                            kind = trips.kind[state.vehicle[sleeper]]
+                            kind = natural(trips.kind[natural(state.vehicle[sleeper])])
                             state.time_loss[kind] += 1.0
                     queue += awake - slot
                     standing = slot if standing == NOBODY else standing
@@ -178,7 +179,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                     continue
             limit = lane_limit
             if mixed:
-                pace = trips.pace[state.vehicle[slot]]
+                pace = trips.pace[natural(state.vehicle[slot])]
                 limit *= pace
             cap = net.types[me + MAX_SPEED]
             cap = limit if limit < cap else cap
@@ -190,10 +191,10 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                 viewer = hide_entrants
                 if state.entry_step[lane] == moment.step and count == 1:
                     viewer = max(viewer, lane)
-                vehicle, link = state.vehicle[slot], state.next_link[slot]
+                vehicle, link = natural(state.vehicle[slot]), state.next_link[slot]
                 ahead, gap = find_leader(net, routes, trips, state, moment, vehicle, lane, rest, link, viewer)
                 if ahead >= 0:
-                    beyond = type_of(net, trips, state.vehicle[ahead])
+                    beyond = type_of(net, trips, natural(state.vehicle[ahead]))
                     cap = _following_speed(net, me, beyond, moment.speed[ahead], speed, gap, cap)
             if rest <= net.types[me + ZONE] and state.next_link[slot] >= 0:
                 link = state.next_link[slot]
@@ -201,8 +202,8 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                 if net.look_beyond != 0 and slot == first:
                     cap = _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap)
             if changes is not None:
-                if changes.asked_step[state.vehicle[slot]] == moment.step:
-                    cap = min(cap, changes.cap[state.vehicle[slot]])
+                if changes.asked_step[natural(state.vehicle[slot])] == moment.step:
+                    cap = min(cap, changes.cap[natural(state.vehicle[slot])])
             moved = _drive_on(net, trips, state, moment, me, speed, cap, slot, new_speed)
             new_position[slot] = moved + position
             driven += moved
@@ -262,13 +263,13 @@ def _fetch_vehicles(state, moment, new_position, new_speed, lane):
 def _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap):
     """`cap` [m/s], lowered for the junctions within sight behind `link`, which begins `rest` metres ahead."""
     n_lanes = net.lane_index.shape[0]
-    row = state.row[state.vehicle[slot]]
+    row = natural(state.row[natural(state.vehicle[slot])])
     while True:
-        lane = net.link_to[link]
+        lane = natural(net.link_to[link])
         rest += net.length[n_lanes + link] + net.length[lane]
         if rest > net.types[me + ZONE]:
             return cap
-        row += net.lane_width[net.link_from[link]]
+        row += natural(net.lane_width[natural(net.link_from[link])])
         link = routes.next_link[row + net.lane_index[lane]]
         if link < 0:
             return cap
@@ -279,15 +280,15 @@ def _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap):
 def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     """`cap` [m/s], lowered for the signal, a full end lane, the turn and the crossings `rest` metres ahead."""
     speed = moment.speed[slot]
-    stopped = state.green[net.link_movement[link]] == 0
+    stopped = state.green[natural(net.link_movement[link])] == 0
     if not stopped:
-        stopped = state.closed[net.link_to[link]] != 0 or has_no_room(net, state, trips, moment, me, link)
+        stopped = state.closed[natural(net.link_to[link])] != 0 or has_no_room(net, state, trips, moment, me, link)
     if stopped and not braking_distance(net, me, speed) > rest:
         wanted = stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed)
         return wanted if wanted < cap else cap
     entry = net.link_entry_speed[link]
     if net.look_beyond != 0:
-        entry *= trips.pace[state.vehicle[slot]]
+        entry *= trips.pace[natural(state.vehicle[slot])]
     if cap > entry:
         if net.look_beyond == 0:
             cap = entry
@@ -314,7 +315,7 @@ def _drive_on(net, trips, state, moment, me, speed, wanted, slot, new_speed):
 def _dawdle_on(net, trips, state, moment, me, speed, wanted, slot, new_speed):
     """The same for SUMO's drivers, who drive the whole second at the new speed and dawdle, less where they creep."""
     if net.types[me + DAWDLE] > 0.0:
-        luck = chance(trips.priority[state.vehicle[slot]], moment.step)
+        luck = chance(trips.priority[natural(state.vehicle[slot])], moment.step)
         wanted -= net.types[me + DAWDLE] * min(wanted / net.types[me + MAX_ACCEL], 1.0) * luck
     v = max(wanted, speed - net.types[me + MAX_DECEL], 0.0)
     new_speed[slot] = v
@@ -328,7 +329,7 @@ def _sleepers(net, state, moment, lane):
     Whoever could be shown green within sight is not among them: even from a stand, such drivers tell others that they
     yield to them (`crossing_speed`).
     """
-    asleep, awake = state.asleep_first[lane], state.asleep_past[lane]
+    asleep, awake = natural(state.asleep_first[lane]), natural(state.asleep_past[lane])
     if asleep < awake and not _is_red(net, state, lane):
         length = net.length[lane]
         while asleep < awake and length - moment.position[asleep] <= net.widest_zone:
@@ -339,9 +340,12 @@ def _sleepers(net, state, moment, lane):
 @inlined
 def _is_red(net, state, lane):
     """Whether no movement from `lane` has green."""
+    movement = net.lane_movement[lane]
+    if movement >= 0:
+        return state.green[movement] == 0
     any_green = 0
-    for entry in range(net.lane_link_start[lane], net.lane_link_start[lane + 1]):
-        any_green |= state.green[net.link_movement[net.lane_links[entry]]]
+    for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
+        any_green |= state.green[natural(net.link_movement[natural(net.lane_links[entry])])]
     return any_green == 0
 
 
@@ -349,7 +353,7 @@ def _is_red(net, state, lane):
 def _waits_at_red(net, state, me, slot, rest):
     """Whether the first driver of a lane, who stands, stands on: at a red, too near to it to start."""
     link = state.next_link[slot]
-    if link < 0 or state.green[net.link_movement[link]] != 0:
+    if link < 0 or state.green[natural(net.link_movement[link])] != 0:
         return False
     return rest <= net.types[me + STAY] and net.look_beyond == 0  # else who yields to whom beyond is still to be told
 
@@ -360,7 +364,7 @@ def _must_stand(net, state, me, leader, slot, rest, gap):
     if not _cannot_close_up(net, me, leader, gap):
         return False
     link = state.next_link[slot]
-    return rest > net.types[me + ZONE] or link < 0 or state.green[net.link_movement[link]] == 0
+    return rest > net.types[me + ZONE] or link < 0 or state.green[natural(net.link_movement[link])] == 0
 
 
 @inlined

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.state import ERROR_DRIVABLE, LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import LENGTH, N_COLUMNS
 
@@ -18,7 +19,7 @@ def length_of(net, trips, vehicle):
 @inlined
 def type_of(net, trips, vehicle):
     """Where the columns of the vehicle's type begin; who drives is looked up only where there are several types."""
-    return 0 if net.types.shape[0] == N_COLUMNS else trips.kind[vehicle] * N_COLUMNS
+    return 0 if net.types.shape[0] == N_COLUMNS else natural(trips.kind[vehicle]) * N_COLUMNS
 
 
 @inlined
@@ -32,9 +33,9 @@ def append_slot(net, state, drivable, position, speed):
     if count == 0:
         take_into_use(net, state, drivable)
         state.head[drivable] = start
-    slot = state.head[drivable] + count
+    slot = natural(state.head[drivable]) + count
     if slot == net.slot_start[drivable + 1]:
-        shift = state.head[drivable] - start
+        shift = natural(state.head[drivable]) - start
         for s in range(start, start + count):
             move_slot(state, position, speed, s + shift, s)
         state.head[drivable] = start
@@ -77,7 +78,7 @@ def leave_unused(net, state, drivable):
     else:
         state.tally[LINKS_IN_USE] -= 1
         last = n_lanes + state.tally[LINKS_IN_USE]
-    at = state.in_use_at[drivable]
+    at = natural(state.in_use_at[drivable])
     moved = state.in_use[last]
     state.in_use[at] = moved
     state.in_use_at[moved] = at
@@ -110,7 +111,7 @@ def move_slot(state, position, speed, source, target):
 @inlined
 def remove_slot(net, state, drivable, slot, position, speed):
     """Take one vehicle out of the run; those behind close up."""
-    last = state.head[drivable] + state.n_inside[drivable] - 1
+    last = natural(state.head[drivable]) + state.n_inside[drivable] - 1
     for s in range(slot, last):
         move_slot(state, position, speed, s + 1, s)
     state.n_inside[drivable] -= 1

@@ -125,7 +125,8 @@ def allocate(statics: Statics, *, replicas: int, trips: int, movements: int, hot
     n_slots, n_types = int(statics.slot_start[-1]), len(statics.types) // N_COLUMNS
 
     def ints(width: int, fill: int = 0) -> IntArray:
-        return np.full((replicas, width), fill, np.int32)
+        # zeros are not written: the system hands out pages of them as they are touched
+        return np.full((replicas, width), fill, np.int32) if fill else np.zeros((replicas, width), np.int32)
 
     def floats(width: int) -> FloatArray:
         return np.zeros((replicas, width))

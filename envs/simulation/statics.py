@@ -50,6 +50,7 @@ class Statics(NamedTuple):
     capacity: IntArray  # (D,) vehicles
     lane_link_start: IntArray  # (L + 1,)
     lane_links: IntArray  # (K,) links leaving each lane
+    lane_movement: IntArray  # (L,) the one movement that starts from the lane, -1 where there are none or several
     lane_index: IntArray  # (L,) 0 = leftmost
     lane_width: IntArray  # (L,) lanes of the lane's road: the stride of a route table row
     lane_approach: ByteArray  # (L,) 1 where the lane ends at a controlled signal
@@ -65,7 +66,8 @@ class Statics(NamedTuple):
     mask_words: int  # W, words an intersection
     crossing_start: IntArray  # (K + 1,)
     crossing_distance: FloatArray  # (X,) m on the link itself
-    crossing_foe: IntArray  # (X,) the other link
+    crossing_foe: IntArray  # (X,) the other link, ...
+    crossing_bit: NDArray[np.uint64]  # (X,) ... and its `mask_bit`
     crossing_foe_distance: FloatArray  # (X,) m on the other link
     crossing_right: NDArray[np.int8]  # (X,) 1: this link goes first, -1: the other, 0: who is there earlier
     crossing_setback: FloatArray  # (X,) m before the crossing where a driver of this link waits, ...
@@ -97,6 +99,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         capacity=capacity,
         lane_link_start=network.lane_link_start,
         lane_links=network.lane_links,
+        lane_movement=_only_movement(network),
         lane_index=network.lane_index,
         lane_width=lanes_of_road[network.lane_road].astype(np.int32),
         lane_approach=signalled[network.road_to[network.lane_road]].astype(np.uint8).reshape(n_lanes),
@@ -113,6 +116,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_start=network.crossing_start,
         crossing_distance=network.crossing_distance_m,
         crossing_foe=network.crossing_foe_link,
+        crossing_bit=bit[network.crossing_foe_link],
         crossing_foe_distance=network.crossing_foe_distance_m,
         crossing_right=network.crossing_right,
         crossing_setback=network.crossing_setback_m,
@@ -179,6 +183,16 @@ def _follow_cut(row: FloatArray, *, hardest_leader: float) -> float:
     if row[KRAUSS] != 0.0:
         headway = target + v * v / (2.0 * row[MAX_DECEL]) + v * (row[HEADWAY] + 1.0)
     return float(max(braking, distance, headway)) + 0.01
+
+
+def _only_movement(network: RoadNetwork) -> IntArray:
+    out = np.full(network.n_lanes, -1, np.int32)
+    for lane in range(network.n_lanes):
+        links = network.lane_links[network.lane_link_start[lane] : network.lane_link_start[lane + 1]]
+        movements = np.unique(network.link_movement[links])
+        if len(movements) == 1:
+            out[lane] = movements[0]
+    return out
 
 
 def _asks_gap(network: RoadNetwork) -> ByteArray:

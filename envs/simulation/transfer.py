@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.slots import append_slot, leave_unused, length_of, move_slot, wake_all
 from intergreen.envs.simulation.state import FINISHED, FINISHED_RELEASE, FINISHED_TIME, NEVER, OVERLAPS, RED_ENTRIES
 from intergreen.envs.simulation.visits import note_approach_entry, note_approach_exit
@@ -16,12 +17,12 @@ def move_on(net, routes, loops, trips, state, step, new_position, new_speed, n_l
     n_movers = 0
     for entry in range(n_leaving):
         n_movers = _take_out(
-            net, routes, loops, trips, state, step, new_position, new_speed, state.leaving[entry], n_movers
+            net, routes, loops, trips, state, step, new_position, new_speed, natural(state.leaving[entry]), n_movers
         )
     n_lanes = net.lane_index.shape[0]
     for m in range(n_movers):
-        drivable = state.mover_target[m]
-        vehicle = state.mover[m]
+        drivable = natural(state.mover_target[m])
+        vehicle = natural(state.mover[m])
         slot = append_slot(net, state, drivable, new_position, new_speed)
         if slot < 0:
             return
@@ -52,7 +53,7 @@ def move_on(net, routes, loops, trips, state, step, new_position, new_speed, n_l
 @inlined
 def _count_overlaps(net, trips, state, new_position, drivable, slot):
     """Note whether the arrival in `slot` overlaps the vehicle ahead, and correct what was noted for the one behind."""
-    first = state.head[drivable]
+    first = natural(state.head[drivable])
     if slot > first:
         state.tally[OVERLAPS] += _overlap(net, trips, state, new_position, slot - 1, slot)
     behind = slot + 1
@@ -64,14 +65,14 @@ def _count_overlaps(net, trips, state, new_position, drivable, slot):
 
 @inlined
 def _overlap(net, trips, state, new_position, ahead, behind):
-    return new_position[ahead] - length_of(net, trips, state.vehicle[ahead]) < new_position[behind]
+    return new_position[ahead] - length_of(net, trips, natural(state.vehicle[ahead])) < new_position[behind]
 
 
 @inlined
 def _take_out(net, routes, loops, trips, state, step, new_position, new_speed, drivable, n_movers):
     """Move the leavers of `drivable` to the movers' list; returns its new length."""
     length = net.length[drivable]
-    first = state.head[drivable]
+    first = natural(state.head[drivable])
     count = state.n_inside[drivable]
     if count == 0:  # the last one was taken out when a lane change ended
         return n_movers
@@ -106,7 +107,7 @@ def _route_on(net, routes, loops, trips, state, step, new_position, new_speed, d
     """Follow the route from the end of `drivable` to where the vehicle in `slot` now is; note it as a mover."""
     n_lanes = net.lane_index.shape[0]
     tally = state.tally
-    vehicle = state.vehicle[slot]
+    vehicle = natural(state.vehicle[slot])
     position = new_position[slot]
     waited = state.waited[slot]
     link = state.next_link[slot]
@@ -119,14 +120,14 @@ def _route_on(net, routes, loops, trips, state, step, new_position, new_speed, d
             if link < 0:
                 present = GONE
                 break
-            if state.green[net.link_movement[link]] == 0:
+            if state.green[natural(net.link_movement[link])] == 0:
                 tally[RED_ENTRIES] += 1
             present = n_lanes + link
         else:
             link = present - n_lanes
-            present = net.link_to[link]
+            present = natural(net.link_to[link])
             state.row[vehicle] += net.lane_width[net.link_from[link]]
-            link = routes.next_link[state.row[vehicle] + net.lane_index[present]]
+            link = routes.next_link[natural(state.row[vehicle] + net.lane_index[present])]
             note_approach_entry(net, loops, state, present, vehicle, step)
     state.previous[vehicle] = drivable
     if present == GONE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.state import APPROACH_VEHICLES, LANES_IN_USE, LOOP_TIME, ON_APPROACH, STEP, WAIT_BINS
 
 
@@ -18,7 +19,7 @@ def note_approach_entry(net, loops, state, lane, vehicle, step):
         state.approached[vehicle] = 1
         state.tally[APPROACH_VEHICLES] += 1
     if loops.n_slots > 0:
-        loop = loops.enter_slot[state.row[vehicle]]
+        loop = loops.enter_slot[natural(state.row[vehicle])]
         if loop >= 0:
             state.loop_entered[vehicle * loops.n_slots + loop] = step
 
@@ -30,15 +31,15 @@ def note_approach_exit(net, loops, state, lane, vehicle, link, waited, step):
         return
     state.tally[ON_APPROACH] -= 1
     if loops.n_slots > 0:
-        loop = loops.enter_slot[state.row[vehicle]]
+        loop = loops.enter_slot[natural(state.row[vehicle])]
         if loop >= 0:
             at = vehicle * loops.n_slots + loop
             state.tally[LOOP_TIME] += state.loop_entered[at] - state.loop_left[at]
-        loop = loops.leave_slot[state.row[vehicle]]
+        loop = loops.leave_slot[natural(state.row[vehicle])]
         if loop >= 0:
             state.loop_left[vehicle * loops.n_slots + loop] = step
     if link >= 0:
-        movement = net.link_movement[link]
+        movement = natural(net.link_movement[link])
         state.wait_count[movement * WAIT_BINS + wait_bin(waited)] += 1
         if waited > state.wait_max[movement]:
             state.wait_max[movement] = waited

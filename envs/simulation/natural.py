@@ -1,0 +1,27 @@
+"""A promise to the compiler that a number is no negative one; it changes no result.
+
+An index that may be negative counts from the end, as in NumPy: every access looks at its sign and at the array's
+length, which in loops over lanes is a third of all instructions. What the engine's arrays hold as an index is never
+negative where it is used. Promised where it is read, it is not asked again, nor is what comes of it by counting up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.extending import intrinsic
+
+
+@intrinsic
+def natural(typing_context, number):
+    """`number`, an integer; nothing may be expected of a program that gives a negative one."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        value = arguments[0]
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(1)])
+        promise = builder.module.declare_intrinsic("llvm.assume", (), kind)
+        builder.call(promise, [builder.icmp_signed(">=", value, ir.Constant(value.type, 0))])
+        return value
+
+    return number(number), generate
