@@ -15,6 +15,7 @@ from intergreen.envs.simulation.compile import inlined
 
 NO_SAFE_SPEED = -100.0  # what the no-collision formula answers when even standing still is too fast
 KRAUSS_EPS_M = 0.001  # SUMO's NUMERICAL_EPS
+KRAUSS_MARGIN_M = 10.0 * KRAUSS_EPS_M
 _SPEED_EPS = 1e-8
 
 
@@ -82,6 +83,19 @@ def krauss_speed(gap, leader_speed, leader_decel, decel, tau):
     steps = max(steps, 0.0)
     needed = 0.5 * steps * (steps - 1.0) * decel + steps * decel * tau
     return steps * decel + (room - needed) / (steps + tau)
+
+
+@inlined
+def krauss_is_free(gap, leader_speed, leader_half, decel, half, tau, speed):
+    """Whether `krauss_speed` is surely higher than `speed` [m/s], found without a root or a division.
+
+    half, leader_half : 0.5 / decel of the driver and of the leader [s^2/m]
+
+    In whole seconds a way to a stand takes v^2 / (2 b) - v / 2 metres and between 0 and b / 8 more, see
+    `krauss_brake_distance`; who drives at v needs v tau beside it. The rest is a margin above all rounding.
+    """
+    needed = speed * (speed * half - 0.5 + tau) + 0.125 * decel + KRAUSS_MARGIN_M
+    return gap + leader_speed * (leader_speed * leader_half - 0.5) > needed
 
 
 @inlined

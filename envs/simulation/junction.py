@@ -13,6 +13,7 @@ from intergreen.envs.simulation.driving import (
     brake_distance,
     can_yield,
     krauss_brake_distance,
+    krauss_is_free,
     krauss_speed,
     reach_steps,
     reach_time,
@@ -23,6 +24,7 @@ from intergreen.envs.simulation.room import has_no_room
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import (
+    HALF_PER_DECEL,
     HEADWAY,
     KRAUSS,
     LENGTH,
@@ -163,11 +165,16 @@ def braking_distance(net, me, speed):
 
 
 @inlined
-def stopping_speed(net, me, distance, speed):
-    """Next speed [m/s] of a driver who will stand `distance` metres ahead."""
+def stopping_speed(net, me, distance, speed, cap):
+    """`cap` [m/s], lowered for a driver who will stand `distance` metres ahead."""
     if net.types[me + KRAUSS] != 0.0:
-        return krauss_speed(distance, 0.0, 1.0, net.types[me + MAX_DECEL], net.types[me + HEADWAY])
-    return stop_before_speed(distance, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
+        decel, tau = net.types[me + MAX_DECEL], net.types[me + HEADWAY]
+        if krauss_is_free(distance, 0.0, 0.0, decel, net.types[me + HALF_PER_DECEL], tau, cap):
+            return cap
+        wanted = krauss_speed(distance, 0.0, 1.0, decel, tau)
+    else:
+        wanted = stop_before_speed(distance, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
+    return wanted if wanted < cap else cap
 
 
 @inlined
@@ -279,6 +286,5 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         entry = 2 * vehicle + (moment.step & 1)
         state.blocker[entry] = other
         state.blocked_at[entry] = moment.step
-        wanted = stopping_speed(net, me, distance - net.crossing_setback[crossing], speed)
-        return wanted if wanted < cap else cap
+        return stopping_speed(net, me, distance - net.crossing_setback[crossing], speed, cap)
     return cap

@@ -15,6 +15,7 @@ from intergreen.envs.simulation.driving import (
     brake_distance,
     chance,
     headway_speed,
+    krauss_is_free,
     krauss_speed,
     no_collision_speed,
 )
@@ -27,6 +28,7 @@ from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUE
 from intergreen.envs.simulation.statics import (
     DAWDLE,
     FOLLOW_CUT,
+    HALF_PER_DECEL,
     HEADWAY,
     KRAUSS,
     LENGTH,
@@ -284,8 +286,7 @@ def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     if not stopped:
         stopped = state.closed[natural(net.link_to[link])] != 0 or has_no_room(net, state, trips, moment, me, link)
     if stopped and not braking_distance(net, me, speed) > rest:
-        wanted = stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed)
-        return wanted if wanted < cap else cap
+        return stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed, cap)
     entry = net.link_entry_speed[link]
     if net.look_beyond != 0:
         entry *= trips.pace[natural(state.vehicle[slot])]
@@ -316,7 +317,9 @@ def _dawdle_on(net, trips, state, moment, me, speed, wanted, slot, new_speed):
     """The same for SUMO's drivers, who drive the whole second at the new speed and dawdle, less where they creep."""
     if net.types[me + DAWDLE] > 0.0:
         luck = chance(trips.priority[natural(state.vehicle[slot])], moment.step)
-        wanted -= net.types[me + DAWDLE] * min(wanted / net.types[me + MAX_ACCEL], 1.0) * luck
+        accel = net.types[me + MAX_ACCEL]
+        share = 1.0 if wanted >= accel else wanted / accel
+        wanted -= net.types[me + DAWDLE] * share * luck
     v = max(wanted, speed - net.types[me + MAX_DECEL], 0.0)
     new_speed[slot] = v
     return v
@@ -382,8 +385,10 @@ def _following_speed(net, me, leader, leader_speed, speed, gap, cap):
         return cap
     if net.types[me + KRAUSS] != 0.0:
         gap -= net.types[me + MIN_GAP]
-        hardest = max(net.types[me + MAX_DECEL], net.types[leader + MAX_DECEL])
-        v = krauss_speed(gap, leader_speed, hardest, net.types[me + MAX_DECEL], net.types[me + HEADWAY])
+        decel, half, tau = net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL], net.types[me + HEADWAY]
+        if krauss_is_free(gap, leader_speed, min(half, net.types[leader + HALF_PER_DECEL]), decel, half, tau, cap):
+            return cap
+        v = krauss_speed(gap, leader_speed, max(decel, net.types[leader + MAX_DECEL]), decel, tau)
         return v if v < cap else cap
     v = no_collision_speed(
         leader_speed, net.types[leader + USUAL_DECEL], speed, net.types[me + USUAL_DECEL], gap, net.types[me + MIN_GAP]

@@ -37,8 +37,9 @@ STOP_LINE_GAP_M = 1.0  # before a red light, SUMO's DIST_TO_STOPLINE_EXPECT_PRIO
     DAWDLE,
     STAY,
     STOP_GAP,
-) = range(16)
-N_COLUMNS = 16
+    HALF_PER_DECEL,
+) = range(17)
+N_COLUMNS = 17
 
 
 class Statics(NamedTuple):
@@ -153,6 +154,7 @@ def type_table(types: Sequence[VehicleType]) -> FloatArray:
             row[ZONE] = max(row[ZONE], braking_m + kind.max_speed_mps * (kind.headway_s + 1.0) + STOP_LINE_GAP_M)
             row[STOP_GAP] = STOP_LINE_GAP_M
         row[DAWDLE] = kind.dawdle_mps
+        row[HALF_PER_DECEL] = 0.5 / kind.max_decel_mps2
         row[STAY] = _stay(row)
     decel_equal = table[:, MAX_DECEL] == table[:, USUAL_DECEL]
     # where everybody's two decelerations agree, keeping the minimum gap implies not colliding

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from simulation.merge import APPROACH_M, merge_network, one_car_each
 
 from intergreen.envs.demand import CAR, Demand, Trips
@@ -14,6 +16,8 @@ from intergreen.envs.simulation.driving import (
     brake_distance,
     can_yield,
     headway_speed,
+    krauss_is_free,
+    krauss_speed,
     no_collision_speed,
     reach_steps,
     stop_before_speed,
@@ -55,6 +59,33 @@ def test_headway_speed_meets_half_the_difference():
     assert headway_speed(5.0, 10.0, 30.0, 2.0) == 13.0
     # a faster leader: no half of a negative difference; (30 + 10 - 5/2) / 2.5
     assert headway_speed(10.0, 5.0, 30.0, 2.0) == 15.0
+
+
+# --- Krauss's speed: what is found without a root is never more than what the formula gives -------------------
+
+
+@given(
+    gap=st.floats(-20.0, 150.0),
+    leader_speed=st.floats(0.0, 40.0),
+    speed=st.floats(0.0, 40.0),
+    decel=st.floats(1.0, 9.0),
+    leader_decel=st.floats(1.0, 9.0),
+    tau=st.floats(0.5, 3.0),
+)
+@example(gap=10.0, leader_speed=0.0, speed=0.0, decel=4.5, leader_decel=4.5, tau=1.0)
+def test_who_is_free_by_krauss_may_drive_faster(gap, leader_speed, speed, decel, leader_decel, tau):
+    hardest = max(decel, leader_decel)
+    half, leader_half = 0.5 / decel, min(0.5 / decel, 0.5 / leader_decel)
+    if krauss_is_free(gap, leader_speed, leader_half, decel, half, tau, speed):
+        assert krauss_speed(gap, leader_speed, hardest, decel, tau) > speed
+
+
+def test_a_krauss_driver_is_found_free_little_more_than_a_metre_beyond_what_it_needs():
+    gaps = np.linspace(0.0, 120.0, 1201)
+    for leader_speed, speed in ((0.0, 0.0), (0.0, 13.89), (9.0, 9.0), (13.89, 13.89), (20.0, 13.89)):
+        allowed = [krauss_speed(gap, leader_speed, 4.5, 4.5, 1.0) > speed for gap in gaps]
+        found = [krauss_is_free(gap, leader_speed, 0.5 / 4.5, 4.5, 0.5 / 4.5, 1.0, speed) for gap in gaps]
+        assert 0 <= found.index(True) - allowed.index(True) <= 13  # of 0.1 m: b / 8 for either way to a stand, and the margin
 
 
 # --- stopBefore: w = v + 2 if (v + w)/2 + w^2/9 < D, else v - v / floor(2 D / v) ------------------------
