@@ -48,7 +48,7 @@ class Moment(NamedTuple):
 @inlined
 def mark_hot_links(net, state, moment):
     """Set the bit of every link whose vehicles can matter to somebody at one of its crossings."""
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     position = moment.position
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
         link = natural(state.in_use[entry] - n_lanes)
@@ -70,7 +70,7 @@ def mark_hot_links(net, state, moment):
 @inlined
 def unmark_hot_links(net, state):
     """Unset all bits again, before anybody moves on; where few drivables are in use, only theirs."""
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     n_words = state.hot.shape[0]
     if 8 * (state.tally[LANES_IN_USE] + state.tally[LINKS_IN_USE]) > n_words:
         for word in range(n_words):
@@ -107,7 +107,7 @@ def find_foe(net, state, trips, moment, link, at):
     In this order: the last vehicle of the end lane while its tail has not cleared the crossing, the foremost
     vehicle on the link whose tail has not, the first vehicle of the start lane if it has green for this link.
     """
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     position = moment.position
     lane = natural(net.link_to[link])
     if state.n_inside[lane] > 0:
@@ -185,7 +185,7 @@ def has_gap(net, state, trips, moment, speed, me, link, distance, their_speed, t
     slower there; or that it has left before they come. A foe counts from where it begins to look at the junction, and
     not where it would not drive on although it has the right of way.
     """
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     theirs = foe_distance - net.crossing_foe_distance[crossing]  # m before the foe's link
     if theirs <= 0.0:
         return foe_distance + net.types[them + LENGTH] < 0.0

@@ -32,7 +32,7 @@ def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link
     """
     if link < 0:
         return -1, 0.0
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     on_link = drivable >= n_lanes
     look = net.types[type_of(net, trips, vehicle) + ZONE]
     row = natural(state.row[vehicle])

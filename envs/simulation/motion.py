@@ -53,7 +53,7 @@ LANES_AHEAD = 8  # whose vehicles are fetched meanwhile, where there are many la
 @inlined
 def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide_entrants):
     """New speed and position of everybody inside junctions; returns how many drivables are listed as left."""
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     mixed = net.types.shape[0] > N_COLUMNS or net.look_beyond != 0  # or drivers of different pace
     n_leaving = 0
     kind, pace = 0, 1.0
@@ -199,7 +199,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
                     beyond = type_of(net, trips, natural(state.vehicle[ahead]))
                     cap = _following_speed(net, me, beyond, moment.speed[ahead], speed, gap, cap)
             if rest <= net.types[me + ZONE] and state.next_link[slot] >= 0:
-                link = state.next_link[slot]
+                link = natural(state.next_link[slot])
                 cap = _approach_speed(net, state, trips, moment, slot, me, link, rest, cap)
                 if net.look_beyond != 0 and slot == first:
                     cap = _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap)
@@ -264,7 +264,7 @@ def _fetch_vehicles(state, moment, new_position, new_speed, lane):
 @kernel
 def _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap):
     """`cap` [m/s], lowered for the junctions within sight behind `link`, which begins `rest` metres ahead."""
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     row = natural(state.row[natural(state.vehicle[slot])])
     while True:
         lane = natural(net.link_to[link])

@@ -12,16 +12,19 @@ from typing import Any
 from llvmlite import ir
 from numba.extending import intrinsic
 
+_PAST_ALL = 1 << 31  # no index of the engine is greater, so that what is added to one does not overflow either
+
 
 @intrinsic
 def natural(typing_context, number):
-    """`number`, an integer; nothing may be expected of a program that gives a negative one."""
+    """`number`, an int32 or int64; nothing may be expected of a program that gives a negative or greater one."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         value = arguments[0]
         kind = ir.FunctionType(ir.VoidType(), [ir.IntType(1)])
         promise = builder.module.declare_intrinsic("llvm.assume", (), kind)
-        builder.call(promise, [builder.icmp_signed(">=", value, ir.Constant(value.type, 0))])
+        sign = builder.icmp_unsigned("<", value, ir.Constant(value.type, _PAST_ALL))
+        builder.call(promise, [sign])
         return value
 
     return number(number), generate

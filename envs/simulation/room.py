@@ -31,7 +31,7 @@ def _is_kept_clear(net, state, trips, moment, me, link):
 
     They will where nobody stands yet and the first of them may drive on.
     """
-    lane, n_lanes = natural(net.link_to[link]), net.lane_index.shape[0]
+    lane, n_lanes = natural(net.link_to[link]), natural(net.lane_index.shape[0])
     count, on_link = state.n_inside[lane], state.n_inside[n_lanes + link]
     if net.crossing_start[link] == net.crossing_start[link + 1]:
         return False

@@ -19,7 +19,7 @@ def move_on(net, routes, loops, trips, state, step, new_position, new_speed, n_l
         n_movers = _take_out(
             net, routes, loops, trips, state, step, new_position, new_speed, natural(state.leaving[entry]), n_movers
         )
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     for m in range(n_movers):
         drivable = natural(state.mover_target[m])
         vehicle = natural(state.mover[m])
@@ -105,7 +105,7 @@ def _take_out(net, routes, loops, trips, state, step, new_position, new_speed, d
 @kernel
 def _route_on(net, routes, loops, trips, state, step, new_position, new_speed, drivable, slot, n_movers):
     """Follow the route from the end of `drivable` to where the vehicle in `slot` now is; note it as a mover."""
-    n_lanes = net.lane_index.shape[0]
+    n_lanes = natural(net.lane_index.shape[0])
     tally = state.tally
     vehicle = natural(state.vehicle[slot])
     position = new_position[slot]

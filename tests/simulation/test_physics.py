@@ -85,7 +85,8 @@ def test_a_krauss_driver_is_found_free_little_more_than_a_metre_beyond_what_it_n
     for leader_speed, speed in ((0.0, 0.0), (0.0, 13.89), (9.0, 9.0), (13.89, 13.89), (20.0, 13.89)):
         allowed = [krauss_speed(gap, leader_speed, 4.5, 4.5, 1.0) > speed for gap in gaps]
         found = [krauss_is_free(gap, leader_speed, 0.5 / 4.5, 4.5, 0.5 / 4.5, 1.0, speed) for gap in gaps]
-        assert 0 <= found.index(True) - allowed.index(True) <= 13  # of 0.1 m: b / 8 for either way to a stand, and the margin
+        # in steps of 0.1 m: b / 8 for either way to a stand, and the margin
+        assert 0 <= found.index(True) - allowed.index(True) <= 13
 
 
 # --- stopBefore: w = v + 2 if (v + w)/2 + w^2/9 < D, else v - v / floor(2 D / v) ------------------------
