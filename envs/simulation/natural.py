@@ -1,8 +1,8 @@
 """A promise to the compiler that a number is no negative one; it changes no result.
 
-An index that may be negative counts from the end, as in NumPy: every access looks at its sign and at the array's
-length, which in loops over lanes is a third of all instructions. What the engine's arrays hold as an index is never
-negative where it is used. Promised where it is read, it is not asked again, nor is what comes of it by counting up.
+An index that may be negative counts from the end, as in NumPy, so every access looks at its sign and at the array's
+length first. What the engine's arrays hold as an index is never negative where it is used. Promised where it is read,
+it is not asked again, nor is what comes of it by counting up.
 """
 
 from __future__ import annotations
