@@ -32,12 +32,14 @@ from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Tota
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
 from intergreen.envs.simulation.lane_change import replica_changes
+from intergreen.envs.simulation.packed import opened
 from intergreen.envs.simulation.state import LANES_IN_USE, STEP, replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.turns import take_turn
 from intergreen.envs.usable import usable_whole
 
 _NONSENSE = -2
+_INT32 = np.dtype(np.int32)
 
 
 class Detectors(NamedTuple):
@@ -150,6 +152,7 @@ class TrafficCore:
         self._calls = np.zeros((replicas, network.n_movements), np.uint8)
         self._granted = np.zeros((replicas, network.n_phases), np.uint8)
         self._red_s = np.zeros((replicas, network.n_movements), np.int32)
+        self._overruled: IntArray = np.zeros((replicas, plan.n_signals), np.int32)
         self._wanted: IntArray = np.zeros((replicas, plan.n_signals), np.int32)
         self._shown = signal_state(plan, network, replicas)
         self._card = program_card(network, plan.timing) if monitored else None
@@ -177,13 +180,13 @@ class TrafficCore:
         What is shown is up to the plan's rules. A number that is no phase keeps the present one.
         With `senses`, observations and rewards are made before it returns.
         """
-        self._wanted[:] = checked_wishes(wanted, (self.n_replicas, self.plan.n_signals))
-        if self._arguments is None:
-            self._arguments = self._period_arguments()
-        self.engine.share_out(_run_period, (*self._arguments, senses), seconds)
+        self._wanted[:] = checked_wishes(wanted, self._wanted.shape)
+        if self._arguments is None or self._arguments[-1] is not senses:
+            self._arguments = self._period_arguments(senses)
+        self.engine.share_out(_run_period, self._arguments, seconds)
 
-    def _period_arguments(self) -> tuple[Any, ...]:
-        """What `_run_period` needs but for `senses`: the same objects until the next reset."""
+    def _period_arguments(self, senses: Senses | None) -> tuple[Any, ...]:
+        """What `_run_period` needs: the same objects until the next reset."""
         engine = self.engine
         return (
             engine.statics,
@@ -201,6 +204,7 @@ class TrafficCore:
             self._card,
             self._watched,
             self._wanted,
+            senses,
         )
 
     def go_on(self, seconds: int) -> None:
@@ -217,9 +221,9 @@ class TrafficCore:
         other = copy_of(self)
         other.n_replicas = replicas
         other.engine = self.engine.fork(replicas)
-        other._calls, other._granted, other._red_s, other._wanted = (
+        other._calls, other._granted, other._red_s, other._overruled, other._wanted = (
             np.zeros((replicas, rows.shape[1]), rows.dtype)
-            for rows in (self._calls, self._granted, self._red_s, self._wanted)
+            for rows in (self._calls, self._granted, self._red_s, self._overruled, self._wanted)
         )
         other._shown = signal_state(self.plan, self.network, replicas)
         other._card = other._watched = other._arguments = None
@@ -245,9 +249,9 @@ class TrafficCore:
     def signals(self, interval_s: int) -> SignalStatus:
         """What the signals show and would grant within `interval_s`, views of the core's own arrays."""
         rules, shown = self.plan.rules, self._shown
-        self.engine.share_out(_tell, (rules, shown, self._calls, self._granted, self._red_s), interval_s)
-        overruled = self.interventions.sum(axis=2, dtype=np.int32)
-        return SignalStatus(shown.phase, shown.green_s, self._red_s, self._granted, overruled)
+        told = self._calls, self._granted, self._red_s, self._overruled
+        self.engine.share_out(_tell, (rules, shown, *told), interval_s)
+        return SignalStatus(shown.phase, shown.green_s, self._red_s, self._granted, self._overruled)
 
     @property
     def time_s(self) -> int:
@@ -342,6 +346,8 @@ def checked_start(start_phase: IntArray, expected: tuple[int, int]) -> IntArray:
 
 def checked_wishes(wanted: IntArray, expected: tuple[int, int]) -> IntArray:
     """The wanted phases (B, I) as int32; whatever is no such number becomes one that is no phase."""
+    if type(wanted) is np.ndarray and wanted.dtype is _INT32 and wanted.shape == expected:
+        return wanted  # as whoever knows gives them, in every period
     wanted = _whole(np.asarray(wanted))
     if wanted.shape != expected:
         raise ValueError(f"need a wanted phase for {expected} replicas and signals, got {wanted.shape}")
@@ -379,12 +385,19 @@ _replica_rows = kernel(monitor.replica_rows)
 _replica_signals = kernel(shield.replica_state)
 _granted = kernel(shield.granted)
 _red_seconds = kernel(shield.red_seconds)
+_overruled = kernel(shield.overruled)
 _observe = kernel(observation.observe)
 _reward_of = kernel(reward.reward_of)
 
 
 @kernel
-def _run_period(
+def _run_period(packed, seconds):
+    """Signals and traffic of one decision period."""
+    _run_replicas(*opened(packed), seconds)
+
+
+@inlined
+def _run_replicas(
     turns,
     net,
     routes,
@@ -459,11 +472,17 @@ def _detect(net, state, detectors, calls):
 
 
 @kernel
-def _tell(turns, rules, shown, calls, granted, red_s, interval_s):
-    """Fill `granted` (B, P) and `red_s` (B, M)."""
+def _tell(packed, interval_s):
+    """Fill what a `SignalStatus` tells."""
+    _tell_replicas(*opened(packed), interval_s)
+
+
+@inlined
+def _tell_replicas(turns, rules, shown, calls, granted, red_s, overruled, interval_s):
     b = take_turn(turns)
     while b < calls.shape[0]:
         _tell_replica(rules, shown, calls, granted, red_s, interval_s, b)
+        _overruled(shown.interventions[b], overruled[b])
         b = take_turn(turns)
 
 
@@ -475,8 +494,13 @@ def _tell_replica(rules, shown, calls, granted, red_s, interval_s, b):
 
 
 @kernel
-def _sense(turns, net, state, rules, shown, calls, granted, red_s, senses, interval_s):
+def _sense(packed, interval_s):
     """Observations as all replicas are now."""
+    _sense_replicas(*opened(packed), interval_s)
+
+
+@inlined
+def _sense_replicas(turns, net, state, rules, shown, calls, granted, red_s, senses, interval_s):
     b = take_turn(turns)
     while b < state.tally.shape[0]:
         _sense_replica(net, state, rules, shown, calls, granted, red_s, senses, interval_s, b)

@@ -284,6 +284,14 @@ def red_seconds(state: SignalState, out: IntArray) -> None:
         out[m] = 0 if state.red_since[m] < 0 else state.time[0] - state.red_since[m]
 
 
+def overruled(interventions: IntArray, out: IntArray) -> None:
+    """Write to `out` (I,) how often each signal's wish was overruled, for whatever reason."""
+    for i in range(len(out)):
+        out[i] = 0
+        for reason in range(N_INTERVENTIONS):
+            out[i] += interventions[i * N_INTERVENTIONS + reason]
+
+
 def granted(rules: Rules, state: SignalState, calls: ByteArray, interval_s: int, out: ByteArray) -> None:
     """Write to `out` (P,) 1 for every phase of a signal that a wish for it would make, or keep, its next green.
 

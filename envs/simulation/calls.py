@@ -1,44 +1,59 @@
-"""Calls of kernels that do not look at their arguments' types each time.
+"""Calls of kernels that look at their arguments once and not each time.
 
-Numba works out the types of all arguments in every call. For the hundred arrays of a network that takes ten times as
-long as handing them over, and on a small network as long as a second's simulation. Here they are looked at once.
+Numba works out the types of all arguments in every call, and takes each of their arrays apart. For the two hundred
+arrays of a network and its signals either takes as long as a second's simulation. Here the types are looked at once,
+and the arrays are handed over as they were packed then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import int64, typeof
 
+from intergreen.envs.simulation.packed import Packed, PackedType
+from intergreen.envs.simulation.turns import new_turns
+
+
+class Call(NamedTuple):
+    """A kernel's machine code and what it takes before its whole numbers."""
+
+    code: Callable[..., None]
+    packed: Packed
+
 
 class KernelCalls:
-    """The machine code of kernels for the arguments that they were last called with.
+    """Kernels with the arguments that they were last called with.
 
-    The same objects have the same types: a named tuple cannot change, nor does an array become one of another kind.
-    Other objects, as after a reset, are compared by what decides their types; only a new kind is Numba's to look at.
+    The same objects have the same types and stay where they are: a named tuple cannot change, nor does an array become
+    one of another kind. Other objects, as after a reset, are packed anew and compared by what decides their types; only
+    a new kind is Numba's to look at. Before its arguments every kernel is handed `turns`.
     """
 
     def __init__(self) -> None:
-        self._last: dict[Callable[..., None], tuple[tuple[Any, ...], Callable[..., None]]] = {}
+        self.turns = new_turns()
+        self._last: dict[Callable[..., None], tuple[tuple[Any, ...], Call]] = {}
         self._code: dict[tuple[Any, ...], Callable[..., None]] = {}
 
     def __reduce__(self) -> tuple[type[KernelCalls], tuple[()]]:
-        return KernelCalls, ()  # machine code belongs to its process: a copy looks anew
+        return KernelCalls, ()  # machine code and addresses belong to their process: a copy looks anew
 
-    def code(self, kernel: Any, arguments: tuple[Any, ...], n_numbers: int) -> Callable[..., None]:
-        """What runs `kernel` for these arguments, arrays and named tuples of them, and so many whole numbers."""
+    def call(self, kernel: Any, arguments: tuple[Any, ...], n_numbers: int) -> Call:
+        """What runs `kernel(packed, *numbers)` for turns and these arguments, arrays and named tuples of them, and so
+        many whole numbers."""
         if kernel in self._last:
-            known, code = self._last[kernel]
-            if all(map(is_, arguments, known)):
-                return code
+            known, call = self._last[kernel]
+            if arguments is known or (len(arguments) == len(known) and all(map(is_, arguments, known))):
+                return call
         key = (kernel, n_numbers, *map(_kind, arguments))
         if key not in self._code:
-            self._code[key] = kernel.compile((*map(typeof, arguments), *[int64] * n_numbers))
-        self._last[kernel] = arguments, self._code[key]
-        return self._code[key]
+            self._code[key] = kernel.compile((PackedType(typeof((self.turns, *arguments))), *[int64] * n_numbers))
+        call = Call(self._code[key], Packed((self.turns, *arguments)))
+        self._last[kernel] = arguments, call
+        return call
 
 
 def _kind(value: Any) -> Any:

@@ -14,7 +14,7 @@ from intergreen.envs.demand import Demand, Trips, VehicleType
 from intergreen.envs.errors import CapacityError
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.simulation.calls import KernelCalls
-from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.counts import (
     Counts,
     LinkCounts,
@@ -28,6 +28,7 @@ from intergreen.envs.simulation.counts import (
 from intergreen.envs.simulation.lane_change import Changes, allocate_changes, replica_changes
 from intergreen.envs.simulation.loops import build_loops
 from intergreen.envs.simulation.paces import draw_paces
+from intergreen.envs.simulation.packed import opened
 from intergreen.envs.simulation.routes import build_route_table
 from intergreen.envs.simulation.state import (
     ERROR_DRIVABLE,
@@ -42,7 +43,7 @@ from intergreen.envs.simulation.state import (
 from intergreen.envs.simulation.statics import build_statics
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.totals import Totals, lost_seconds, movement_waits, read_totals
-from intergreen.envs.simulation.turns import new_turns, take_turn
+from intergreen.envs.simulation.turns import take_turn
 
 
 class Simulator(Protocol):
@@ -145,14 +146,13 @@ class Engine:
         self.share_out(_advance, arguments, seconds)
 
     def share_out(self, kernel: Callable[..., None], arguments: tuple[Any, ...], *numbers: int) -> None:
-        """Run `kernel(turns, *arguments, *numbers)`, which takes turns at all replicas, on the engine's threads, then
-        check for overflow. Arrays and named tuples of them come first; quickest where they are the objects of the last
-        call."""
-        arguments = (self._turns, *arguments)
-        run = self._calls.code(kernel, arguments, len(numbers))
-        self._turns[0] = 0
-        others = [self._pool.submit(run, *arguments, *numbers) for _ in range(self._helpers)] if self._pool else []
-        run(*arguments, *numbers)
+        """Run `kernel(packed, *numbers)`, which takes turns at all replicas, on the engine's threads, then check for
+        overflow. Packed are turns and arguments, arrays and named tuples of them; quickest where they are the objects
+        of the last call."""
+        run, packed = self._calls.call(kernel, arguments, len(numbers))
+        self._calls.turns[0] = 0
+        others = [self._pool.submit(run, packed, *numbers) for _ in range(self._helpers)] if self._pool else []
+        run(packed, *numbers)
         for other in others:
             other.result()
         self._check_capacity()
@@ -231,7 +231,6 @@ class Engine:
     def _share_among_threads(self) -> None:
         self._helpers = min(self._threads, self.n_replicas) - 1  # beside the thread that calls
         self._pool = ThreadPoolExecutor(self._helpers) if self._helpers > 0 else None
-        self._turns = new_turns()
         self._calls = KernelCalls()
 
     def _allocate(self, trips: TripRows) -> State:
@@ -270,7 +269,12 @@ class Engine:
 
 
 @kernel
-def _advance(turns, net, routes, loops, trips, state, changes, seconds):
+def _advance(packed, seconds):
+    _advance_all(*opened(packed), seconds)
+
+
+@inlined
+def _advance_all(turns, net, routes, loops, trips, state, changes, seconds):
     b = take_turn(turns)
     while b < state.tally.shape[0]:
         mine = replica_state(state, b)

@@ -25,7 +25,8 @@ from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.monitor_card import MonitorCard
 from intergreen.envs.signals.shield import signal_state
-from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.packed import opened
 from intergreen.envs.simulation.state import replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.turns import take_turn
@@ -113,8 +114,13 @@ def recorded(scenario: str, protocol: str, controller: str, seconds: int) -> Dri
 
 
 @kernel
-def _engine_alone(turns, net, routes, loops, trips, state, changes, aspects, from_s, seconds):
+def _engine_alone(packed, from_s, seconds):
     """What `_run_period` does with neither shield nor monitor: the greens are known."""
+    _engine_replicas(*opened(packed), from_s, seconds)
+
+
+@inlined
+def _engine_replicas(turns, net, routes, loops, trips, state, changes, aspects, from_s, seconds):
     b = take_turn(turns)
     while b < state.tally.shape[0]:
         mine, my_trips = replica_state(state, b), replica_trips(trips, b)

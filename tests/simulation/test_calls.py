@@ -10,7 +10,8 @@ import pytest
 
 from intergreen.envs.simulation import calls
 from intergreen.envs.simulation.calls import KernelCalls
-from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.packed import opened
 
 
 class Pair(NamedTuple):
@@ -24,7 +25,13 @@ class OtherPair(NamedTuple):
 
 
 @kernel
-def _add_values(pair, extra, out, times):
+def _add_values(packed, times):
+    _add(*opened(packed), times)
+
+
+@inlined
+def _add(turns, pair, extra, out, times):
+    turns[0] += 1
     for k in range(pair.values.shape[0]):
         out[0] += times * pair.values[k]
     if extra is not None:
@@ -42,8 +49,8 @@ def kernel_calls():
 
 def total(kernel_calls, pair, extra=None, times=1):
     """What the kernel adds up."""
-    code = kernel_calls.code(_add_values, (pair, extra, out := np.zeros(1)), 1)
-    code(pair, extra, out, times)
+    code, packed = kernel_calls.call(_add_values, (pair, extra, out := np.zeros(1)), 1)
+    code(packed, times)
     return out[0]
 
 
@@ -83,11 +90,27 @@ def test_objects_of_a_known_kind_need_no_look_at_their_types(kernel_calls, monke
 
 def test_objects_of_the_last_call_are_not_looked_at_at_all(kernel_calls, monkeypatch):
     arguments = PAIR, None, np.zeros(1)
-    code = kernel_calls.code(_add_values, arguments, 1)
+    call = kernel_calls.call(_add_values, arguments, 1)
     monkeypatch.setattr(calls, "_kind", None)
-    assert kernel_calls.code(_add_values, (*arguments,), 1) is code
-    with pytest.raises(TypeError):
-        kernel_calls.code(_add_values, (PAIR, None, np.zeros(1)), 1)
+    assert kernel_calls.call(_add_values, arguments, 1) is call
+    assert kernel_calls.call(_add_values, (PAIR, None, arguments[2]), 1) is call
+    for others in ((PAIR, None, np.zeros(1)), (Pair(*PAIR), None, arguments[2]), arguments[:2]):
+        with pytest.raises(TypeError):
+            kernel_calls.call(_add_values, others, 1)
+
+
+def test_arrays_that_take_the_place_of_others_are_the_ones_used(kernel_calls):
+    first, second = np.zeros(1), np.zeros(1)
+    for out, times in ((first, 1), (second, 2), (first, 4)):
+        code, packed = kernel_calls.call(_add_values, (PAIR, None, out), 1)
+        code(packed, times)
+    assert [first[0], second[0]] == [5 * 7.5, 2 * 7.5]
+
+
+def test_every_kernel_is_handed_the_turns_first(kernel_calls):
+    for n_calls in (1, 2, 3):
+        total(kernel_calls, PAIR)
+        assert kernel_calls.turns.tolist() == [n_calls]
 
 
 def test_copy_by_pickling_knows_no_machine_code():
