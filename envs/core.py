@@ -40,6 +40,7 @@ from intergreen.envs.usable import usable_whole
 
 _NONSENSE = -2
 _INT32 = np.dtype(np.int32)
+_AT_ONCE_S = 16  # noted before the monitor looks: its code and memory are fetched once for all of them
 
 
 class Detectors(NamedTuple):
@@ -48,7 +49,15 @@ class Detectors(NamedTuple):
 
     start: IntArray  # (L + 1,)
     movement: IntArray  # (C,) of lane l those from start[l] to start[l + 1]
-    within_m: FloatArray  # (L,) of the lane's end
+    reach_m: FloatArray  # (L, 2) length of the lane, and how near to its end is arrived; never where nobody may call
+
+
+class Notes(NamedTuple):
+    """Of the last seconds of B replicas, until somebody looks: scratch of `_run_period`."""
+
+    aspects: ByteArray  # (B, seconds, M) what was shown
+    calls: ByteArray  # (B, seconds, M) who called
+    arrived: IntArray  # (B, L) lanes whose first vehicle is at the stop line
 
 
 class Senses(NamedTuple):
@@ -154,6 +163,7 @@ class TrafficCore:
         self._red_s = np.zeros((replicas, network.n_movements), np.int32)
         self._overruled: IntArray = np.zeros((replicas, plan.n_signals), np.int32)
         self._wanted: IntArray = np.zeros((replicas, plan.n_signals), np.int32)
+        self._notes = _notes(network, replicas)
         self._shown = signal_state(plan, network, replicas)
         self._card = program_card(network, plan.timing) if monitored else None
         self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
@@ -203,6 +213,7 @@ class TrafficCore:
             self._red_s,
             self._card,
             self._watched,
+            self._notes,
             self._wanted,
             senses,
         )
@@ -225,6 +236,7 @@ class TrafficCore:
             np.zeros((replicas, rows.shape[1]), rows.dtype)
             for rows in (self._calls, self._granted, self._red_s, self._overruled, self._wanted)
         )
+        other._notes = _notes(self.network, replicas)
         other._shown = signal_state(self.plan, self.network, replicas)
         other._card = other._watched = other._arguments = None
         return other
@@ -373,7 +385,14 @@ def _detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
     pairs = [(lane, m) for m in at_signal for lane in approach_lanes(network, m, reach_m=AT_STOP_LINE_M).tolist()]
     lane, movement = np.array(sorted(pairs), np.int32).reshape(-1, 2).T.copy()
     start = np.searchsorted(lane, np.arange(network.n_lanes + 1)).astype(np.int32)
-    return Detectors(start, movement, AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M))
+    within_m = AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M)
+    within_m[np.diff(start) == 0] = -np.inf
+    return Detectors(start, movement, np.column_stack([network.lane_length_m, within_m]))
+
+
+def _notes(network: RoadNetwork, replicas: int) -> Notes:
+    rows = replicas, _AT_ONCE_S, network.n_movements
+    return Notes(np.zeros(rows, np.uint8), np.zeros(rows, np.uint8), np.zeros((replicas, network.n_lanes), np.int32))
 
 
 for _helper in shield.HELPERS + monitor.HELPERS:
@@ -413,6 +432,7 @@ def _run_replicas(
     red_s,
     card,
     watched,
+    notes,
     wanted,
     senses,
     seconds,
@@ -441,15 +461,29 @@ def _run_replicas(
                 sums.backlog[lane] = 0.0
                 sums.person_backlog[lane] = 0.0
             add_outside(net, my_trips, mine, -1, sums)
-        for _ in range(seconds):
-            if detectors is not None:
-                _detect(net, mine, detectors, my_calls)
-            _tick(rules, signals, my_calls, mine.green)
+        for first in range(0, seconds, _AT_ONCE_S):
+            n_seconds = min(_AT_ONCE_S, seconds - first)
+            aspects, heard = notes.aspects[b], notes.calls[b]
+            if detectors is None:  # who is on the roads does not matter to the signals
+                for t in range(n_seconds):
+                    _tick(rules, signals, my_calls, mine.green)
+                    _note(signals.aspects, aspects[t])
+            for t in range(n_seconds):
+                if detectors is None:
+                    for m in range(mine.green.shape[0]):
+                        mine.green[m] = aspects[t, m] == GREEN
+                else:
+                    _detect(mine, detectors, my_calls, notes.arrived[b])
+                    _tick(rules, signals, my_calls, mine.green)
+                    if card is not None:
+                        _note(signals.aspects, aspects[t])
+                        _note(my_calls, heard[t])
+                advance_one_second(net, routes, loops, my_trips, mine, my_changes)
+                if senses is not None:
+                    add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
             if card is not None:
-                _watch(signals.aspects, my_calls, card, my_watch)
-            advance_one_second(net, routes, loops, my_trips, mine, my_changes)
-            if senses is not None:
-                add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
+                for t in range(n_seconds):
+                    _watch(aspects[t], my_calls if detectors is None else heard[t], card, my_watch)
         if senses is not None:
             add_outside(net, my_trips, mine, 1, sums)
             for i in range(signals.phase.shape[0]):
@@ -459,16 +493,27 @@ def _run_replicas(
 
 
 @inlined
-def _detect(net, state, detectors, calls):
+def _detect(state, detectors, calls, arrived):
     """Who has arrived at a stop line, by movement: the first vehicle of a lane calls for all that it may want."""
     position = state.position_a if state.tally[STEP] & 1 == 0 else state.position_b
     for m in range(calls.shape[0]):
         calls[m] = 0
-    for entry in range(state.tally[LANES_IN_USE]):
+    n_arrived = np.uint64(0)
+    for entry in range(state.tally[LANES_IN_USE]):  # without branches all lanes are fetched at the same time
         lane = np.uint32(state.in_use[entry])  # unsigned: no index is asked whether it counts from the end
-        is_near = net.length[lane] - position[np.uint32(state.head[lane])] <= detectors.within_m[lane]
+        length_m, within_m = detectors.reach_m[lane, 0], detectors.reach_m[lane, 1]
+        arrived[n_arrived] = lane
+        n_arrived += np.uint64(length_m - position[np.uint32(state.head[lane])] <= within_m)
+    for entry in range(n_arrived):
+        lane = np.uint32(arrived[entry])
         for k in range(np.uint32(detectors.start[lane]), np.uint32(detectors.start[lane + np.uint32(1)])):
-            calls[np.uint32(detectors.movement[k])] |= is_near
+            calls[np.uint32(detectors.movement[k])] = 1
+
+
+@inlined
+def _note(row, into):
+    for m in range(row.shape[0]):
+        into[m] = row[m]
 
 
 @kernel

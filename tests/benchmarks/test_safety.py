@@ -150,10 +150,10 @@ def _monitor_alone(card, watched, aspects, calls):
 
 
 @kernel
-def _detectors_alone(net, state, detectors, calls, seconds):
+def _detectors_alone(state, detectors, calls, arrived, seconds):
     mine = replica_state(state, 0)
     for _ in range(seconds):
-        core._detect(net, mine, detectors, calls)
+        core._detect(mine, detectors, calls, arrived)
 
 
 def drive_all(drive: Drive, traffic: TrafficCore) -> float:
@@ -195,7 +195,8 @@ def drive_monitor(drive: Drive, card: MonitorCard) -> float:
 def drive_detectors(drive: Drive, traffic: TrafficCore, calls: ByteArray) -> float:
     began = time.process_time()
     if traffic._detectors is not None:
-        _detectors_alone(traffic.engine.statics, traffic.engine.state, traffic._detectors, calls, drive.seconds)
+        arrived = traffic._notes.arrived[0]
+        _detectors_alone(traffic.engine.state, traffic._detectors, calls, arrived, drive.seconds)
     return time.process_time() - began
 
 
