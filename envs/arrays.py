@@ -13,6 +13,10 @@ IntArray: TypeAlias = NDArray[np.int32]
 BoolArray: TypeAlias = NDArray[np.bool_]
 ByteArray: TypeAlias = NDArray[np.uint8]
 
+FROM_START = (
+    0x7FFFFFFF  # `n & FROM_START` is n, where n is an index: compiled code need not ask if it counts from the end
+)
+
 
 class ReadOnlyRecord:
     """Base of frozen dataclasses that hold arrays: they are read-only, in an unpickled copy too."""

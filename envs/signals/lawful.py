@@ -84,7 +84,7 @@ class Sieve:
         passed = look & ~doubtful
         its = passed[signal]
         np.copyto(state.call_due, call_due, where=its)
-        np.copyto(state.called, shown.calls, where=its)
+        np.copyto(state.called, shown.calls, where=its & (shown.changed | (shown.lamps & GREEN == 0)))
         np.copyto(state.next_check, earliest, where=passed)
         is_its = its[changed]
         self._note(changed[is_its], kind[is_its], shown, state)

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from intergreen.envs.arrays import FROM_START
 from intergreen.envs.signals.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.signals.monitor_card import NEVER
 
@@ -81,7 +82,7 @@ UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE = 0, 1, 2, 3
 _CONFLICT, _RED_FAIL, _SHORT_YELLOW, _SKIPPED_YELLOW = 1, 2, 3, 4
 _CLEARANCE, _DUAL, _SHORT_GREEN, _LONG_YELLOW, _RED_REVERT, _CYCLE_FAIL = 5, 6, 7, 8, 9, 10
 _N_FAULTS = len(Fault)
-_AT_ONCE = 32  # channels compared together
+_AT_ONCE, _FEW = 32, 8  # channels compared together
 
 
 class MonitorState(NamedTuple):
@@ -104,7 +105,7 @@ class MonitorState(NamedTuple):
     dual_due: IntArray  # (N,) tick in which that is a fault; NEVER also once it was raised
     call_due: IntArray  # (N,) tick in which the present call has waited too long; likewise
     seen: ByteArray  # (N,) last aspect
-    called: ByteArray  # (N,) last call
+    called: ByteArray  # (N,) last call while the green lamp was not lit
     stage: ByteArray  # (N,) UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE
 
 
@@ -181,7 +182,7 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
     i = 0
     while i < n_signals:  # what changes is looked for in whole rows
         past_i, column = card.row_past[i], card.first_column[i]
-        start, past = card.channel_start[i], card.channel_start[past_i]
+        start, past = card.channel_start[i] & FROM_START, card.channel_start[past_i] & FROM_START
         i = past_i
         n_parts = (past - start) // _AT_ONCE if column >= 0 else 0
         if n_parts > 0:
@@ -189,27 +190,29 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
             lamps, waiting = aspects[column : column + whole], calls[column : column + whole]
             seen, called = state.seen[start : start + whole], state.called[start : start + whole]
             for part in range(n_parts):
-                if any_changes(part, lamps, waiting, seen, called):
-                    for k in range(_AT_ONCE):
-                        c = part * _AT_ONCE + k
-                        if (lamps[c] != seen[c]) | (waiting[c] != called[c]):
-                            notice(start + c, t, lamps[c], waiting[c], card, state)
+                if any_changes(part * _AT_ONCE, _AT_ONCE, lamps, waiting, seen, called):
+                    for few in range(part * _AT_ONCE, part * _AT_ONCE + _AT_ONCE, _FEW):
+                        if any_changes(few, _FEW, lamps, waiting, seen, called):
+                            for c in range(few, few + _FEW):
+                                if (lamps[c] != seen[c]) | ((waiting[c] != called[c]) & (lamps[c] & GREEN == 0)):
+                                    notice(start + c, t, lamps[c], waiting[c], card, state)
         for n in range(start + n_parts * _AT_ONCE, past):
             aspect, calling = aspects[card.channel[n]], calls[card.channel[n]]
-            if aspect != state.seen[n] or calling != state.called[n]:
+            if aspect != state.seen[n] or (calling != state.called[n] and aspect & GREEN == 0):
                 notice(n, t, aspect, calling, card, state)
 
     total = 0
     for i in range(n_signals):
         if t < state.next_check[i]:
             continue
-        start, past = card.channel_start[i], card.channel_start[i + 1]
+        start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
+        matrix_start = card.matrix_start[i] & FROM_START
         wake = NEVER
         n_new, worst, first, second = 0, _N_FAULTS, -1, -1
         way_began, green_began = False, False
         for n in range(start, past):
             found = 0  # bits by the number of the fault
-            m = card.channel[n]
+            m = card.channel[n] & FROM_START
             aspect, before = aspects[m], state.seen[n]
             if t >= state.call_due[n]:
                 found |= 1 << _CYCLE_FAIL
@@ -299,7 +302,7 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
                 if state.stage[k] != GREEN_STAGE or state.stage_since[k] != t:
                     continue
                 for n in range(start, past):
-                    pair = card.matrix_start[i] + (n - start) * (past - start) + k - start
+                    pair = matrix_start + (n - start) * (past - start) + k - start
                     if card.permissive[pair]:
                         continue
                     ended = state.green_end[n]
@@ -318,7 +321,7 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
                     continue
                 for k in range(n + 1, past):
                     lamps = state.seen[k]
-                    pair = card.matrix_start[i] + (n - start) * (past - start) + k - start
+                    pair = matrix_start + (n - start) * (past - start) + k - start
                     if one < 0 and not card.permissive[pair] and (lamps & GREEN or lamps == YELLOW):
                         one, other = card.channel[n], card.channel[k]
             if one < 0:
@@ -345,18 +348,19 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
     return total
 
 
-def any_changes(part: int, lamps: ByteArray, waiting: ByteArray, seen: ByteArray, called: ByteArray) -> bool:
-    """Does a lamp or a call of `_AT_ONCE` channels change? Without branches it takes hardly longer than for one."""
+def any_changes(first: int, n: int, lamps: ByteArray, waiting: ByteArray, seen: ByteArray, called: ByteArray) -> bool:
+    """Does a lamp of `n` channels change, or a call of one without green? Without branches 32 take hardly longer than
+    one."""
     changes = False
-    for k in range(_AT_ONCE):
-        c = np.uint64(part * _AT_ONCE + k)  # unsigned: nothing in the loop asks whether an index counts from the end
-        changes |= (lamps[c] != seen[c]) | (waiting[c] != called[c])
+    for k in range(n):
+        c = np.uint64(first + k)  # unsigned: nothing in the loop asks whether an index counts from the end
+        changes |= (lamps[c] != seen[c]) | ((waiting[c] != called[c]) & (lamps[c] & GREEN == 0))
     return changes
 
 
 def notice(n: int, t: int, aspect: int, calling: int, card: MonitorCard, state: MonitorState) -> None:
     """Have the signal of channel `n` looked at: now if its lamps have changed, and when a new call is too old."""
-    i, before, called = card.signal[n], state.seen[n], state.called[n]
+    i, before, called = card.signal[n] & FROM_START, state.seen[n], state.called[n]
     waited, waits = called != 0 and before & GREEN == 0, calling != 0 and aspect & GREEN == 0
     if waits != waited:
         longest = card.longest_wait[n]

@@ -55,7 +55,7 @@ class PlainMonitor:
         shown = Shown(tick, lamps, calls[self._channel], lamps != state.seen)
         look = state.next_check <= tick
         look[self._signal[shown.changed]] = True
-        turned = np.flatnonzero((shown.calls != state.called) & ~look[self._signal])
+        turned = np.flatnonzero((shown.calls != state.called) & (lamps & GREEN == 0) & ~look[self._signal])
         self._hear(turned, shown.calls[turned], tick)
         found = 0
         if look.any():
@@ -74,7 +74,7 @@ class PlainMonitor:
     def _hear(self, turned: NDArray[np.intp], heard: ByteArray, tick: int) -> None:
         """The channels `turned`, whose lamps are as before, call from now on, or do so no more."""
         card, state = self.card, self._state
-        begins_or_ends = ((heard != 0) != (state.called[turned] != 0)) & (state.seen[turned] & GREEN == 0)
+        begins_or_ends = (heard != 0) != (state.called[turned] != 0)
         state.called[turned] = heard
         clocked, waits = turned[begins_or_ends], heard[begins_or_ends] != 0
         longest = card.longest_wait[clocked]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from intergreen.envs.arrays import FROM_START
 from intergreen.envs.signals.aspects import GREEN, RED, RED_AMBER, YELLOW
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: By
                     state.phase[i] = following
                 state.green_s[i] = 0
     j = rules.intersection[i]
-    first, past = rules.movement_start[j], rules.movement_start[j + 1]
+    first, past = rules.movement_start[j] & FROM_START, rules.movement_start[j + 1] & FROM_START
     if state.left[i] > 0 or state.phase[i] < 0:
         now = rules.clearance_phase[i]
         paint_transition(i, rules, state)
@@ -406,7 +407,7 @@ def next_part(i: int, rules: Rules, state: SignalState) -> int:
         return _NEVER  # until the first wish, which may come at any time
     j, seconds = rules.intersection[i], transition_s(i, old, new, rules)
     left = red_amber if red_amber < state.left[i] else 0
-    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
+    for m in range(rules.movement_start[j] & FROM_START, rules.movement_start[j + 1] & FROM_START):
         if state.aspects[m] == YELLOW:
             left = max(left, seconds - rules.yellow[m])
     return left
@@ -430,7 +431,7 @@ def paint_transition(i: int, rules: Rules, state: SignalState) -> None:
                 state.aspects[movements[k]] = _STAYS
             elif state.aspects[movements[k]] == RED and state.left[i] <= rules.red_amber[i]:
                 state.aspects[movements[k]] = RED_AMBER
-    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
+    for m in range(rules.movement_start[j] & FROM_START, rules.movement_start[j + 1] & FROM_START):
         if state.aspects[m] == YELLOW and shown_s >= rules.yellow[m]:
             state.aspects[m] = RED
         elif state.aspects[m] == _STAYS:
