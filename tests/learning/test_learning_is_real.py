@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from learning.random_network import random_network
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.learned import PolicyController
@@ -17,7 +18,6 @@ from intergreen.agents.controllers.policy_network import FORBIDDEN, PolicyNetwor
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.budget import Budget
 from intergreen.agents.learning.model import make_model, network_of
-from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.recipe import read_recipe
 from intergreen.agents.learning.train import train
@@ -130,19 +130,10 @@ def test_policy_that_is_shown_something_else_is_ruined(misled, quad, learned, tr
 # Order and padding. In double precision, so that the order of sums shows in the 15th digit and not in the sixth.
 
 
-def numpy_network(seed, blocks, width):
+def numpy_network(blocks, width, seed):
     random = np.random.default_rng(seed)
     shapes = actor_shapes(width, blocks.movement_columns, blocks.signal_columns)
     return PolicyNetwork({name: random.normal(0.0, 0.5, shape) for name, shape in shapes.items()})
-
-
-def torch_network(seed, blocks, width):
-    torch.manual_seed(seed)
-    network = SignalNetwork(blocks, width=width).double()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0.0, 0.5)
-    return network
 
 
 def scores_and_values(network, observation, blocks):
@@ -172,7 +163,7 @@ def joined(movements, choices, signal, serves):
     return np.concatenate([part.reshape(n, -1) for part in (movements, choices, signal, serves)], axis=1)
 
 
-NETWORKS = pytest.mark.parametrize("make_network", [torch_network, numpy_network], ids=["torch", "numpy"])
+NETWORKS = pytest.mark.parametrize("make_network", [random_network, numpy_network], ids=["torch", "numpy"])
 BLOCKS = st.builds(Blocks, st.integers(1, 9), st.integers(1, 6), st.integers(1, 6), st.integers(0, 3))
 WIDTHS, DRAWS = st.integers(1, 24), st.integers(0, 2**31)
 N = 5
@@ -183,7 +174,7 @@ N = 5
 @given(BLOCKS, WIDTHS, DRAWS)
 def test_order_of_movements_does_not_matter(make_network, blocks, width, seed):
     random = np.random.default_rng(seed)
-    network = make_network(seed, blocks, width)
+    network = make_network(blocks, width, seed)
     movements, choices, signal, serves = parts_of(random, blocks, N)
     order = random.permutation(blocks.movements)
     as_they_are = joined(movements, choices, signal, serves)
@@ -199,7 +190,7 @@ def test_order_of_movements_does_not_matter(make_network, blocks, width, seed):
 @given(BLOCKS, WIDTHS, DRAWS)
 def test_scores_follow_the_order_of_the_choices_and_the_value_does_not(make_network, blocks, width, seed):
     random = np.random.default_rng(seed)
-    network = make_network(seed, blocks, width)
+    network = make_network(blocks, width, seed)
     movements, choices, signal, serves = parts_of(random, blocks, N)
     order = random.permutation(blocks.choices)
     scores, values = scores_and_values(network, joined(movements, choices, signal, serves), blocks)
@@ -214,7 +205,7 @@ def test_scores_follow_the_order_of_the_choices_and_the_value_does_not(make_netw
 @given(BLOCKS, WIDTHS, DRAWS, st.integers(0, 4), st.integers(0, 4))
 def test_room_for_more_movements_and_choices_changes_nothing(make_network, blocks, width, seed, more, other):
     wider = dataclasses.replace(blocks, movements=blocks.movements + more, choices=blocks.choices + other)
-    network = make_network(seed, blocks, width)
+    network = make_network(blocks, width, seed)
     movements, choices, signal, serves = parts_of(np.random.default_rng(seed), blocks, N)
     scores, values = scores_and_values(network, joined(movements, choices, signal, serves), blocks)
     padded = joined(
@@ -234,7 +225,7 @@ def test_room_for_more_movements_and_choices_changes_nothing(make_network, block
 @given(BLOCKS, WIDTHS, DRAWS)
 def test_choice_that_is_not_allowed_has_no_say_in_the_others(make_network, blocks, width, seed):
     random = np.random.default_rng(seed)
-    network = make_network(seed, blocks, width)
+    network = make_network(blocks, width, seed)
     movements, choices, signal, serves = parts_of(random, blocks, N)
     scores, values = scores_and_values(network, joined(movements, choices, signal, serves), blocks)
     forbidden = choices[:, :, 1] == 0.0
@@ -282,7 +273,7 @@ def relabelled(network, description, plan, random):
 
 def a_random_policy(features):
     layout = make_layout((single := load_scenario("single")).network, make_plan(single.network), features=features)
-    return numpy_network(0, layout.blocks, 16)
+    return numpy_network(layout.blocks, 16, 0)
 
 
 @pytest.mark.parametrize("policy", ["trained", "random"])

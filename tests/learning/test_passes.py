@@ -8,8 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from learning.random_network import random_network
 
-from intergreen.agents.learning.network import PART, SignalNetwork
+from intergreen.agents.learning.network import PART
 from intergreen.agents.learning.passes import FORBIDDEN, Packed
 from intergreen.envs.observation import HIGHEST, Blocks
 
@@ -17,15 +18,6 @@ BLOCKS = st.builds(Blocks, st.integers(1, 9), st.integers(1, 6), st.integers(1, 
 SEEDS = st.integers(0, 2**31)
 # In double precision: what differs is the order of sums over some hundred products.
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
-
-
-def network_of(blocks, width, seed):
-    torch.manual_seed(seed)
-    network = SignalNetwork(blocks, width=width).double()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0.0, 0.5)
-    return network
 
 
 def observations(blocks, n, seed):
@@ -49,7 +41,7 @@ def slopes(network, scores, values, seed):
 @settings(max_examples=60, deadline=None)
 @given(BLOCKS, st.integers(1, 24), st.integers(1, 7), SEEDS)
 def test_passes_are_those_of_autograd(blocks, width, n, seed):
-    network, seen = network_of(blocks, width, seed), observations(blocks, n, seed)
+    network, seen = random_network(blocks, width, seed), observations(blocks, n, seed)
     ours, theirs = network(seen), network.plain_forward(seen)
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other, **CLOSE)
@@ -60,7 +52,7 @@ def test_passes_are_those_of_autograd(blocks, width, n, seed):
 
 def test_scores_alone_leave_the_head_for_values_untouched():
     blocks = Blocks(4, 3, 3, 2)
-    network, seen = network_of(blocks, 8, 0), observations(blocks, 5, 0)
+    network, seen = random_network(blocks, 8, 0), observations(blocks, 5, 0)
     scores = network.forward_actor(seen)
     scores[scores != FORBIDDEN].sum().backward()
     untouched = [name for name, parameter in network.named_parameters() if parameter.grad is None]
@@ -69,7 +61,7 @@ def test_scores_alone_leave_the_head_for_values_untouched():
 
 def test_values_alone_have_the_slopes_of_values():
     blocks = Blocks(4, 3, 3, 2)
-    network, seen = network_of(blocks, 8, 1), observations(blocks, 5, 1)
+    network, seen = random_network(blocks, 8, 1), observations(blocks, 5, 1)
     expected = torch.autograd.grad(network.plain_forward(seen)[1].sum(), list(network.parameters()), allow_unused=True)
     found = torch.autograd.grad(network.forward_critic(seen).sum(), list(network.parameters()))
     for one, other in zip(found, expected, strict=True):
@@ -79,7 +71,7 @@ def test_values_alone_have_the_slopes_of_values():
 @pytest.mark.parametrize("n", [0, 1, PART, 2 * PART + 3])
 def test_with_and_without_autograd_many_observations_score_as_each_alone(n):
     blocks = Blocks(4, 3, 3, 2)
-    network, seen = network_of(blocks, 8, 2), observations(blocks, n, 2)
+    network, seen = random_network(blocks, 8, 2), observations(blocks, n, 2)
     with_slopes = network(seen)
     with torch.no_grad():
         without = network(seen)
@@ -92,7 +84,7 @@ def test_with_and_without_autograd_many_observations_score_as_each_alone(n):
 
 
 def test_parameters_are_packed_each_once():
-    network = network_of(Blocks(4, 3, 3, 2), 8, 3)
+    network = random_network(Blocks(4, 3, 3, 2), 8, 3)
     packed = Packed(torch.empty(0, dtype=torch.float64), network.blocks, 8)
     with torch.no_grad():
         packed.take(network.parameters())
@@ -103,14 +95,14 @@ def test_parameters_are_packed_each_once():
 
 def test_slopes_by_the_observation_are_there_for_who_asks():
     blocks = Blocks(4, 3, 3, 2)
-    network, seen = network_of(blocks, 8, 3), observations(blocks, 5, 3).requires_grad_()
+    network, seen = random_network(blocks, 8, 3), observations(blocks, 5, 3).requires_grad_()
     network.forward_critic(seen).sum().backward()
     assert seen.grad.abs().max() > 0.0
 
 
 def test_pass_is_not_disturbed_by_another_before_its_slopes_are_asked_for():
     blocks = Blocks(4, 3, 3, 2)
-    network, seen = network_of(blocks, 8, 4), observations(blocks, 5, 4)
+    network, seen = random_network(blocks, 8, 4), observations(blocks, 5, 4)
     expected = slopes(network, *network(seen), 4)
     answer = network(seen)
     with torch.no_grad():
@@ -122,7 +114,7 @@ def test_pass_is_not_disturbed_by_another_before_its_slopes_are_asked_for():
 
 def test_answers_follow_the_weights_and_stay_as_they_were_given():
     blocks = Blocks(4, 3, 3, 2)
-    network, seen = network_of(blocks, 8, 7), observations(blocks, 5, 7)
+    network, seen = random_network(blocks, 8, 7), observations(blocks, 5, 7)
     with torch.no_grad():
         first, _ = network(seen)
         kept = first.clone()
@@ -135,7 +127,7 @@ def test_answers_follow_the_weights_and_stay_as_they_were_given():
 
 def test_threads_do_not_write_into_each_others_answers():
     blocks = Blocks(9, 6, 6, 2)
-    network, seen = network_of(blocks, 16, 8), [observations(blocks, 200, seed) for seed in range(4)]
+    network, seen = random_network(blocks, 16, 8), [observations(blocks, 200, seed) for seed in range(4)]
 
     def answer(k):
         with torch.no_grad():
