@@ -8,7 +8,7 @@ import pytest
 
 from intergreen.agents.controllers import AdvancedMaxPressure, Setup
 from intergreen.agents.controllers.base import near_distance_m
-from intergreen.agents.learning import worlds
+from intergreen.agents.learning import drawn_scenarios, worlds
 from intergreen.agents.learning.worlds import EPISODE_LEVELS, LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
 from intergreen.envs.fault_kinds import Dead
 from intergreen.envs.network import GridSpec, generate_grid
@@ -94,7 +94,7 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
     random = np.random.default_rng(0)
     kinds = Counter()
     for _ in range(100):
-        other = worlds._other_phases(network, random)
+        other = drawn_scenarios._other_phases(network, random)
         before, after = ([greens_of(one, j) for j in network.signalled] for one in (network, other))
         if after == before:
             kinds["as generated"] += 1
@@ -289,7 +289,7 @@ def test_seed_that_makes_nothing_is_an_error_and_not_an_endless_loop(monkeypatch
     def refuse(random, horizon_s):
         raise ValueError("nobody wants to drive")
 
-    monkeypatch.setattr(worlds, "_scenario", refuse)
+    monkeypatch.setattr(worlds, "draw_scenario", refuse)
     with pytest.raises(RuntimeError, match="no world came out of 20 attempts with seed 7"):
         one_world(7)
 
