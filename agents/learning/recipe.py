@@ -72,6 +72,14 @@ class WorldsSettings(_Settings):
     count: int = Field(default=16, ge=1, le=1024)  # networks
     protocols: tuple[str, ...] = Field(default=("literature-10-5",), min_length=1)  # in turn
     failing: float = Field(default=1.0, ge=0, le=1)  # share of them that have the recipe's faults
+    levels: tuple[float, float] = (0.35, 1.3)  # demand, as a share of what a network can carry, drawn between the two
+
+    @model_validator(mode="after")
+    def _levels_are_a_range(self) -> WorldsSettings:
+        lowest, highest = self.levels
+        if not 0.0 < lowest <= highest:
+            raise ValueError(f"need 0 < lowest <= highest in levels, got {list(self.levels)}")
+        return self
 
 
 class EvaluationSettings(_Settings):

@@ -132,6 +132,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         protocols=recipe.worlds.protocols,
         faults=recipe.faults or (),
         failing=recipe.worlds.failing,
+        levels=recipe.worlds.levels,
         decision_s=recipe.ppo.decision_s,
         threads=threads,
     )

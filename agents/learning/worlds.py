@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PROTOCOLS = ("literature-30-5", "literature-15-5", "literature-10-5", "literature-10-2", "literature-5-2")
 LANE_CHANGE_SHARE = 0.3
 OVERLOADED_S = 120.0  # mean delay of a trip at which a network counts as full
-LEVELS = (0.35, 1.3)  # shares of what a network can carry
+LEVELS = (0.35, 1.3)  # lowest and highest share of what a network can carry
 EPISODE_LEVELS = (0.85, 1.15)  # of the world's own level, for every episode anew
 REWARD_SHARE = 0.05  # of the unit: discounted sums stay near 1, so that the value loss does not drown the policy loss
 UNSEEN_SEED = 2**31  # of the worlds that policies are judged on; recipes' seeds are below
@@ -64,15 +64,16 @@ def make_worlds(
     decision_s: float | None = None,
     faults: FaultSpec = (),
     failing: float = 1.0,
+    levels: tuple[float, float] = LEVELS,
     threads: int = 1,
 ) -> list[Episodes]:
     """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices.
 
-    failing  share of the worlds that have the faults, drawn by the seed
-
+    failing     share of the worlds that have the faults, drawn by the seed
+    levels      lowest and highest share of what a network can carry; every world draws its own between them
     decision_s  the discount is one for so many seconds; None: for every decision, however long
     """
-    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads, decision_s)
+    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads, decision_s, levels)
     plans = [protocol_by_name(w.protocol).plan(w.scenario.network) for w in worlds]
     movements = max(
         int(np.diff(w.scenario.network.movement_start)[plan.intersection].max())
@@ -106,22 +107,28 @@ def draw_worlds(
     horizon_s: int,
     threads: int,
     decision_s: float | None = None,
+    levels: tuple[float, float] = LEVELS,
 ) -> list[World]:
     """`count` worlds with the protocols in turn, always the same for the same seed."""
     seeds = np.random.SeedSequence(seed).spawn(count)
     with ThreadPoolExecutor(threads) as pool:
         return list(
             pool.map(
-                lambda k: make_world(seeds[k], protocols[k % len(protocols)], reward, horizon_s, decision_s),
+                lambda k: make_world(seeds[k], protocols[k % len(protocols)], reward, horizon_s, decision_s, levels),
                 range(count),
             )
         )
 
 
 def make_world(
-    seed: np.random.SeedSequence, protocol: str, reward: RewardSpec, horizon_s: int, decision_s: float | None = None
+    seed: np.random.SeedSequence,
+    protocol: str,
+    reward: RewardSpec,
+    horizon_s: int,
+    decision_s: float | None = None,
+    levels: tuple[float, float] = LEVELS,
 ) -> World:
-    """The world of the seed: the same for the same five."""
+    """The world of the seed: the same for the same six."""
     random = np.random.default_rng(seed)
     if random.random() < LANE_CHANGE_SHARE and not protocol.endswith("-lane-change"):
         protocol += "-lane-change"
@@ -130,7 +137,7 @@ def make_world(
         try:
             scenario = draw_scenario(random, horizon_s)
             full = _full_level(scenario, timing, horizon_s)
-            level = full * random.uniform(*LEVELS)
+            level = full * random.uniform(*levels)
             patience = _backlog_periods(timing, decision_s)
             unit = -_rehearsed(scenario, timing, reward, level, horizon_s, patience).mean_reward
         except (InputError, ValueError, CapacityError):  # roads too short for their junctions, nobody to drive

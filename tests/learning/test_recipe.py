@@ -68,6 +68,7 @@ def test_policy_is_judged_on_its_own_scenario_unless_told_otherwise(recipe_file)
         ("{minutes: 1, scenario: single, features: [queues]}", "features: no feature is called 'queues'; did you mean"),
         ("{minutes: 1, scenario: single, features: []}", "features: "),
         ("{minutes: 1, scenario: single, protocol: quick}", "protocol: no protocol is called 'quick'"),
+        ("{minutes: 1, worlds: {levels: [2, 1]}}", "worlds: need 0 < lowest <= highest in levels, got [2.0, 1.0]"),
         ("{minutes: 1, worlds: {protocols: [fast]}}", "worlds.protocols: no protocol is called 'fast'"),
         ("[1, 2]", "is [1, 2]; write keys and values"),
         ("a: [", "not valid YAML"),

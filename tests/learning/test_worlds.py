@@ -145,6 +145,14 @@ def test_levels_are_the_documented_share_of_what_a_network_carries():
     assert max(shares) - min(shares) > 0.3
 
 
+def test_levels_can_be_given():
+    seed, timing = np.random.SeedSequence(SEED), PROTOCOLS[0]
+    usual, heavy = (make_world(seed, timing, "delay", HORIZON_S, levels=levels) for levels in (LEVELS, (2.0, 2.0)))
+    full = worlds._full_level(usual.scenario, protocol_by_name(usual.protocol), HORIZON_S)
+    assert same_arrays(usual.scenario.demand, heavy.scenario.demand)
+    assert heavy.level == pytest.approx(2.0 * full)
+
+
 def test_levels_of_the_episodes_lie_around_the_worlds_own():
     world, episodes = make_world(np.random.SeedSequence(SEED).spawn(1)[0], PROTOCOLS[0], "delay", HORIZON_S), make(1)[0]
     assert episodes._demand_scale == pytest.approx((EPISODE_LEVELS[0] * world.level, EPISODE_LEVELS[1] * world.level))
