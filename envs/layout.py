@@ -107,6 +107,7 @@ def make_layout(
         out_first=_int32(network.road_lane_start[out_road]),
         out_past=_int32(network.road_lane_start[out_road + 1]),
         out_room=_room(road_length_m)[out_road],
+        fits=_room(network.lane_length_m),
         up_start=up_start,
         up_movement=up_movement,
         up_signal=np.repeat(np.arange(plan.n_signals, dtype=np.int32), counts)[up_movement],

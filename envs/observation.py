@@ -32,6 +32,9 @@ in each of them. Units: 1 is ten vehicles, unless said otherwise.
 | `upstream`   | movement | `up_queue`,                 | vehicles slower than 0.1 m/s at the signals upstream, on the |
 |              |          | `up_green`                  | lanes that lead to the movement's road; those with green now |
 | `red_time`   | movement | `red_time`                  | seconds since it had green, 0 if it has; unit: 60 s          |
+| `spillback`  | movement | `out_fullest`               | all vehicles on the fullest lane of the road ahead, as a     |
+|              |          |                             | share of that lane's room: who wants to go there when it is  |
+|              |          |                             | full stands on the junction, whatever room is beside it      |
 | `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
 | `timing`     | signal   | `interval`, `clearance`     | seconds between decisions, and of the longest transition     |
 |              |          |                             | between two choices; units: 10 s and 5 s                     |
@@ -72,6 +75,7 @@ MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "lanes": ("lanes",),
     "upstream": ("up_queue", "up_green"),
     "red_time": ("red_time",),
+    "spillback": ("out_fullest",),
 }
 SIGNAL_COLUMNS: dict[str, tuple[str, ...]] = {"green_time": ("green_time",), "timing": ("interval", "clearance")}
 CHOICE_COLUMNS = ("current", "allowed")
@@ -85,7 +89,7 @@ QUEUE, ARRIVING, OCCUPIED = _movement("queue"), _movement("arriving_0"), _moveme
 OUT_QUEUE, OUT_FREE = _movement("out_queue"), _movement("out_free")
 GREEN, RIGHT, LEFT, STRAIGHT = _movement("green"), _movement("right"), _movement("left"), _movement("straight")
 LANES, UP_QUEUE, UP_GREEN = _movement("lanes"), _movement("up_queue"), _movement("up_green")
-RED_TIME = _movement("red_time")
+RED_TIME, OUT_FULLEST = _movement("red_time"), _movement("out_fullest")
 GREEN_TIME, INTERVAL, CLEARANCE = _signal("green_time"), _signal("interval"), _signal("clearance")
 
 
@@ -132,6 +136,7 @@ class Table(NamedTuple):
     out_first: IntArray  # (N,) first lane of the road it leads to
     out_past: IntArray  # (N,)
     out_room: FloatArray  # (N,) vehicles that fit on that road
+    fits: FloatArray  # (L,) vehicles that fit on each lane of the network
     up_start: IntArray  # (N + 1,) movements upstream that lead to its road, numbered 0..N-1
     up_movement: IntArray
     up_signal: IntArray  # and their signals
@@ -215,6 +220,11 @@ def observe(
                 per_lane = total / (table.out_past[n] - table.out_first[n])
                 out[i, at + table.movement_column[OUT_QUEUE]] = min(per_lane / VEHICLES, HIGHEST)
                 out[i, at + table.movement_column[OUT_FREE]] = max(0.0, 1.0 - inside / table.out_room[n])
+            if table.movement_column[OUT_FULLEST] >= 0:
+                fullest = 0.0
+                for lane in range(table.out_first[n], table.out_past[n]):
+                    fullest = max(fullest, vehicles[lane] / table.fits[lane])
+                out[i, at + table.movement_column[OUT_FULLEST]] = min(fullest, HIGHEST)
             if table.movement_column[GREEN] >= 0 and phase[i] >= 0:
                 out[i, at + table.movement_column[GREEN]] = table.phase_serves[shown_phase, local]
             if table.movement_column[RIGHT] >= 0:

@@ -27,6 +27,7 @@ from intergreen.envs.observation import (
     N_BINS,
     OCCUPIED,
     OUT_FREE,
+    OUT_FULLEST,
     OUT_QUEUE,
     QUEUE,
     RED_TIME,
@@ -234,6 +235,15 @@ def _group_sums(values: Float32Array, groups: Groups) -> Float32Array:
     return total
 
 
+def _group_highest(values: FloatArray, groups: Groups) -> FloatArray:
+    """(B, n) highest of values (B, e) over the entries of each group, the largest groups first; none may be empty."""
+    highest = values.take(groups.ranks[0], axis=1)
+    for entries in groups.ranks[1:]:
+        first = highest[:, : len(entries)]
+        np.maximum(first, values.take(entries, axis=1), out=first)
+    return highest
+
+
 def _groups(entries: IntArray, first: IntArray, past: IntArray) -> Groups:
     """Group k has the entries first[k]..past[k]-1."""
     sizes = past - first
@@ -315,6 +325,9 @@ def _write_neighbours(
         free = 1.0 - _group_sums(vehicles, g.road_lanes) / g.road_room
         _spread(np.minimum(per_lane / VEHICLES, HIGHEST), g.road, movements[column[OUT_QUEUE]])
         _spread(np.maximum(0.0, free), g.road, movements[column[OUT_FREE]])
+    if column[OUT_FULLEST] >= 0:
+        fullest = np.minimum(_group_highest(vehicles / g.table.fits, g.road_lanes), HIGHEST)
+        _spread(fullest, g.road, movements[column[OUT_FULLEST]])
     if column[UP_QUEUE] >= 0:
         for counted, at in ((queue, column[UP_QUEUE]), (queue * served, column[UP_GREEN])):
             total = _group_sums(counted.reshape(len(queue), -1), g.above_movements)

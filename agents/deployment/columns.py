@@ -40,6 +40,9 @@ COLUMNS: dict[str, Column] = {
     "up_queue": Column("10 vehicles", _COUNT, "vehicles slower than 0.1 m/s upstream that come to the movement's road"),
     "up_green": Column("10 vehicles", _COUNT, "those of them that have green now"),
     "red_time": Column("60 s", _COUNT, "time since the movement had green"),
+    "out_fullest": Column(
+        "share", _SHARE, "all vehicles on the fullest lane of the road ahead, as a share of its room"
+    ),
     "green_time": Column("30 s", _COUNT, "time since the present green began"),
     "interval": Column("10 s", _COUNT, "time between decisions"),
     "clearance": Column("5 s", _COUNT, "longest transition between two choices"),

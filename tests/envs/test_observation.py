@@ -146,6 +146,7 @@ def twin(world, b, i):
                 "occupied": vehicles[lanes].sum() / max(1.0, network.lane_length_m[lanes].sum() / 7.5),
                 "out_queue": waiting[out].sum() / len(out) / 10,
                 "out_free": max(0.0, 1 - vehicles[out].sum() / (network.lane_length_m[out].sum() / 7.5)),
+                "out_fullest": max(vehicles[lane] / (network.lane_length_m[lane] / 7.5) for lane in out),
                 "green": float(m in served(i, phase[i])),
                 "right": float(turn == TURN_RIGHT),
                 "left": float(turn == TURN_LEFT),
