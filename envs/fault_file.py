@@ -17,7 +17,7 @@ from intergreen.envs.detector_faults import lane_numbers
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.fault_kinds import FAULT_KINDS, DetectorFault, Fault, PolicyFault
 from intergreen.envs.file_sections import checked, section_of_kind
-from intergreen.envs.files import read_yaml
+from intergreen.envs.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from intergreen.envs.network import RoadNetwork

@@ -1,4 +1,4 @@
-"""Writing files so that a killed run leaves either the old file or the new one; reading YAML with one-line errors."""
+"""Writing files so that a killed run leaves either the old file or the new one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from intergreen.envs.errors import InputError, shown
 
 
 @contextmanager
@@ -44,27 +41,3 @@ def json_text(value: object) -> str:
 def write_json(path: Path, value: object) -> None:
     """Write `value` as JSON to `path` at once."""
     write_text(path, json_text(value) + "\n")
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of a YAML file, without Python objects.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read or is not YAML.
-    """
-    import yaml  # here, because whoever runs an exported policy writes files and reads no YAML
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        raise InputError(path, place, f"not valid YAML: {error.problem}", "mend the file") from None
-    except (LookupError, AttributeError):  # PyYAML's constructors, for `!!bool x` and `!!timestamp x`
-        raise InputError(path, "", "not valid YAML: a value does not fit its !!tag", "leave the tag out") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise InputError(path, "", f"not valid YAML: {shown(str(error))}", "mend the file") from None
-    except OSError as error:
-        raise InputError(path, "", f"cannot be read: {error.strerror}", "check the path and its permissions") from None

@@ -25,7 +25,6 @@ from intergreen.envs.demand import (
 )
 from intergreen.envs.errors import InputError
 from intergreen.envs.file_sections import checked, section_of_kind
-from intergreen.envs.files import read_yaml
 from intergreen.envs.network import (
     ArterialSpec,
     GridSpec,
@@ -37,6 +36,7 @@ from intergreen.envs.network import (
     read_cityflow_network,
 )
 from intergreen.envs.protocol import LONGEST_HORIZON_S, protocol_by_name
+from intergreen.envs.yaml_files import read_yaml
 
 _TYPES = {vehicle_type.name: vehicle_type for vehicle_type in (CAR, BUS, EMERGENCY)}
 

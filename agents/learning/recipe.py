@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.fault_file import refuse_policy_faults
-from intergreen.envs.files import read_yaml
 from intergreen.envs.observation import DEFAULT_FEATURES, check_features
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import check_reward
 from intergreen.envs.scenario import scenario_names
 from intergreen.envs.simulators import NATIVE, check_simulator
+from intergreen.envs.yaml_files import read_yaml
 
 DEFAULT_RECIPE = "single"  # for a scenario in place of a recipe
 _JUDGED_AFTER_WORLDS = ("grid4x4",)

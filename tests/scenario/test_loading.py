@@ -109,6 +109,8 @@ WRONG = {
     "unknown class": ("car: 0.9", "tram: 0.9", r"no vehicle class is called 'tram'; known: car, bus, emergency"),
     "bad profile": ("factor: [1.0, 0.5]", "factor: [1.0]", r"demand\.profile: need one factor per time"),
     "bad protocol": ("literature-15-5", "literature-5-15", r"protocol: the clearance of 15 s does not fit"),
+    "key written twice": ("name: mine\n", "name: mine\nname: other\n", r"line \d column 1: .*key 'name' stands twice"),
+    "inner key written twice": ("  lanes: 2\n", "  lanes: 2\n  lanes: 3\n", r"key 'lanes' stands twice"),
     "not yaml": ("lanes: 2", "lanes: [2", r"line 8 column \d+: not valid YAML: "),
     "not a section": ("{left: 0.2, straight: 0.5, right: 0.3}", "7", r"demand\.turns: is 7; write a section"),
 }
@@ -127,10 +129,11 @@ def test_wrong_file_gets_one_line_that_names_file_and_field(write, good, bad, me
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "is None; write a section"),
+        ("", "is empty; write keys and values"),
         ("7", "is 7; write a section"),
         ("- a", r"is \['a'\]; write a section"),
-        ("null", "is None; write a section"),
+        ("null", "is empty; write keys and values"),
+        ("a: &a {b: *a}\n*a : 3", "not valid YAML"),
         ("a: &a [*a]", "a: unknown key; known keys: name, network"),
         ("\x00", "not valid YAML: .*unacceptable character"),
         ("!!python/object:os.system {}", "line 1 column 1: not valid YAML: .*os.system"),
@@ -151,6 +154,12 @@ def test_list_that_unfolds_without_end_is_shown_in_short(write):
     text = YAML.replace("horizon_s: 1200", f"horizon_s: [&a0 [x, x], {', '.join(folds)}]")
     with pytest.raises(InputError, match="horizon_s: input should be a valid integer"):
         load_scenario(write(text))
+
+
+def test_section_that_is_merged_in_may_be_overridden(write):
+    assert "  lanes: 2\n" in YAML
+    merged = YAML.replace("  lanes: 2\n", "  <<: {lanes: 3}\n  lanes: 2\n")
+    assert load_scenario(write(merged)).network.n_lanes == load_scenario(write(YAML)).network.n_lanes
 
 
 @pytest.mark.parametrize("fixed", [True, False])
