@@ -76,7 +76,7 @@ def draft_bundle(folder: Path, *, best: bool = False, threads: int = 1, progress
     features = features_in(run, folder)
     network = read_network(folder / (BEST if best else POLICY))
     recipe = make_recipe(folder / RUN, run["recipe"])
-    scenario = None if recipe.scenario is None else _scenario(folder, recipe.scenario, run)
+    scenario = None if recipe.scenario is None else own_scenario(folder, recipe.scenario, run)
     protocols = _protocols(recipe, scenario)
     _tell(progress, 0.0, "recording observations")
     recorded = record(network, recipe, scenario, threads=threads)
@@ -111,11 +111,12 @@ def json_bytes(value: object) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
-def _scenario(folder: Path, name: str, run: dict[str, Any]) -> Scenario:
+def own_scenario(folder: Path, name: str, run: dict[str, Any]) -> Scenario:
+    """The one scenario that the run in `folder` was trained on."""
     try:
         return load_scenario(name, drop_invalid_routes=bool(run.get("drop_invalid_routes")))
     except InputError as error:
-        problem = f"trained on {shown(name)}, which cannot be read here: {error.problem}"
+        problem = f"trained on {shown(name, limit=300)}, which cannot be read here: {error.problem}"
         raise InputError(folder / RUN, "scenario", problem, "export where the scenario is") from None
 
 

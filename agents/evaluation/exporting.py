@@ -7,14 +7,17 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from intergreen.agents.controllers.run_folder import RUN, read_run
 from intergreen.agents.deployment.bundle import CARD, MOST_BYTES, SUMS, read_bundle, sums_of
 from intergreen.agents.deployment.card import Result, card_text
 from intergreen.agents.deployment.controller import BundleController
-from intergreen.agents.deployment.draft import draft_bundle
+from intergreen.agents.deployment.draft import draft_bundle, own_scenario
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
+from intergreen.agents.learning.recipe import make_recipe
 from intergreen.agents.progress import part_of
 from intergreen.envs.errors import InputError
+from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
@@ -52,12 +55,14 @@ def export_run(
     Raises
     ------
     InputError
-        If the run is broken, the export chooses otherwise than the network, a plan is not safe, or `folder` is in use.
+        If the run is broken, the export chooses otherwise than the network, a plan is not safe, `folder` is in use,
+        or what is to be measured is not there, or is no network for this policy.
     """
     refuse_in_use(folder)
+    loaded = _to_measure(run, scenarios)
+    if protocol is not None:
+        protocol_by_name(protocol)
     draft = draft_bundle(run, best=best, threads=threads, progress=part_of(progress, 0, 2, ""))
-    named = draft.recipe.judged if scenarios is None else scenarios
-    loaded = [load_scenario(name, drop_invalid_routes=True) for name in named]
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         _write(partial, draft, card_text(folder.name, draft, []))
@@ -82,6 +87,23 @@ def refuse_in_use(folder: Path) -> None:
 def _holds_a_bundle_or_nothing(folder: Path) -> bool:
     names = {entry.name for entry in folder.iterdir()}
     return not names or (SUMS in names and names <= {SUMS, *MOST_BYTES})
+
+
+def _to_measure(run: Path, names: Sequence[str] | None) -> list[Scenario]:
+    """The scenarios of these names, all of which the policy can run on; None: those that the run was judged on."""
+    stated = read_run(run)
+    recipe = make_recipe(run / RUN, stated["recipe"])
+    own = None if recipe.scenario is None else fingerprint_of(own_scenario(run, recipe.scenario, stated).network)
+    loaded = [load_scenario(name, drop_invalid_routes=True) for name in (recipe.judged if names is None else names)]
+    if own is None:
+        return loaded
+    fitting = [scenario for scenario in loaded if fingerprint_of(scenario.network) == own]
+    if names is not None and len(fitting) < len(loaded):
+        other = next(scenario.name for scenario in loaded if scenario not in fitting)
+        problem = f"{other!r} has another network than {recipe.scenario!r}, which the policy was trained on"
+        mend = "leave it out; what is trained on one network is exported for that one (recipe universal: for any)"
+        raise InputError("command line", "--scenarios", problem, mend)
+    return fitting
 
 
 def _write(folder: Path, draft: Draft, card: str) -> None:

@@ -233,6 +233,43 @@ def test_run_of_another_format_is_one_line(run, tmp_path, capsys, monkeypatch):
     assert list(tmp_path.iterdir()) == [copy]
 
 
+def test_scenario_that_the_policy_cannot_run_on_is_refused_before_any_work(run, tmp_path, capsys, monkeypatch):
+    ready(monkeypatch)
+    monkeypatch.setattr(exporting, "draft_bundle", lambda *a, **k: pytest.fail("worked before it looked"))
+    for scenario, words in {
+        "single": "command line: --scenarios: 'single' has another network than",
+        "sinngle": "sinngle: no such scenario, file or folder; did you mean 'single'?",
+    }.items():
+        status, line = told(capsys, run, "--to", tmp_path / "x", "--scenarios", scenario)
+        assert status == 2
+        assert words in line
+    status, line = told(capsys, run, "--to", tmp_path / "x", "--protocol", "literature-5-10")
+    assert status == 2
+    assert "the clearance of 10 s does not fit" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_card_of_a_run_that_was_judged_elsewhere_tells_of_its_own_network_only(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    stated = json.loads((copy / "run.json").read_text())
+    own = stated["recipe"]["scenario"]
+    stated["recipe"]["evaluation"]["scenarios"] = ["single", own]
+    (copy / "run.json").write_text(json.dumps(stated))
+    assert [scenario.name for scenario in exporting._to_measure(copy, None)] == ["pair"]
+
+
+def test_run_whose_scenario_has_gone_says_where_to_export(run, tmp_path, capsys, monkeypatch):
+    ready(monkeypatch)
+    copy = shutil.copytree(run, tmp_path / "copy")
+    stated = json.loads((copy / "run.json").read_text())
+    stated["recipe"]["scenario"] = str(tmp_path / "gone.yaml")
+    (copy / "run.json").write_text(json.dumps(stated))
+    status, line = told(capsys, copy, "--to", tmp_path / "x")
+    assert status == 2
+    assert "gone.yaml', which cannot be read here" in line
+    assert "export where the scenario is" in line
+
+
 def test_command_writes_the_same_bytes_again_and_names_the_folder(run, exported, tmp_path, capsys, monkeypatch):
     ready(monkeypatch)
     again = tmp_path / "pair"
