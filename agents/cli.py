@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from intergreen.agents.commands import deploy, learning, runs, speed, watch
+from intergreen.agents.versions import versions_of
 from intergreen.envs.errors import CapacityError, InputError, SimulationError, one_line
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -19,8 +21,24 @@ WRONG_INPUT, INTERRUPTED = 2, 130
 # Whatever the parser of options raises: ClickException, which typer takes from click or from a copy of its own.
 _PARSER_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(", ".join(f"{name} {version}" for name, version in reversed(versions_of("numpy", "intergreen").items())))
+        raise typer.Exit
+
+
+def _of_all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="what to name in a report of a bug")
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
 app = typer.Typer(
     name="intergreen",
+    callback=_of_all_commands,
     help="Reinforcement learning for traffic signals: simulate, train, compare.",
     add_completion=False,
     pretty_exceptions_enable=False,

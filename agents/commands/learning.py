@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,14 @@ from intergreen.agents.commands.common import (
     refuse_beside,
     say_written,
 )
-from intergreen.agents.options import parse_names, parse_seeds, require_positive, require_simulator, require_writable
+from intergreen.agents.options import (
+    parse_names,
+    parse_seeds,
+    require_folder,
+    require_positive,
+    require_simulator,
+    require_writable,
+)
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 
@@ -47,6 +55,7 @@ def train(
     """Train a policy; its folder is then a controller for evaluate and compare."""
     require_positive("--minutes", minutes)
     require_positive("--steps", steps)
+    from intergreen.agents.controllers.run_folder import CHECKPOINT
     from intergreen.agents.learning.prepare import prepare
     from intergreen.agents.learning.train import train as run_training
 
@@ -64,8 +73,13 @@ def train(
     )
     print(training.summary(), file=sys.stderr)
     make_engine_ready()
-    with progress_bar("training") as progress:
-        folder = run_training(training, progress=progress)
+    try:
+        with progress_bar("training") as progress:
+            folder = run_training(training, progress=progress)
+    except KeyboardInterrupt:
+        if (training.folder / CHECKPOINT).is_file():
+            print(f"to go on: intergreen train --resume {shlex.quote(str(training.folder))}", file=sys.stderr)
+        raise
     print(folder)
 
 
@@ -81,6 +95,7 @@ def demo(
     """The main job on the embedded grid, in minutes: train, export, compare with baselines, table and picture."""
     check_run_options("native", threads, None, json)
     require_positive("--minutes", minutes)
+    require_folder("--out", out)
     from intergreen.agents.evaluation.demo import bundle_of, prepare_demo, run_demo
     from intergreen.agents.evaluation.report import print_comparisons, write_report
 

@@ -83,11 +83,17 @@ def controller_by_name(name: str) -> Controller:
         run = name.removesuffix(ending)
         if name.endswith(ending) and (Path(run).is_dir() or run in policy_names()):
             return _of_run(run, best=ending == _BEST)
+    run, colon, which = name.rpartition(":")
+    if colon and (Path(run) / RUN).is_file():
+        problem = f"a run has no policy {shown(which)}"
+        raise InputError(
+            "controller", "", problem, f"write {run}, or {run}{_BEST} for the one that was best in training"
+        )
     names = (*_BASELINES, *_ORACLES, *_BOUNDS, *policy_names())
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known
-    raise InputError("--controller", "name", f"no controller or folder is called {shown(name)}", mend)
+    raise InputError("controller", "", f"no controller or folder is called {shown(name)}", mend)
 
 
 def _of_run(run: str, *, best: bool) -> Controller:
@@ -104,4 +110,4 @@ def _weighted(name: str) -> Controller:
         return AdvancedMaxPressure(demand_weight=float(name.removeprefix(_WEIGHTED)))
     except ValueError:
         mend = f"write a number >= 0, as in {_WEIGHTED}2"
-        raise InputError("--controller", "name", f"no weight stands in {shown(name)}", mend) from None
+        raise InputError("controller", "", f"no weight stands in {shown(name)}", mend) from None

@@ -68,4 +68,4 @@ def decider_by_name(name: str) -> Controller:
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a bundle or of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known
-    raise InputError("--controller", "name", f"no controller or folder is called {shown(name)}", mend)
+    raise InputError("controller", "", f"no controller or folder is called {shown(name)}", mend)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,8 @@ def test_help_imports_no_simulator(tmp_path: Path):
         (["train", "--resume", "{empty}"], "run.json"),
         (["train", "--resume", "{empty}", "--out", "{empty}"], "--out"),
         (["demo", "--minutes", "nan"], "--minutes"),
+        (["demo", "--out", "/dev/null"], "--out: '/dev/null' is a file"),
+        (["shadow", "no-such", "{scenario}"], "controller: no controller or folder is called 'no-such'"),
         (["benchmark", "no-such-scenario"], "no-such-scenario"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -109,6 +112,11 @@ def test_wrong_input_is_one_line_and_status_two(arguments, words, smallest, tmp_
     assert printed.err.count("\n") == 1
     assert words in printed.err
     assert "Traceback" not in printed.err
+
+
+def test_version_is_told_alone(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith(f"intergreen {version('intergreen')}, numpy ")
 
 
 def test_wrong_input_in_a_process_has_no_traceback(tmp_path: Path):

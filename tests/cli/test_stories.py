@@ -89,6 +89,31 @@ def test_trained_run_is_a_controller_to_compare_and_can_be_moved(crossing, tmp_p
     assert (best["controller"], best["scenario"]) == ("moved:best", "town")
 
 
+def test_policy_that_a_run_does_not_have_is_refused_with_those_that_it_has(tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "run.json").write_text("{}")
+    assert main(["evaluate", "single", "--controller", f"{run}:beste"]) == 2
+    assert f"a run has no policy 'beste'; write {run}, or {run}:best" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["before its first checkpoint", "after it"])
+def test_interrupted_training_says_how_it_goes_on_where_it_can(kept, crossing, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "a run"
+
+    def stopped(training, progress):
+        if kept:
+            training.folder.mkdir()
+            (training.folder / "checkpoint.pt").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("intergreen.agents.learning.train.train", stopped)
+    monkeypatch.setattr("intergreen.agents.commands.learning.make_engine_ready", lambda: None)
+    assert main(["train", str(crossing), "--out", str(run), "--steps", "80"]) == 130
+    words = f"to go on: intergreen train --resume '{run}'\ninterrupted\n"
+    assert capsys.readouterr().err.endswith(words) == kept
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
