@@ -43,26 +43,27 @@ class TrafficVecEnv(VecEnv):
 
     Parameters
     ----------
-    scenario : a name, file or folder; a scenario that has been loaded; or episodes of several networks, prepared with
-        room for the same number of movements and choices. The other parameters are for the first two.
-    replicas : copies of the network
+    scenario : a name, file or folder; a scenario that has been loaded; or a list of them, where every observation gets
+        room for the widest signal of all; or a list of episodes, prepared with room for the same number of movements
+        and choices, which the other parameters do not change
+    replicas : copies of each network
     threads : over which copies and networks are spread; the numbers do not depend on it
     episode_settings : see `Episodes`
     """
 
     def __init__(
         self,
-        scenario: str | Scenario | Sequence[Episodes] = "grid4x4",
+        scenario: str | Scenario | Sequence[str | Scenario] | Sequence[Episodes] = "grid4x4",
         *,
         replicas: int = 8,
         threads: int = 1,
         **episode_settings: Any,
     ) -> None:
-        self.worlds: list[Episodes]
+        settings = {"replicas": replicas, "threads": threads, **episode_settings}
         if isinstance(scenario, Sequence) and not isinstance(scenario, str):
-            self.worlds = list(scenario)
+            self.worlds = _with_equal_room(scenario, settings)
         else:
-            self.worlds = [Episodes(scenario, replicas=replicas, threads=threads, **episode_settings)]
+            self.worlds = [Episodes(scenario, **settings)]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 and len(self.worlds) > 1 else None
         blocks = {world.layout.blocks for world in self.worlds}
         if len(blocks) != 1:
@@ -200,3 +201,18 @@ class TrafficVecEnv(VecEnv):
             }
             for slot in range(len(observation))
         ]
+
+
+def _with_equal_room(several: Sequence[str | Scenario | Episodes], settings: dict[str, Any]) -> list[Episodes]:
+    """Episodes of each, with room for the widest signal of all; those that were prepared stay as they are."""
+    worlds = [one if isinstance(one, Episodes) else Episodes(one, **settings) for one in several]
+    room = {
+        "movements": max((world.layout.blocks.movements for world in worlds), default=0),
+        "choices": max((world.layout.blocks.choices for world in worlds), default=0),
+    }
+    for number, (one, world) in enumerate(zip(several, worlds, strict=True)):
+        blocks = world.layout.blocks
+        if one is not world and (blocks.movements, blocks.choices) != tuple(room.values()):
+            worlds[number] = Episodes(world.scenario, **(settings | room))
+            world.close()
+    return worlds

@@ -138,6 +138,21 @@ def test_slots_of_several_networks_are_those_of_each_alone_and_each_ends_at_its_
     assert {t for t, slot in ends if slot >= 4} == {7, 14}
 
 
+def test_networks_by_name_get_room_for_the_widest_signal_and_are_what_they_are_with_it(pair):
+    named = TrafficVecEnv([pair, "single", "town"], replicas=2, horizon_s=50)
+    room = {"movements": named.blocks.movements, "choices": named.blocks.choices}
+    prepared = TrafficVecEnv([Episodes(one, replicas=2, horizon_s=50, **room) for one in (pair, "single", "town")])
+    assert named.num_envs == prepared.num_envs == 2 * (2 + 1 + 16)
+    widest = TrafficVecEnv("town", replicas=1, horizon_s=50).blocks
+    assert room["movements"] >= widest.movements
+    assert room["choices"] >= widest.choices
+    for env in (named, prepared):
+        env.seed(3)
+    assert np.array_equal(named.reset(), prepared.reset())
+    keep = np.zeros(named.num_envs, int)
+    assert np.array_equal(named.step(keep)[0], prepared.step(keep)[0])
+
+
 def test_networks_without_the_same_room_are_refused(pair):
     with pytest.raises(ValueError, match="same features and room"):
         TrafficVecEnv([Episodes(pair), Episodes("town")])
