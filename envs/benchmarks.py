@@ -45,8 +45,10 @@ def folder(name: str) -> Path | None:
 
 def what_is_missing(name: str) -> tuple[str, str] | None:
     """Problem and mend where the name is that of a benchmark whose files are not here."""
-    if name.startswith(f"{CITYFLOW}/") and _data_folder(CITYFLOW) is None:
-        problem = f"benchmark networks are looked up through {DATA_VARIABLE}, which is not set"
+    place = _data_folder(CITYFLOW)
+    if name.startswith(f"{CITYFLOW}/") and (place is None or not place.is_dir()):
+        looked = "which is not set" if place is None else f"but there is no {str(place)!r}"
+        problem = f"benchmark networks are looked up through {DATA_VARIABLE}, {looked}"
         return problem, f"set it to the folder that holds {CITYFLOW}/"
     if name in (f"{RESCO}/{one}" for one in RESCO_NAMES):
         mend = f'pip install "intergreen[benchmarks]", or put it below the folder that {DATA_VARIABLE} names'

@@ -14,6 +14,7 @@ from intergreen.agents.deployment.controller import BundleController
 from intergreen.agents.deployment.draft import draft_bundle, own_scenario
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
+from intergreen.agents.learning.prepare import require_learning_stack
 from intergreen.agents.learning.recipe import make_recipe
 from intergreen.agents.progress import part_of
 from intergreen.envs.errors import InputError
@@ -59,6 +60,7 @@ def export_run(
         or what is to be measured is not there, or is no network for this policy.
     """
     refuse_in_use(folder)
+    require_learning_stack("export")
     loaded = _to_measure(run, scenarios)
     if protocol is not None:
         protocol_by_name(protocol)

@@ -80,7 +80,7 @@ def prepare(
     InputError
         If anything that was read or asked for is wrong, or the learning stack is not installed.
     """
-    _require_learning_stack()
+    require_learning_stack("train")
     if resume is not None:
         return _prepare_resumed(config, resume, out, changes)
     if config is None:
@@ -182,11 +182,12 @@ def _words(value: object) -> str:
     return " ".join(str(part) for part in value) if isinstance(value, list) else str(value)
 
 
-def _require_learning_stack() -> None:
+def require_learning_stack(command: str) -> None:
+    """Refuse a command that needs the learning stack where it is not installed."""
     missing = [name for name in ("torch", "stable_baselines3", "sb3_contrib", "tensorboard") if not _is_there(name)]
     if missing:
-        problem = f"training needs {' and '.join(missing)}, not installed here"
-        raise InputError("intergreen train", "", problem, 'pip install "intergreen[train]"')
+        problem = f"needs {' and '.join(missing)}, not installed here"
+        raise InputError(f"intergreen {command}", "", problem, 'pip install "intergreen[train]"')
 
 
 def _is_there(package: str) -> bool:

@@ -310,6 +310,15 @@ class Drafted:
         self.contents = {name: (folder / name).read_bytes() for name in MOST_BYTES if name != CARD}
 
 
+def test_missing_learning_stack_is_told_with_the_extra(run, tmp_path, monkeypatch, capsys):
+    ready(monkeypatch)
+    monkeypatch.setitem(sys.modules, "stable_baselines3", None)
+    status, line = told(capsys, run, "--to", tmp_path / "x")
+    assert status == 2
+    assert line == 'intergreen export: needs stable_baselines3, not installed here; pip install "intergreen[train]"'
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_missing_onnx_is_told_with_the_extra(run, tmp_path, monkeypatch, capsys):
     ready(monkeypatch)
     monkeypatch.setitem(sys.modules, "onnx", None)

@@ -206,3 +206,9 @@ def test_benchmark_networks_are_named_and_run_their_own_demand_for_every_seed(be
     assert len(scenario.trips(0)) == 2983
     assert np.array_equal(scenario.trips(0).release_s, scenario.trips(1).release_s)
     assert load_scenario(benchmark_data / "cityflow" / "hangzhou_4x4").name == "hangzhou_4x4"
+
+
+def test_benchmark_name_with_the_variable_on_the_wrong_folder_names_that_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("INTERGREEN_DATA", str(tmp_path))
+    with pytest.raises(InputError, match=f"INTERGREEN_DATA, but there is no '{tmp_path}/cityflow'; set it to"):
+        load_scenario("cityflow/hangzhou_4x4")
