@@ -49,6 +49,7 @@ for command in (
     runs.evaluate,
     runs.compare,
     runs.verify,
+    runs.timing,
     watch.replay,
     learning.train,
     learning.transfer,

@@ -241,6 +241,23 @@ def verify(
         raise typer.Exit(CHECK_FAILED)
 
 
+def timing(
+    scenario: ScenarioArgument,
+    protocol: ProtocolOption = None,
+    signal: Annotated[str | None, typer.Option("--signal", metavar="ID", help="of this intersection alone")] = None,
+    json: JsonOption = None,
+    drop_invalid_routes: DropOption = False,
+) -> None:
+    """Yellow, intergreen, minimum and maximum green of every movement, as the protocol times them here."""
+    require_writable("--json", json)
+    from intergreen.agents.evaluation.timing_table import signal_timings, timing_tables
+    from intergreen.envs.scenario import load_scenario
+
+    loaded = load_scenario(scenario, drop_invalid_routes=drop_invalid_routes)
+    stated = signal_timings(loaded, protocol or loaded.default_protocol, signal=signal)
+    deliver(stated, json, lambda: print_tables(timing_tables(stated)))
+
+
 def _verify_bundle(name: str, network: str | None, json: str | None, *, drop_invalid_routes: bool) -> None:
     from intergreen.agents.deployment.names import bundle_by_name
     from intergreen.agents.evaluation.verify import counter_example
