@@ -1,0 +1,80 @@
+"""What README tells people to type is there: every command with its options, every snippet, the scenario of one's own.
+
+Commands are taken apart by the command line itself, and not run; other tests run them.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from network import small
+
+from intergreen.agents.cli import app
+from intergreen.envs.observation import N_BINS
+from intergreen.envs.scenario import load_scenario
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHORTER = {".learn(200_000)": ".learn(960)"}
+
+
+def fenced(language: str) -> list[str]:
+    """Code blocks of one language, in their order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    """Whatever begins with the command's name, but for what is cut short by an ellipsis."""
+    lines = [line for block in fenced("sh") for line in block.splitlines()]
+    written = [
+        *lines,
+        *re.findall(r"`(intergreen [a-z][^`]*)`", re.sub(r"^```.*?^```$", "", README, flags=re.S | re.M)),
+    ]
+    typed = dict.fromkeys(" ".join(shlex.split(one, comments=True)) for one in written if one.startswith("intergreen "))
+    return [one for one in typed if "…" not in one and one != "intergreen"]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_command_and_its_options_are_there(command):
+    name, *arguments = shlex.split(command)[1:]
+    known = typer.main.get_command(app).commands
+    assert name in known
+    if arguments:  # a name alone is spoken of, not typed
+        known[name].make_context(name, arguments)
+
+
+def test_some_commands_were_found():
+    assert len(commands()) > 20
+
+
+@pytest.fixture
+def beside_my_network(tmp_path, monkeypatch):
+    """A folder as README's reader has it: `my_network/`, and the checkout's policies."""
+    (tmp_path / "my_network").mkdir()
+    small.write(tmp_path / "my_network")
+    (tmp_path / "checkpoints").symlink_to(ROOT / "checkpoints")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("number", range(len(fenced("python"))))
+@pytest.mark.usefixtures("beside_my_network")
+def test_snippet_runs_as_it_stands(number):
+    text = fenced("python")[number]
+    for long, short in SHORTER.items():
+        text = text.replace(long, short)
+    nobody = np.zeros(load_scenario("my_network").network.n_lanes, dtype=int)
+    bins = np.zeros((len(nobody), N_BINS), dtype=int)
+    told = {"waiting": nobody, "vehicles": nobody, "arriving": bins, "time_s": 0}
+    exec(compile(text, f"README's snippet {number}", "exec"), told)
+
+
+def test_scenario_of_ones_own_can_be_loaded(tmp_path):
+    texts = [text for text in fenced("yaml") if text.startswith("name:")]
+    assert texts
+    for text in texts:
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        assert len(load_scenario(path).trips(0)) > 0
