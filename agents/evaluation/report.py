@@ -139,8 +139,9 @@ _READING = (
     "Travel time counts every vehicle whose departure time has come, the waiting outside the network included."
 )
 _STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse}td,th{padding:.25rem .75rem;border-bottom:1px solid #ccc;text-align:right}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}"
+    "table{border-collapse:collapse;margin-bottom:1.5rem;display:block;overflow-x:auto}"
+    "td,th{padding:.25rem .5rem;border-bottom:1px solid #ccc;text-align:right}td{white-space:nowrap}"
     "td:first-child,th:first-child{text-align:left}.best{font-weight:bold}svg{max-width:100%;height:auto}"
 )
 
