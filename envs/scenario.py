@@ -158,7 +158,11 @@ def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario
             problem = f"holds {len(configs)} files {SUMO_SUFFIX}, {configs[0].name} and {configs[1].name} among them"
             raise InputError(folder, "", problem, "name the one you mean")
         return _from_sumo(configs[0], name, drop_invalid_routes)
-    network = read_cityflow_network(find_file(folder, "roadnet.json"))
+    roadnet = find_file(folder, "roadnet.json")
+    network = read_cityflow_network(roadnet)
+    if not len(network.signalled):
+        problem = "no junction has a signal with two phases or more, so there is nothing to control"
+        raise InputError(roadnet, "", problem, "give lightphases to an intersection that is not virtual")
     demand = read_cityflow_demand(find_file(folder, "flow.json"), network, drop_invalid=drop_invalid_routes)
     return Scenario(name, network, demand, FOLDER_HORIZON_S, fixed_demand=True, default_protocol=FOLDER_PROTOCOL)
 

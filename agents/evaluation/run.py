@@ -133,7 +133,8 @@ def evaluate(
     Raises
     ------
     InputError
-        If a fault names a lane that the network does not have, or the simulator is not there.
+        If nobody departs before the horizon, a fault names a lane that the network does not have, or the simulator is
+        not there.
     SimulationError
         If SUMO fails in the middle of a run.
     """
@@ -141,17 +142,20 @@ def evaluate(
         raise ValueError("need at least one seed")
     break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
+    workshop = workshop or Workshop()
+    trips = [workshop.kept(f"trips {seed}", (scenario, horizon_s), partial(scenario.trips, seed, horizon_s=horizon_s))
+             for seed in seeds]  # fmt: skip
+    if not any(len(one) for one in trips):
+        problem = f"nobody departs before {horizon_s} s"
+        raise InputError(scenario.name, "demand", problem, "run longer (--horizon), or let flows begin earlier")
     if isinstance(controller, FreeFlow):
         if simulator != NATIVE:
             problem = f"is worked out with native drivers, not with those of {simulator}"
             raise InputError("command line", FreeFlow.name, problem, "leave it out, or use --simulator native")
         return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
-    workshop = workshop or Workshop()
     rules = scenario, protocol, controller.own_clearance
     plan = workshop.kept("plan", rules, lambda: protocol.plan(scenario.network, own_clearance=controller.own_clearance))
     junctions = workshop.kept("junctions", rules, lambda: junctions_stated(plan, scenario.network))
-    trips = [workshop.kept(f"trips {seed}", (scenario, horizon_s), partial(scenario.trips, seed, horizon_s=horizon_s))
-             for seed in seeds]  # fmt: skip
     broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
     cost, fallback = Cost(), FallbackRecord()
     records = []

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from network import small
 
 from intergreen.agents.controllers import FixedTime, MaxPressure, Setup, controller_by_name, controller_names
 from intergreen.agents.evaluation import run
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import make_plan
@@ -52,6 +54,15 @@ def test_controls_of_the_reference_runs_are_reproduced(benchmark_data, network, 
         assert series["running_veh"][k] + series["waiting_outside_veh"][k] == present
         assert series["halted_veh"][k] == halted
         assert series["average_travel_time_s"][k] == pytest.approx(travel_time_s, abs=1e-4)  # four digits are printed
+
+
+@pytest.mark.parametrize("name", ["max-pressure", "free-flow"])
+def test_run_in_which_nobody_departs_is_refused(tmp_path, name):
+    late = [flow | {"startTime": 700, "endTime": 800} for flow in small.flows()]
+    scenario = load_scenario(small.write(tmp_path, flow=late))
+    assert evaluate(scenario, controller_by_name(name), PROTOCOL, seeds=[0], horizon_s=720)["seeds"] == [0]
+    with pytest.raises(InputError, match="demand: nobody departs before 600 s; run longer"):
+        evaluate(scenario, controller_by_name(name), PROTOCOL, seeds=[0], horizon_s=600)
 
 
 @pytest.mark.parametrize("name", controller_names())

@@ -212,3 +212,12 @@ def test_benchmark_name_with_the_variable_on_the_wrong_folder_names_that_folder(
     monkeypatch.setenv("INTERGREEN_DATA", str(tmp_path))
     with pytest.raises(InputError, match=f"INTERGREEN_DATA, but there is no '{tmp_path}/cityflow'; set it to"):
         load_scenario("cityflow/hangzhou_4x4")
+
+
+@pytest.mark.parametrize("phases", [0, 1])
+def test_folder_without_a_signal_to_control_is_refused(tmp_path, phases):
+    roadnet = small.crossroads()
+    (signal,) = [one["trafficLight"] for one in roadnet["intersections"] if not one["virtual"]]
+    signal["lightphases"] = signal["lightphases"][:phases]
+    with pytest.raises(InputError, match=r"roadnet.json: no junction has a signal with two phases or more"):
+        load_scenario(small.write(tmp_path, roadnet=roadnet))
