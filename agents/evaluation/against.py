@@ -19,7 +19,6 @@ from intergreen.agents.tables import TextTable
 REFERENCE = "advanced-max-pressure"
 BOUND = "free-flow"
 METRIC = "average_travel_time_s"
-NOTE = "score: 0 is advanced-max-pressure, 1 is free flow; probability: that a run is quicker than one of the reference"
 
 Result = Mapping[str, Any]
 Rules = tuple[Any, ...]

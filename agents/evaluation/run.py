@@ -170,14 +170,7 @@ def evaluate(
         records.append(run.batch(*mine, batch[0], part_of(progress, number, len(batches), "")))
         fallback.add(controller, plan, scenario.network, mine[0])
     return {
-        "scenario": scenario.name,
-        "controller": controller.name,
-        "protocol": protocol.name,
-        "simulator": simulator,
-        "horizon_s": horizon_s,
-        "seeds": [int(seed) for seed in seeds],
-        "dropped_flows": scenario.demand.dropped_flows,
-        "faults": [fault.stated() for fault in faults],
+        **_what_ran(scenario, controller.name, protocol, simulator, horizon_s, seeds, faults),
         "metrics": summarise_all(_joined([record.metrics for record in records])),
         "series": _series(records),
         "safety": safety_of(
@@ -202,6 +195,28 @@ def evaluate(
     }
 
 
+def _what_ran(
+    scenario: Scenario,
+    controller: str,
+    protocol: Protocol,
+    simulator: str,
+    horizon_s: int,
+    seeds: Sequence[int],
+    faults: Sequence[Fault],
+) -> dict[str, Any]:
+    """The keys that every result begins with."""
+    return {
+        "scenario": scenario.name,
+        "controller": controller,
+        "protocol": protocol.name,
+        "simulator": simulator,
+        "horizon_s": horizon_s,
+        "seeds": [int(seed) for seed in seeds],
+        "dropped_flows": scenario.demand.dropped_flows,
+        "faults": [fault.stated() for fault in faults],
+    }
+
+
 def _bound(
     scenario: Scenario,
     protocol: Protocol,
@@ -215,14 +230,7 @@ def _bound(
     bound = free_flow(scenario, protocol, seeds=seeds, horizon_s=horizon_s, marks_s=marks_s, progress=progress)
     bound["cost"]["peak_memory_mb"] = peak_memory_mb()
     return {
-        "scenario": scenario.name,
-        "controller": FreeFlow.name,
-        "protocol": protocol.name,
-        "simulator": "native",
-        "horizon_s": horizon_s,
-        "seeds": [int(seed) for seed in seeds],
-        "dropped_flows": scenario.demand.dropped_flows,
-        "faults": [fault.stated() for fault in faults],
+        **_what_ran(scenario, FreeFlow.name, protocol, NATIVE, horizon_s, seeds, faults),
         **bound,
         "versions": versions(),
     }
@@ -256,19 +264,7 @@ class _Run:
     def _driven(
         self, core: Core, seeds: Sequence[int], trips: Sequence[Trips], first: int, progress: Progress | None
     ) -> BatchRecord:
-        core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
-        setup = Setup(
-            self.scenario.network,
-            self.plan,
-            self.protocol,
-            len(seeds),
-            int(seeds[0]),
-            self._flows_vph(),
-            tuple(int(seed) for seed in seeds),
-        )
-        core.reset(trips, seeds, self.controller.start(setup))
-        if isinstance(self.controller, Foresighted):
-            self.controller.look_into(engine_core(core, self.scenario.name, f"be copied for {self.controller.name}"))
+        self._begin(core, seeds, trips)
         detectors = self._detectors(seeds) if self.broken else None
         marks = Marks()
         decide_at, look_at, wanted = 0, self.horizon_s, core.phase
@@ -294,6 +290,26 @@ class _Run:
                     progress(mark / self.horizon_s, f"{mark} of {self.horizon_s} s")
         if self.onlooker is not None:
             self.onlooker.end(core)
+        return self._record(core, marks, first)
+
+    def _begin(self, core: Core, seeds: Sequence[int], trips: Sequence[Trips]) -> None:
+        """Reset the core to the phases that the controller starts with."""
+        core.near_m = near_distance_m(self.scenario.network, self.protocol.interval_s)
+        setup = Setup(
+            self.scenario.network,
+            self.plan,
+            self.protocol,
+            len(seeds),
+            int(seeds[0]),
+            self._flows_vph(),
+            tuple(int(seed) for seed in seeds),
+        )
+        core.reset(trips, seeds, self.controller.start(setup))
+        if isinstance(self.controller, Foresighted):
+            self.controller.look_into(engine_core(core, self.scenario.name, f"be copied for {self.controller.name}"))
+
+    def _record(self, core: Core, marks: Marks, first: int) -> BatchRecord:
+        """What the core tells at the horizon; the monitor's faults count the replicas of all batches."""
         totals = core.totals()
         metrics = metrics_of(totals, horizon_s=self.horizon_s)
         updates = int(np.sum(totals.vehicle_updates))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from intergreen.agents.evaluation.compare import Cell
     from intergreen.agents.progress import Progress
 
-PAGE_SUFFIX = ".html"
-
 
 def sections_to_show(
     cells: Sequence[Cell],
