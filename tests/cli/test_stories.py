@@ -4,35 +4,19 @@ import json
 import shutil
 
 import pytest
+from learning.small_run import recipe_text, write_scenario
 from network import small
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_names
 from intergreen.agents.deployment.bundle import read_bundle
 
-SCENARIO = """
-name: crossing
-network: {kind: grid, rows: 1, columns: 1, spacing_x_m: 150, spacing_y_m: 150, lanes: 3}
-demand: {kind: turns, entry_vph: 500}
-horizon_s: 300
-"""
-RECIPE = """
-scenario: {scenario}
-steps: 200
-replicas: 2
-threads: 1
-width: 8
-evaluation: {{seeds: 1}}
-ppo: {{n_steps: 20, minibatches: 2, n_epochs: 1}}
-"""
 NOWHERE = ["in_W", "in_N"]  # no movement leads from one to the other
 
 
 @pytest.fixture(scope="module")
 def crossing(tmp_path_factory):
-    path = tmp_path_factory.mktemp("scenario") / "crossing.yaml"
-    path.write_text(SCENARIO)
-    return path
+    return write_scenario(tmp_path_factory.mktemp("scenario"), "crossing", signals=1)
 
 
 @pytest.fixture
@@ -68,7 +52,7 @@ def test_demo_trains_exports_compares_and_writes_a_report(tmp_path, capsys):
 
 def test_trained_run_is_a_controller_to_compare_and_can_be_moved(crossing, tmp_path, capsys):
     recipe, run, report = tmp_path / "recipe.yaml", tmp_path / "run", tmp_path / "report"
-    recipe.write_text(RECIPE.format(scenario=crossing))
+    recipe.write_text(recipe_text(crossing))
     assert main(["train", str(recipe), "--out", str(run), "--steps", "80"]) == 0
     assert capsys.readouterr().out.strip() == str(run)
     stated = json.loads((run / "run.json").read_text())
@@ -126,7 +110,7 @@ def test_interrupted_training_says_how_it_goes_on_where_it_can(kept, crossing, t
 )
 def test_recipe_that_names_what_is_not_there_is_one_line_and_status_two(line, words, crossing, tmp_path, capsys):
     recipe = tmp_path / "recipe.yaml"
-    text = RECIPE.format(scenario=crossing)
+    text = recipe_text(crossing)
     without = [kept for kept in text.splitlines() if not kept.startswith(line.split()[0])]
     recipe.write_text("\n".join([*without, line]))
     assert main(["train", str(recipe), "--out", str(tmp_path / "run")]) == 2

@@ -13,6 +13,7 @@ from deployment.bundles import random_network
 from deployment.observations import random_observations
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from learning.small_run import write_recipe, write_scenario
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers.policy_network import read_network
@@ -38,37 +39,18 @@ from intergreen.envs.observation import DEFAULT_FEATURES, Blocks
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
-SCENARIO = """
-name: pair
-network: {kind: grid, rows: 1, columns: 2, spacing_x_m: 150, spacing_y_m: 150, lanes: 3}
-demand: {kind: turns, entry_vph: 500}
-horizon_s: 300
-"""
-RECIPE = """
-scenario: {scenario}
-steps: 240
-replicas: 2
-threads: 1
-width: 8
-evaluation: {{seeds: 1}}
-ppo: {{n_steps: 20, minibatches: 2, n_epochs: 2}}
-"""
 PROTOCOL = "literature-10-5"  # the scenario's own
 
 
 @pytest.fixture(scope="module")
 def pair_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("scenarios") / "pair.yaml"
-    path.write_text(SCENARIO)
-    return path
+    return write_scenario(tmp_path_factory.mktemp("scenarios"))
 
 
 @pytest.fixture(scope="module")
 def run(pair_file, tmp_path_factory):
     """The folder of a training run of a second or two; read it, do not write."""
-    recipe = pair_file.with_name("recipe.yaml")
-    recipe.write_text(RECIPE.format(scenario=pair_file))
-    return train(prepare(str(recipe), out=tmp_path_factory.mktemp("runs") / "pair"))
+    return train(prepare(str(write_recipe(pair_file)), out=tmp_path_factory.mktemp("runs") / "pair"))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from learning.small_run import write_recipe, write_scenario
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
@@ -23,31 +24,11 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
-SCENARIO = """
-name: pair
-network: {kind: grid, rows: 1, columns: 2, spacing_x_m: 150, spacing_y_m: 150, lanes: 3}
-demand: {kind: turns, entry_vph: 500}
-horizon_s: 300
-"""
-RECIPE = """
-scenario: {scenario}
-steps: 240
-replicas: 2
-threads: 1
-width: 8
-checkpoint_s: 1.0e-9
-evaluation: {{seeds: 3}}
-ppo: {{n_steps: 20, minibatches: 2, n_epochs: 1}}
-"""
-
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
-    scenario = tmp_path_factory.mktemp("scenario") / "pair.yaml"
-    scenario.write_text(SCENARIO)
-    path = scenario.with_name("recipe.yaml")
-    path.write_text(RECIPE.format(scenario=scenario))
-    return path
+    settings = {"checkpoint_s": 1.0e-9, "evaluation": {"seeds": 3}}
+    return write_recipe(write_scenario(tmp_path_factory.mktemp("scenario")), **settings)
 
 
 @pytest.fixture(scope="module")

@@ -5,41 +5,21 @@ import shutil
 
 import numpy as np
 import pytest
+from learning.small_run import write_recipe, write_scenario
 
 from intergreen.agents.controllers.policy_network import PolicyNetwork, actor_shapes
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.train import train
 
-SCENARIO = """
-name: pair
-network: {kind: grid, rows: 1, columns: 2, spacing_x_m: 150, spacing_y_m: 150, lanes: 3}
-demand: {kind: turns, entry_vph: 500}
-horizon_s: 300
-"""
-RECIPE = """
-scenario: {scenario}
-steps: 240
-replicas: 2
-threads: 1
-width: 8
-evaluation: {{seeds: 1}}
-ppo: {{n_steps: 20, minibatches: 2, n_epochs: 2}}
-dqn: {{learning_starts: 40, batch_size: 16, buffer_size: 400, target_update_interval: 40}}
-"""
-
 
 @pytest.fixture(scope="session")
 def pair_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("scenarios") / "pair.yaml"
-    path.write_text(SCENARIO)
-    return path
+    return write_scenario(tmp_path_factory.mktemp("scenarios"))
 
 
 @pytest.fixture(scope="session")
 def recipe_file(pair_file):
-    path = pair_file.with_name("recipe.yaml")
-    path.write_text(RECIPE.format(scenario=pair_file))
-    return path
+    return write_recipe(pair_file)
 
 
 @pytest.fixture(scope="session")
