@@ -18,6 +18,7 @@ gym_vector_env       copies of it side by side, TrafficSignalVectorEnv
 parallel_env         the PettingZoo environment, TrafficParallelEnv
 vector_env           the environment to train in with Stable-Baselines3, TrafficVecEnv
 render               pictures and a window
+kernel_cache         where compiled kernels are kept if nowhere else
 
 Import from the modules: ``from intergreen.envs.network import RoadNetwork``. Importing this package registers the
 environments' ids with Gymnasium and loads none of them.
@@ -28,6 +29,10 @@ if __name__ == "envs":
         "this folder is installed as intergreen.envs: pip install -e . and import intergreen.envs instead of envs"
     )
 
+from pathlib import Path
+
+from intergreen.envs.kernel_cache import find_room_for_kernels
 from intergreen.envs.registration import register_environments
 
+find_room_for_kernels(Path(__file__).parent / "simulation")
 register_environments()
