@@ -152,6 +152,9 @@ def evaluate(
         if simulator != NATIVE:
             problem = f"is worked out with native drivers, not with those of {simulator}"
             raise InputError("command line", FreeFlow.name, problem, "leave it out, or use --simulator native")
+        if onlooker is not None:
+            problem = "is a bound: no signal changes there and nobody is in anybody's way, so there is nothing to see"
+            raise InputError("command line", FreeFlow.name, problem, "name a controller, or use evaluate or compare")
         return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
     rules = scenario, protocol, controller.own_clearance
     plan = workshop.kept("plan", rules, lambda: protocol.plan(scenario.network, own_clearance=controller.own_clearance))

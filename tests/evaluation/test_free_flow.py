@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.registry import bound_names, controller_names
 from intergreen.agents.evaluation.run import evaluate
@@ -106,3 +107,18 @@ def test_the_bound_decides_nothing():
     assert bound_names() == ("free-flow",)
     with pytest.raises(InputError, match="free-flow is a bound and decides nothing; name it in evaluate or compare"):
         controller_by_name("free-flow").decide(None, None, 0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate", "single", "--controller", "free-flow", "--hires-log", "{folder}/run.csv"],
+        ["replay", "single", "--controllers", "free-flow", "--out", "{folder}/run.html"],
+        ["shadow", "max-pressure", "single", "--in-charge", "free-flow"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_nobody_looks_on_at_a_bound(command, tmp_path, capsys):
+    assert main([*(word.format(folder=tmp_path) for word in command), "--horizon", "120"]) == 2
+    assert "free-flow: is a bound" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

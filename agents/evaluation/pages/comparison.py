@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from intergreen.agents.controllers.registry import bound_names
 from intergreen.agents.evaluation.pages import maps
 from intergreen.agents.evaluation.pages.assemble import page
 from intergreen.agents.evaluation.pages.charts import interval_chart, learning_chart, line_chart, series_of
@@ -55,6 +56,8 @@ class Section(NamedTuple):
 def runs_to_see(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> list[tuple[Cell, int]]:
     """The first `MOST_CLOSE` cells of every scenario that came to an end, and the first seed with which all did.
 
+    Bounds are left out: there are no signals and no traffic to look at.
+
     results  of the cells, in their order; `seeds` are those that came to an end
     """
     chosen = []
@@ -62,7 +65,7 @@ def runs_to_see(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> 
         ended = [
             (cell, result["seeds"])
             for cell, result in zip(cells, results, strict=True)
-            if cell.scenario.name == name and result["seeds"]
+            if cell.scenario.name == name and result["seeds"] and cell.controller_name not in bound_names()
         ][:MOST_CLOSE]
         common = [seed for seed in ended[0][1] if all(seed in seeds for _, seeds in ended)] if ended else []
         chosen += [(cell, common[0] if common else seeds[0]) for cell, seeds in ended]

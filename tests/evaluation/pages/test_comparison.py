@@ -190,3 +190,14 @@ def test_page_that_could_not_be_written_is_refused_before_the_run(tmp_path, caps
     asked = ["compare", "single", "--controllers", "fixed-time", "--report", str(tmp_path / "nowhere" / "out.html")]
     assert main(asked) == 2
     assert "--report: there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("beside", ["", "max-pressure,"])
+def test_bound_stands_in_tables_and_nowhere_that_one_looks_closely(tmp_path, beside):
+    page, figures = tmp_path / "out.html", tmp_path / "figures"
+    asked = ["compare", "single", "--controllers", f"{beside}free-flow", "--seeds", "0", "--horizon", "120"]
+    assert main([*asked, "--report", str(page), "--figures", str(figures)]) == 0
+    assert "free-flow" in page.read_text()
+    looked = {path.stem.rsplit("-native-")[1] for path in figures.iterdir()}
+    assert "intervals" in looked
+    assert ("timing" in looked) == bool(beside)
