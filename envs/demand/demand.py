@@ -11,7 +11,7 @@ MOST_VEHICLES = 2_000_000  # in one run: more are surely a slip of the unit, and
 def check_vehicles(number: float) -> None:
     """Raise ValueError if there are more vehicles than a run can have."""
     if not number <= MOST_VEHICLES:
-        raise ValueError(f"{number:.0f} vehicles are too many; at most {MOST_VEHICLES} fit into a run")
+        raise ValueError(f"{number:.7g} vehicles are too many; at most {MOST_VEHICLES} fit into a run")
 
 
 @dataclass(frozen=True, slots=True)

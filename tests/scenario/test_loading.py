@@ -102,7 +102,7 @@ WRONG = {
     "a million million vehicles": (
         "entry_vph: 300",
         "entry_vph: 1.0e+12",
-        r"demand: \d+ vehicles are too many; at most",
+        r"demand: [\d.]+e\+12 vehicles are too many; at most",
     ),
     "nobody": ("entry_vph: 300", "entry_vph: 0", r"demand: nobody wants to drive"),
     "unknown road": ("entry_vph: 300", "entry_vph: {road_9: 3}", r"demand: network .* has no road 'road_9'"),
