@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # The published results for decisions every 30 s come out with the distance of 15 s and not with that of 30 s.
 NEAR_AT_MOST_S = 15
+_PARTS = ("name", "interval_s", "own_clearance", "start", "decide")  # of a Controller
 CLEARANCE = -1  # as the phase shown at t = 0: begin in clearance towards the first wanted phase
 
 
@@ -87,6 +88,28 @@ class Controller(Protocol):
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
         """Wanted phase of every signal (B, I) from the counts and what the signals show."""
         ...
+
+
+def check_controller(controller: object) -> None:
+    """Refuse what is no controller before a run finds out in the middle, or never.
+
+    Raises
+    ------
+    TypeError
+        If it is a class, or lacks a part of `Controller`.
+    ValueError
+        If it does not decide after whole seconds.
+    """
+    if isinstance(controller, type):
+        raise TypeError(f"need a controller, got its class; write {controller.__name__}(...)")
+    missing = [part for part in _PARTS if not hasattr(controller, part)]
+    if missing:
+        raise TypeError(
+            f"a {type(controller).__name__} is no controller, it has no {', '.join(missing)}; see Controller"
+        )
+    interval_s = controller.interval_s  # type: ignore[attr-defined]
+    if interval_s is not None and not (isinstance(interval_s, int | np.integer) and interval_s >= 1):
+        raise ValueError(f"need an interval_s of whole seconds >= 1, or None for the protocol's, got {interval_s!r}")
 
 
 @runtime_checkable

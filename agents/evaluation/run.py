@@ -23,6 +23,7 @@ from intergreen.agents.controllers.base import (
     Foresighted,
     Setup,
     Timetable,
+    check_controller,
     near_distance_m,
 )
 from intergreen.agents.controllers.free_flow import FreeFlow
@@ -137,9 +138,12 @@ def evaluate(
         not there.
     SimulationError
         If SUMO fails in the middle of a run.
+    TypeError, ValueError
+        If the controller is none, see `check_controller`, or answers with something else than a phase for every signal.
     """
     if not seeds:
         raise ValueError("need at least one seed")
+    check_controller(controller)
     break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
     workshop = workshop or Workshop()
@@ -280,6 +284,8 @@ class _Run:
             if due:
                 seen = core.counts() if detectors is None else detectors.read(core.counts(), now)
                 wanted = self.controller.decide(seen, core.signals(self.protocol.interval_s), now)
+                if wanted is None:  # a forgotten return; below, None stands for a decision that is still in force
+                    raise ValueError(f"{self.controller.name} decided nothing at {now} s: its decide returned None")
                 decide_at = now + self._period_s(now)
             if self.onlooker is not None and now == look_at:
                 self.onlooker.look(core, wanted)

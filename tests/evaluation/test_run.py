@@ -56,6 +56,58 @@ def test_controls_of_the_reference_runs_are_reproduced(benchmark_data, network, 
         assert series["average_travel_time_s"][k] == pytest.approx(travel_time_s, abs=1e-4)  # four digits are printed
 
 
+class Own:
+    """A controller that somebody is writing."""
+
+    name: str = "own"
+    interval_s: int | None = None
+    own_clearance = False
+
+    def start(self, setup):
+        self.first = np.tile(setup.plan.choices[:, 0], (setup.n_replicas, 1))
+        return self.first
+
+    def decide(self, counts, signals, time_s):
+        return self.first
+
+
+class Unfinished:
+    name = "unfinished"
+
+    def decide(self, counts, signals, time_s):
+        return None
+
+
+class Silent(Own):
+    def decide(self, counts, signals, time_s):
+        super().decide(counts, signals, time_s)
+
+
+class Halves(Own):
+    interval_s = 2.5
+
+
+class Zero(Own):
+    interval_s = 0
+
+
+@pytest.mark.parametrize(
+    ("controller", "error", "words"),
+    [
+        (Own, TypeError, r"got its class; write Own\("),
+        (Unfinished(), TypeError, "it has no interval_s, own_clearance, start"),
+        (Silent(), ValueError, "own decided nothing at 0 s: its decide returned None"),
+        (Halves(), ValueError, "whole seconds >= 1, or None for the protocol's, got 2.5"),
+        (Zero(), ValueError, "got 0"),
+    ],
+    ids=["class", "unfinished", "no return", "half seconds", "no seconds"],
+)
+def test_controller_that_is_none_is_refused_and_not_run(arterial, controller, error, words):
+    assert evaluate(arterial, Own(), PROTOCOL, seeds=[0], horizon_s=60)["controller"] == "own"
+    with pytest.raises(error, match=words):
+        evaluate(arterial, controller, PROTOCOL, seeds=[0], horizon_s=60)
+
+
 @pytest.mark.parametrize("name", ["max-pressure", "free-flow"])
 def test_run_in_which_nobody_departs_is_refused(tmp_path, name):
     late = [flow | {"startTime": 700, "endTime": 800} for flow in small.flows()]
