@@ -80,7 +80,7 @@ def explore(machine: Machine, inputs: Sequence[Input]) -> Graph:
             for u, row in enumerate(unique):
                 # Of a call it matters only whether the caller has green now.
                 red = row[FIRST_ASPECT:] != GREEN
-                waits = np.where(callers == EVERYBODY, red.any(), (callers >= 0) & red[callers])
+                waits = np.where(callers == EVERYBODY, red.any(), (callers >= 0) & red[np.maximum(callers, 0)])
                 calling = np.flatnonzero((which == u) & waits)
                 reached.append((numbered(row), first[u], int(calling[0]) if len(calling) else -1))
             follows.append(reached)

@@ -103,6 +103,20 @@ def test_every_kind_of_signal_of_the_benchmark_networks_is_safe(benchmark_data, 
             assert_holds(model)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_signal_of_a_single_movement_is_proved(protocol):
+    roadnet = crossroads()
+    centre = roadnet["intersections"][0]
+    centre["roadLinks"] = centre["roadLinks"][:1]
+    centre["trafficLight"]["roadLinkIndices"] = [0]
+    centre["trafficLight"]["lightphases"] = [{"time": 10, "availableRoadLinks": greens} for greens in ([], [0])]
+    with tempfile.TemporaryDirectory() as folder:
+        network = read_cityflow_network(write(Path(folder), roadnet=roadnet) / "roadnet.json")
+    (model,) = kinds(network, protocol)
+    assert model.n_movements == 1
+    assert_holds(model)
+
+
 @pytest.mark.parametrize("protocol", ["literature-10-5", "us-mutcd-5", "de-rilsa-5"])
 def test_plain_and_compiled_shield_give_the_same_proof(protocol):
     plain, compiled = prove(t_model(protocol)), prove(t_model(protocol), **COMPILED)
