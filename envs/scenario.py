@@ -50,7 +50,8 @@ class Scenario:
     profile           how the drawn trips are spread over time
     level             factor on the number of trips, see `unseen.at_level`
     survey_vph        (M,) volumes that plans are made from where they are not the demand's; None: they are
-    sumo_net          the SUMO file that the network was read from, and
+    sumo_net          the SUMO file that the network was read from, with
+    sumo_additional   the files that may have programmes of its signals, and
     sumo_begin_s      the second of SUMO's clock at which ours stands at 0
     """
 
@@ -65,6 +66,7 @@ class Scenario:
     survey_vph: FloatArray | None = None
     sumo_net: Path | None = None
     sumo_begin_s: float = 0.0
+    sumo_additional: tuple[Path, ...] = ()
 
     def trips(self, seed: int, *, horizon_s: int | None = None) -> Trips:
         """Trips released before the horizon (the scenario's where none is given); the same for the same seed.
@@ -169,11 +171,13 @@ def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario
 
 def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
     config = read_sumo_config(path)
-    network = read_sumo_network(config.net, begin_s=config.window.begin_s)
+    begin_s = config.given.window.begin_s
+    network = read_sumo_network(config.net, begin_s=begin_s, additional=config.additional)
     if not len(network.signalled):
         problem = "no junction has a signal with two phases or more, so there is nothing to control"
         raise InputError(config.net, "", problem, "use a network with traffic lights (netconvert --tls.guess)")
-    demand = read_sumo_demand(config.routes, network, window=config.window, drop_invalid=drop_invalid_routes)
+    given = config.given._replace(drop_invalid=drop_invalid_routes or config.given.drop_invalid)
+    demand = read_sumo_demand(config.demand_files, network, given, net_file=config.net)
     protocol = benchmarks.PROTOCOLS.get(name, SUMO_PROTOCOL)
     return Scenario(
         name,
@@ -183,7 +187,8 @@ def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
         fixed_demand=True,
         default_protocol=protocol,
         sumo_net=config.net,
-        sumo_begin_s=config.window.begin_s,
+        sumo_begin_s=begin_s,
+        sumo_additional=config.additional,
     )
 
 

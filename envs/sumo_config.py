@@ -1,33 +1,44 @@
-"""Reader of ``.sumocfg``: which files make a scenario, and the part of the clock that is run."""
+"""Reader of ``.sumocfg``: which files make a scenario, the part of the clock that is run, what changes the demand."""
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
-from intergreen.envs.demand.sumo import Window, seconds
+from intergreen.envs.demand.sumo import Given, Window, seconds
 from intergreen.envs.errors import InputError, shown
-from intergreen.envs.network.xml_file import Tag, read_children
+from intergreen.envs.network.xml_file import Tag, plain_number, read_children
 
 ROOTS = ("configuration", "sumoConfiguration")
 DEFAULT_LENGTH_S = 3600  # of a window without an end
+MOST = 1000.0  # of a factor: more is surely a slip
 _NAMES = {"n": "net-file", "net": "net-file", "r": "route-files", "a": "additional-files", "b": "begin", "e": "end"}
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_TRUE = ("true", "1", "yes", "on", "x", "t")  # as SUMO reads a switch
 
 
 class SumoConfig(NamedTuple):
     """What a ``.sumocfg`` names."""
 
     net: Path
-    routes: tuple[Path, ...]  # additional files first: types and routes stand before who uses them
-    window: Window
+    additional: tuple[Path, ...]
+    routes: tuple[Path, ...]
+    given: Given
 
     @property
     def horizon_s(self) -> int:
-        return int(self.window.end_s - self.window.begin_s)
+        return int(self.given.window.end_s - self.given.window.begin_s)
+
+    @property
+    def demand_files(self) -> tuple[Path, ...]:
+        """Additional files first: types and routes stand before who uses them."""
+        return (*self.additional, *self.routes)
 
 
 def read_sumo_config(path: str | Path) -> SumoConfig:
-    """The files and the window of a configuration; SUMO's other options do not matter to us.
+    """The files of a configuration and what it asks of the demand; SUMO's other options do not matter to us.
 
     Raises
     ------
@@ -39,10 +50,11 @@ def read_sumo_config(path: str | Path) -> SumoConfig:
         for option in [tag, *tag.children()]:
             given[_NAMES.get(option.name, option.name)] = option
     folder = Path(path).resolve().parent
-    if "net-file" not in given:
+    net = _files(given, "net-file", folder)
+    if not net:
         raise InputError(path, "<net-file>", "is missing", 'add <net-file value="….net.xml"/>')
-    routes = [name for key in ("additional-files", "route-files") for name in _names(given, key)]
-    if not routes:
+    additional, routes = (_files(given, key, folder) for key in ("additional-files", "route-files"))
+    if not additional and not routes:
         raise InputError(path, "<route-files>", "is missing", 'add <route-files value="….rou.xml"/>')
     begin_s = _seconds(given, "begin", 0.0)
     end_s = _seconds(given, "end", -1.0)
@@ -50,25 +62,49 @@ def read_sumo_config(path: str | Path) -> SumoConfig:
         end_s = begin_s + DEFAULT_LENGTH_S
     if end_s - begin_s < 1:
         raise InputError(path, "<end>", f"is {end_s:g} s, the begin {begin_s:g} s", "use an end after the begin")
-    net = _names(given, "net-file")
-    return SumoConfig(folder / net[0], tuple(folder / name for name in routes), Window(begin_s, end_s))
+    deviation = _number(given, "default.speeddev", -1.0)
+    more = Given(
+        window=Window(begin_s, end_s),
+        scale=_number(given, "scale", 1.0),
+        speed_deviation=deviation if deviation >= 0 else None,
+        drop_invalid=_value(given, "ignore-route-errors").lower() in _TRUE,
+    )
+    return SumoConfig(net[0], additional, routes, more)
 
 
-def _names(given: dict[str, Tag], key: str) -> list[str]:
-    """File names, by commas or blanks."""
+def _value(given: dict[str, Tag], key: str) -> str:
+    """What the option is set to, "" where it is not; with the environment's variables in it, as SUMO has them."""
     if key not in given:
-        return []
-    names = given[key].text("value").replace(",", " ").split()
-    if not names:
-        given[key].fail("is empty", "name a file", "value")
-    return names
+        return ""
+    attributes = given[key].element.attrib
+    text = attributes.get("value", attributes.get("v", ""))
+    return _VARIABLE.sub(lambda match: os.environ.get(match[1], ""), text).strip()
+
+
+def _files(given: dict[str, Tag], key: str, folder: Path) -> tuple[Path, ...]:
+    """Files by commas; by blanks as well where no file has them in its name."""
+    found: list[Path] = []
+    for name in filter(None, (part.strip() for part in _value(given, key).split(","))):
+        whole = " " not in name or (folder / name).exists()
+        found += [folder / name] if whole else [folder / part for part in name.split()]
+    return tuple(found)
+
+
+def _number(given: dict[str, Tag], key: str, default: float) -> float:
+    text = _value(given, key)
+    if not text:
+        return default
+    value = plain_number(text)
+    if not (0 <= value <= MOST or value == default):  # also NaN
+        given[key].fail(f"is {shown(text)}", f"use a number from 0 to {MOST:g}", "value")
+    return value
 
 
 def _seconds(given: dict[str, Tag], key: str, default: float) -> float:
-    if key not in given:
+    text = _value(given, key)
+    if not text:
         return default
-    text = given[key].text("value")
-    value = -1.0 if text.strip() in ("-1", "-1.0", "-1.00") else seconds(text)
+    value = -1.0 if text in ("-1", "-1.0", "-1.00") else seconds(text)
     if value != -1.0 and not 0 <= value <= 1e9:  # also NaN
         given[key].fail(f"is {shown(text)}", "use seconds, or hours:minutes:seconds", "value")
     return value

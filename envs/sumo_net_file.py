@@ -37,7 +37,8 @@ def net_of(scenario: Scenario, folder: Path) -> SumoIndex:
         If netconvert cannot make one.
     """
     if scenario.sumo_net is not None:
-        return index_of_read(scenario.sumo_net, scenario.network, begin_s=scenario.sumo_begin_s)
+        begin_s, additional = scenario.sumo_begin_s, scenario.sumo_additional
+        return index_of_read(scenario.sumo_net, scenario.network, begin_s=begin_s, additional=additional)
     import sumo
 
     net = folder / "network.net.xml"

@@ -66,20 +66,45 @@ class Router:
             route.extend(way)
         return tuple(route) if len(route) > 1 else None
 
+    def through(self, places: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
+        """The route from a road of the first place over one of each of the others to one of the last.
+
+        Each leg is the shortest from where the leg before has ended; None where there is no way.
+        """
+        route = list(self._leg(places[0], places[1]) or ())
+        for place in places[2:]:
+            if route:
+                onward = self._leg(route[-1:], place)
+                route = [*route, *onward[1:]] if onward else []
+        return tuple(route) or None
+
     def shortest(self, start: int, end: int) -> tuple[int, ...] | None:
         """Roads after ``start`` up to ``end``, or None."""
         if end in self.next_roads[start]:
             return (end,)
-        came_from = self._came_from(start)
-        return _walk_back(came_from, start, end) if came_from[end] >= 0 else None
+        came_from, _ = self._came_from((start,))
+        return _walk_back(came_from, end)[1:] if came_from[end] >= 0 else None
 
-    def _search(self, start: int) -> IntArray:
-        """For each road, the road before it on the shortest way from ``start``; -1 where there is no way. (R,)"""
+    def _leg(self, starts: Sequence[int], ends: Sequence[int]) -> tuple[int, ...] | None:
+        """The shortest way from one of the starts to one of the ends, both in it."""
+        if len(starts) == len(ends) == 1:
+            onward = () if starts[0] == ends[0] else self.shortest(starts[0], ends[0])
+            return None if onward is None else (starts[0], *onward)
+        came_from, distance = self._came_from(tuple(starts))
+        nearest = min(ends, key=lambda end: distance[end], default=-1)
+        return None if nearest < 0 or came_from[nearest] < 0 else _walk_back(came_from, nearest)
+
+    def _search(self, starts: tuple[int, ...]) -> tuple[IntArray, FloatArray]:
+        """(R,) the road before each on the shortest way from one of the starts, itself for those, -1 where there is no
+        way; and (R,) the cost of that way, infinite where there is none."""
         road_cost, turn_cost = self._road_cost, self._turn_cost
         came_from = np.full(self.network.n_roads, -1, np.int32)
-        came_from[start] = start
-        distance, done = {start: 0.0}, set()
-        queue, pushed = [(0.0, 0, start)], 0
+        came_from[list(starts)] = starts
+        distance = {start: road_cost[start] if len(starts) > 1 else 0.0 for start in starts}
+        done: set[int] = set()
+        queue = [(cost, number, start) for number, (start, cost) in enumerate(distance.items())]
+        pushed = len(queue)
+        heapq.heapify(queue)
         while queue:
             so_far, _, road = heapq.heappop(queue)
             if road in done:
@@ -93,12 +118,13 @@ class Router:
                     distance[following], came_from[following] = longer, road
                     pushed += 1
                     heapq.heappush(queue, (longer, pushed, following))
-        return came_from
+        return came_from, np.array([distance.get(road, np.inf) for road in range(len(came_from))])
 
 
-def _walk_back(came_from: IntArray, start: int, end: int) -> tuple[int, ...]:
+def _walk_back(came_from: IntArray, end: int) -> tuple[int, ...]:
+    """The way from a start to ``end``, both in it."""
     way = [end]
-    while came_from[way[-1]] != start:
+    while came_from[way[-1]] != way[-1]:
         way.append(int(came_from[way[-1]]))
     return tuple(reversed(way))
 

@@ -1,7 +1,8 @@
 """Reader of SUMO's route files: vehicles, trips and flows on a network, one release each.
 
 Whatever SUMO leaves to chance (a probability a second, a distribution of types or routes) is drawn once, by the
-vehicle's name, so that it does not depend on a seed. Persons and containers do not drive and are left out.
+vehicle's name, so that it does not depend on a seed. Persons and containers do not drive and are left out, and so is
+who waits for them before it departs.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ import math
 import re
 import zlib
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from intergreen.envs.demand.demand import MOST_VEHICLES, Demand, VehicleType
-from intergreen.envs.demand.routes import RouteCollector, Router
+from intergreen.envs.demand.demand import CAR, MOST_VEHICLES, Demand, VehicleType
+from intergreen.envs.demand.routes import RouteCollector
 from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, read_type
+from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from intergreen.envs.network.road_network import RoadNetwork
 
@@ -31,6 +33,9 @@ LAST_S = 86_400.0  # SUMO's end of a flow that names none
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+(?:\.\d*)?)", re.ASCII)
 _EXPONENTIAL = re.compile(r"exp\(\s*([-+0-9.eE]+)\s*\)", re.ASCII)
 _MEND = "mend the route, or pass --drop-invalid-routes"
+_AT_ONCE = ("begin", "now")
+_ON_A_SIGN = ("triggered", "containerTriggered", "split", "join")  # by a person, a container or another train
+_T = TypeVar("_T")
 
 
 class Window(NamedTuple):
@@ -43,29 +48,44 @@ class Window(NamedTuple):
 WHOLE_DAY = Window()
 
 
+class Given(NamedTuple):
+    """What a configuration of SUMO's says of the demand beside its files."""
+
+    window: Window = WHOLE_DAY
+    scale: float = 1.0  # on the number of vehicles
+    speed_deviation: float | None = None  # of drivers whose type says nothing of it
+    drop_invalid: bool = False  # leave out and count vehicles whose route does not exist, instead of refusing the file
+
+
+_ALL_DAY = Given()
+
+
 def read_sumo_demand(
-    paths: Sequence[str | Path], network: RoadNetwork, *, window: Window = WHOLE_DAY, drop_invalid: bool = False
+    paths: Sequence[str | Path], network: RoadNetwork, given: Given = _ALL_DAY, *, net_file: Path | None = None
 ) -> Demand:
     """The vehicles of route files and additional files, in their order, that depart inside the window.
 
-    Trips without a route take the fastest way through the empty network.
+    Trips without a route take the fastest way through the empty network. Vehicles of other classes than passenger cars,
+    buses for instance, are left out and counted where their route needs edges or connections that cars may not use.
 
     Parameters
     ----------
-    drop_invalid : leave vehicles out whose route does not exist (and count them) instead of refusing the file
+    net_file : the network's, where trips begin or end at junctions, or use edges that are not for cars
 
     Raises
     ------
     InputError
         If anything is missing, of the wrong kind or out of range, or a route does not exist.
     """
-    reader = _Reader(network, window, drop_invalid)
+    reader = _Reader(network, given, net_file)
     for path in paths:
         for tag in read_children(path):  # SUMO minds no root either, and additional files have many
             reader.read(tag)
     if not reader.rows:
         where = str(paths[0]) if paths else network.name
-        problem = f"no vehicle departs from {window.begin_s:g} s to {window.end_s:g} s on a route that exists"
+        problem = (
+            f"no vehicle departs from {given.window.begin_s:g} s to {given.window.end_s:g} s on a route that exists"
+        )
         raise InputError(where, "", problem, "check the window, or add vehicles")
     return reader.demand()
 
@@ -80,33 +100,41 @@ def seconds(text: str) -> float:
 
 
 class _Reader:
-    def __init__(self, network: RoadNetwork, window: Window, drop_invalid: bool) -> None:
-        self._window, self._drop_invalid = window, drop_invalid
+    def __init__(self, network: RoadNetwork, given: Given, net_file: Path | None) -> None:
+        self._given = given
         self._fastest_mps = float(network.lane_speed_limit_mps.max())
-        self._roads = {road: i for i, road in enumerate(network.road_ids)}
-        self._router = _fastest_ways(network)
-        self._types: dict[str, VehicleType | None] = {DEFAULT_TYPE: default_type(self._fastest_mps)}
+        self._ways = Ways(network, net_file)
+        self._types: dict[str, VehicleType | None] = {
+            DEFAULT_TYPE: default_type(self._fastest_mps, given.speed_deviation)
+        }
+        self._factors: dict[str, float] = {}  # of types, on the number of their vehicles
         self._type_shares: dict[str, list[tuple[str, float]]] = {}
-        self._routes: dict[str, tuple[int, ...] | None] = {}
+        self._routes: dict[str, Way | NoWay] = {}
         self._route_shares: dict[str, list[tuple[str, float]]] = {}
         self._numbers: dict[VehicleType, int] = {}
         self._table = RouteCollector()
         self._taken: dict[int, int] = {}  # vehicles so far on a route
+        self._n_loaded = 0
         self.rows: list[tuple[int, int, float]] = []  # route, type, second
         self.dropped = 0
 
     def read(self, tag: Tag) -> None:
         """Take in one child of a file's root; what is neither a vehicle nor about one is passed over."""
         if tag.name == "vType":
-            self._types[tag.text("id")] = read_type(tag, self._fastest_mps)
+            self._read_type(tag)
         elif tag.name == "vTypeDistribution":
             self._type_shares[tag.text("id")] = self._shares(tag, "vType", "vTypes")
         elif tag.name == "route":
-            self._routes[tag.text("id")] = self._along(tag)
+            self._routes[tag.text("id")] = self._ways.along(tag)
         elif tag.name == "routeDistribution":
             self._route_shares[tag.text("id")] = self._shares(tag, "route", "routes")
+        elif tag.name == "taz":
+            self._ways.add_zone(tag)
+        elif tag.name == "tazs":
+            for child in tag.children("taz"):
+                self._ways.add_zone(child)
         elif tag.name in ("vehicle", "trip"):
-            self._add(tag, [_time(tag, "depart")])
+            self._add(tag, self._departure(tag))
         elif tag.name == "flow":
             self._add(tag, self._flow_times(tag))
 
@@ -130,24 +158,40 @@ class _Reader:
     # --- vehicles ---------------------------------------------------------------------------------------------------
 
     def _add(self, tag: Tag, times_s: Iterable[float]) -> None:
-        begin_s, end_s = self._window
+        begin_s, end_s = self._given.window
         name = tag.text("id")
+        ways: list[tuple[Way | NoWay, float]] | None = []
         for number, time_s in enumerate(times_s):
             if not begin_s <= time_s < end_s:
                 continue
-            kind = self._type(tag, f"{name}.{number}")
-            route = self._route(tag, f"{name}.{number}") if kind is not None else None
-            if kind is None or route is None:
+            type_id, kind = self._type(tag, f"{name}.{number}")
+            ways = ways or self._choices(tag)
+            way = _drawn(ways, f"{name}.{number}") if ways else None
+            if kind is None or way is None or isinstance(way, NoWay):
+                if kind is not None and isinstance(way, NoWay):
+                    self._check_may_be_left_out(way, kind)
                 self.dropped += 1
                 continue
-            if len(self.rows) >= MOST_VEHICLES:
-                tag.fail(
-                    f"is one vehicle more than the {MOST_VEHICLES} of a run", "shorten the window or thin the demand"
-                )
-            base = self._table.add(route)
-            turn = self._taken[base] = self._taken.get(base, -1) + 1
-            row = base * LANE_COPIES + turn % LANE_COPIES
-            self.rows.append((row, self._numbers.setdefault(kind, len(self._numbers)), math.ceil(time_s - begin_s)))
+            copies = _copies(self._given.scale * self._factors.get(type_id, 1.0), self._n_loaded)
+            self._n_loaded += 1
+            for _ in range(copies):
+                self._depart(tag, way, kind, math.ceil(time_s - begin_s))
+
+    def _depart(self, tag: Tag, way: Way, kind: VehicleType, second: int) -> None:
+        if len(self.rows) >= MOST_VEHICLES:
+            tag.fail(f"is one vehicle more than the {MOST_VEHICLES} of a run", "shorten the window or thin the demand")
+        base = self._table.add(way)
+        turn = self._taken[base] = self._taken.get(base, -1) + 1
+        row = base * LANE_COPIES + turn % LANE_COPIES
+        self.rows.append((row, self._numbers.setdefault(kind, len(self._numbers)), second))
+
+    def _departure(self, tag: Tag) -> list[float]:
+        """When a vehicle departs; never where it waits for a person, since there are none."""
+        word = tag.text("depart")
+        if word in _ON_A_SIGN:
+            self.dropped += 1
+            return []
+        return [self._given.window.begin_s if word in _AT_ONCE else _time(tag, "depart")]
 
     def _flow_times(self, tag: Tag) -> Iterator[float]:
         """When the vehicles of a flow depart, up to the window's end."""
@@ -165,7 +209,7 @@ class _Reader:
             mean_s, is_random = self._period(tag, begin_s, end_s)
             time_s = begin_s if is_random else begin_s - mean_s
             gap_s = (lambda: float(random.exponential(mean_s))) if is_random else (lambda: mean_s)
-        return _spaced(time_s, min(end_s, self._window.end_s), gap_s, number)
+        return _spaced(time_s, min(end_s, self._given.window.end_s), gap_s, number)
 
     def _period(self, tag: Tag, begin_s: float, end_s: float) -> tuple[float, bool]:
         """Mean time between two vehicles [s], and whether it is drawn."""
@@ -186,68 +230,49 @@ class _Reader:
 
     # --- types and routes -------------------------------------------------------------------------------------------
 
-    def _type(self, tag: Tag, name: str) -> VehicleType | None:
+    def _read_type(self, tag: Tag) -> None:
+        deviation = self._given.speed_deviation
+        if deviation is not None and not (tag.has("speedDev") or tag.has("speedFactor")):
+            tag.element.set("speedDev", f"{deviation:g}")
+        self._types[tag.text("id")] = read_type(tag, self._fastest_mps)
+        self._factors[tag.text("id")] = tag.number("scale", 1.0, least=0)
+
+    def _type(self, tag: Tag, name: str) -> tuple[str, VehicleType | None]:
         wanted = tag.text("type", DEFAULT_TYPE)
         if wanted in self._type_shares:
             wanted = _drawn(self._type_shares[wanted], name)
         if wanted not in self._types:
             tag.fail(f"{shown(wanted)} is not there", "name a <vType> that stands before it", "type")
-        return self._types[wanted]
+        return wanted, self._types[wanted]
 
-    def _route(self, tag: Tag, name: str) -> tuple[int, ...] | None:
-        """The roads of the vehicle; None where there is no such way and that is to be passed over."""
+    def _choices(self, tag: Tag) -> list[tuple[Way | NoWay, float]] | None:
+        """Ways of a vehicle, or of all of a flow, and how likely each is; None: it names none, and is passed over."""
         for child in tag.children("route"):
-            return self._along(child)
+            return [(self._ways.along(child), 1.0)]
+        for child in tag.children("routeDistribution"):
+            child.element.set("id", child.text("id", tag.text("id")))
+            return [(self._routes[name], share) for name, share in self._shares(child, "route", "routes")]
         if tag.has("route"):
             wanted = tag.text("route")
-            if wanted in self._route_shares:
-                wanted = _drawn(self._route_shares[wanted], name)
-            if wanted not in self._routes:
-                tag.fail(f"{shown(wanted)} is not there", "name a <route> that stands before it", "route")
-            return self._routes[wanted]
-        if not (tag.has("from") and tag.has("to")):
-            if self._drop_invalid:  # a taxi without a customer, or from a zone to a zone
-                return None
+            shares = self._route_shares.get(wanted, [(wanted, 1.0)])
+            return [(self._named_route(tag, name), share) for name, share in shares]
+        way = self._ways.between(tag)
+        if way is not None:
+            return [(way, 1.0)]
+        if not self._given.drop_invalid:  # a taxi without a customer
             tag.fail("has neither a route nor edges from and to", "give it one of both (duarouter finds routes)")
-        return self._between(tag, [tag.text("from"), *tag.words("via"), tag.text("to")])
+        return None
 
-    def _along(self, tag: Tag) -> tuple[int, ...] | None:
-        """The roads of a ``<route>``, each leading on to the next."""
-        edges = tag.words("edges")
-        if not edges:
-            tag.fail("has no edge", "list its edges", "edges")
-        roads = self._known(tag, edges)
-        if roads is None:
-            return None
-        for (a, start), (b, end) in pairwise(zip(roads, edges, strict=True)):
-            if b not in self._router.next_roads[a]:
-                self._refuse(tag, f"no connection for cars leads from {shown(start)} to {shown(end)}")
-                return None
-        return tuple(roads)
+    def _named_route(self, tag: Tag, name: str) -> Way | NoWay:
+        if name not in self._routes:
+            tag.fail(f"{shown(name)} is not there", "name a <route> that stands before it", "route")
+        return self._routes[name]
 
-    def _between(self, tag: Tag, edges: list[str]) -> tuple[int, ...] | None:
-        """The fastest way along the edges; a trip from an edge to itself stays on it."""
-        roads = self._known(tag, edges)
-        if roads is None:
-            return None
-        if len(set(roads)) == 1:
-            return (roads[0],)
-        way = self._router.complete(roads)
-        if way is None:
-            self._refuse(tag, f"no way for cars leads along {shown(edges, 120)}")
-        return way
-
-    def _known(self, tag: Tag, edges: list[str]) -> list[int] | None:
-        for edge in edges:
-            if edge not in self._roads:
-                self._refuse(tag, f"the edge {shown(edge)} is not there, or not for cars")
-                return None
-        return [self._roads[edge] for edge in edges]
-
-    def _refuse(self, tag: Tag, problem: str) -> None:
-        """Raise the InputError of a broken route, unless those are passed over."""
-        if not self._drop_invalid:
-            tag.fail(problem, _MEND)
+    def _check_may_be_left_out(self, way: NoWay, kind: VehicleType) -> None:
+        """Raise the InputError of a route that does not exist, unless it is to be passed over."""
+        is_ours = way.may_be_others and kind.name != CAR.name
+        if not (self._given.drop_invalid or is_ours):
+            way.tag.fail(way.problem, _MEND)
 
     def _shares(self, tag: Tag, member: str, listed: str) -> list[tuple[str, float]]:
         """Members of a distribution with their probabilities; those inside it are read as if they stood before it."""
@@ -265,19 +290,6 @@ class _Reader:
         if not 0 < total < math.inf or any(share < 0 for _, share in shares):
             tag.fail("has no member with a probability > 0", "add members")
         return shares
-
-
-def _fastest_ways(network: RoadNetwork) -> Router:
-    """Ways by the time that the empty network takes, as SUMO routes what has no route."""
-    speed = np.maximum.reduceat(network.lane_speed_limit_mps, network.road_lane_start[:-1])
-    link_s = network.link_length_m / network.link_speed_limit_mps + network.link_penalty_s
-    movement_s = np.full(network.n_movements, math.inf)
-    np.minimum.at(movement_s, network.link_movement, link_s)
-    turn_s: dict[tuple[int, int], float] = {}
-    ends = zip(network.movement_from_road.tolist(), network.movement_to_road.tolist(), strict=True)
-    for pair, time_s in zip(ends, movement_s.tolist(), strict=True):
-        turn_s[pair] = min(time_s, turn_s.get(pair, math.inf))
-    return Router(network, road_cost=network.road_length_m / speed, turn_cost=turn_s)
 
 
 def _spaced(time_s: float, end_s: float, gap_s: Callable[[], float], number: int) -> Iterator[float]:
@@ -304,11 +316,25 @@ def _time(tag: Tag, key: str, default: float | None = None) -> float:
     return value
 
 
-def _drawn(shares: list[tuple[str, float]], name: str) -> str:
+def _drawn(shares: Sequence[tuple[_T, float]], name: str) -> _T:
     """One of the members, by the vehicle's name."""
+    if len(shares) == 1:
+        return shares[0][0]
     at = np.random.default_rng(zlib.crc32(name.encode())).random() * sum(share for _, share in shares)
     for member, share in shares:
         at -= share
         if at < 0:
             return member
     return shares[-1][0]
+
+
+def _copies(factor: float, number: int) -> int:
+    """How many times vehicle `number` departs where demand is multiplied by `factor`; spread evenly, as by SUMO
+    (`MSVehicleControl::getScalingQuota`).
+
+    >>> [_copies(0.5, number) for number in range(6)], [_copies(1.25, number) for number in range(5)]
+    ([1, 0, 1, 0, 1, 0], [2, 1, 1, 1, 2])
+    """
+    whole = int(factor)
+    thousandths = round((factor - whole) * 1000)
+    return whole + int(number % 1000 * thousandths % 1000 < thousandths)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 DEFAULT_TYPE = "DEFAULT_VEHTYPE"
 OCCUPANCY = {"bus": 30.0, "coach": 30.0, "emergency": 2.0}  # persons, as for CityFlow's vehicles; everything else 1
 SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it takes
-_LOOKS = ("id", "color", "guiShape", "imgFile", "probability")  # of a type, and nothing of how it drives
+_LOOKS = ("id", "color", "guiShape", "imgFile", "probability", "scale")  # of a type, and nothing of how it drives
 _NUMBER = r"[-+0-9.eE]+"
 _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
 _FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*(?:,[^)]*)?)?\)?", re.ASCII)
@@ -61,9 +61,12 @@ _CLASSES = {
 }
 
 
-def default_type(fastest_mps: float) -> VehicleType:
-    """SUMO's own type for vehicles that name none."""
-    return _vehicle_type("passenger", _Class(), _Driver(), fastest_mps, (("vClass", "passenger"),))
+def default_type(fastest_mps: float, speed_deviation: float | None = None) -> VehicleType:
+    """SUMO's own type for vehicles that name none; with another deviation from the limits where one is given."""
+    if speed_deviation is None:
+        return _vehicle_type("passenger", _Class(), _Driver(), fastest_mps, (("vClass", "passenger"),))
+    given = ("speedDev", f"{speed_deviation:g}"), ("vClass", "passenger")
+    return _vehicle_type("passenger", _Class(), _Driver(speed_deviation=speed_deviation), fastest_mps, given)
 
 
 def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from intergreen.envs.network.geometry import starts
 from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT, RoadNetwork
+from intergreen.envs.network.sumo_joined import with_one_signal_each
 from intergreen.envs.network.sumo_junctions import find_conflicts, find_intersections
 from intergreen.envs.network.sumo_links import Link, links_of, path_of
 from intergreen.envs.network.sumo_net import SumoNet, read_sumo_net
@@ -36,12 +37,13 @@ _TURNS = {
 MINOR_PENALTY_S, TURNAROUND_PENALTY_S = 1.5, 5.0  # SUMO's options --weights.minor-penalty, --weights.turnaround-penalty
 
 
-def read_sumo_network(path: str | Path, *, begin_s: float = 0.0) -> RoadNetwork:
+def read_sumo_network(path: str | Path, *, begin_s: float = 0.0, additional: Iterable[Path] = ()) -> RoadNetwork:
     """The network of a ``.net.xml`` or ``.net.xml.gz``, named after the file.
 
     Parameters
     ----------
     begin_s : second of SUMO's clock at which ours stands at 0; the signals' programmes run by it
+    additional : files that may have programmes as well, which then run instead of the network's
 
     Raises
     ------
@@ -49,7 +51,7 @@ def read_sumo_network(path: str | Path, *, begin_s: float = 0.0) -> RoadNetwork:
         If anything in the file is missing, of the wrong kind, out of range or contradicts the rest, or a signal
         leaves a connection without green.
     """
-    net = read_sumo_net(path)
+    net = read_sumo_net(path, additional=additional, begin_s=begin_s)
     name = Path(path).name.removesuffix(".gz").removesuffix(".xml").removesuffix(".net")
     return _Build(net, begin_s).network(name)
 
@@ -63,6 +65,7 @@ class _Build:
     """The steps from records to arrays, each with what the ones before it found."""
 
     def __init__(self, net: SumoNet, begin_s: float) -> None:
+        net = with_one_signal_each(net)
         self.net = net
         self.paths = [path_of(net, c) for c in net.connections]
         self.roads = [edge for edge in net.edges.values() if any(lane.for_cars for lane in edge.lanes)]

@@ -42,9 +42,11 @@ class SumoIndex(NamedTuple):
     signals: tuple[SignalLamps, ...]
 
 
-def index_of_read(path: Path, network: RoadNetwork, *, begin_s: float = 0.0) -> SumoIndex:
-    """Of a network that was read from the ``.net.xml`` at `path`."""
-    net = read_sumo_net(path)
+def index_of_read(
+    path: Path, network: RoadNetwork, *, begin_s: float = 0.0, additional: Sequence[Path] = ()
+) -> SumoIndex:
+    """Of a network that was read from the ``.net.xml`` at `path`, and the additional files."""
+    net = read_sumo_net(path, additional=additional, begin_s=begin_s)
     by_movement = connections_of_movements(net, begin_s)
     movement = {number: m for m, numbers in enumerate(by_movement) for number in numbers}
     return SumoIndex(path, _lane_ids(net, network), _signals(net, network, movement))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from intergreen.envs.errors import shown
 from intergreen.envs.network.sumo_signals import MINOR, Greens, greens_of
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def find_intersections(
     Raises
     ------
     InputError
-        If a junction is under several signals, or a signal leaves a connection without green.
+        If a signal leaves a connection without green.
     """
     group = _groups(net, paths)
     members: dict[str, list[str]] = {}
@@ -104,13 +103,9 @@ def _groups(net: SumoNet, paths: Sequence[Path | None]) -> dict[str, str]:
 
 def _intersection(net: SumoNet, members: list[str], connections: list[int], begin_s: float) -> Intersection:
     signals = sorted({net.connections[n].signal for n in connections} - {""})
-    if len(signals) > 1:
-        place = f"<junction id={shown(members[0])}>"
-        problem = f"is under {len(signals)} signals, {' and '.join(shown(s) for s in signals[:2])}"
-        raise net.fail(place, problem, "give it one programme for all its connections")
     if not signals:
         return Intersection(members[0], tuple(members), _NO_SIGNAL, _movements(net, connections, _NO_SIGNAL))
-    (signal,) = signals
+    (signal,) = signals  # see `sumo_joined`
     used = [net.connections[n].signal_index for n in connections if net.connections[n].signal]
     greens = greens_of(net, net.programmes[signal], used, begin_s)
     is_taken = signal in net.junctions and signal not in members

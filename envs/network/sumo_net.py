@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.network.sumo_programmes import Programme, Programmes, read_more_programmes
 from intergreen.envs.network.xml_file import Tag, read_children
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Point = tuple[float, float]
 LONGEST_LANE_M = 100_000.0  # longer ones are slips of the unit, and would take memory for all the vehicles they hold
@@ -69,15 +73,6 @@ class SumoJunction(NamedTuple):
     waits_inside: tuple[bool, ...]  # may a driver of the link wait for others inside the junction?
 
 
-class Programme(NamedTuple):
-    """A signal's programme: one character of a state for every connection."""
-
-    id: str
-    offset_s: float
-    durations_s: tuple[float, ...]
-    states: tuple[str, ...]
-
-
 @dataclass(slots=True)
 class SumoNet:
     """What the file says."""
@@ -97,8 +92,13 @@ class SumoNet:
         return InputError(self.source, place, problem, mend)
 
 
-def read_sumo_net(path: str | Path) -> SumoNet:
+def read_sumo_net(path: str | Path, *, additional: Iterable[Path] = (), begin_s: float = 0.0) -> SumoNet:
     """The records of a ``.net.xml`` or ``.net.xml.gz``.
+
+    Parameters
+    ----------
+    additional : files that may have programmes of the signals as well
+    begin_s : second of SUMO's clock whose programmes are wanted
 
     Raises
     ------
@@ -107,21 +107,34 @@ def read_sumo_net(path: str | Path) -> SumoNet:
     """
     net = SumoNet(str(path))
     connections: list[Tag] = []
+    programmes = Programmes()
     for tag in read_children(path, "net"):
         if tag.name == "edge":
             _read_edge(net, tag)
         elif tag.name == "junction" and tag.text("type", "") != "internal":
             _add(net.junctions, tag, _junction(tag))
-        elif tag.name == "tlLogic":  # of several programmes of one signal SUMO runs the last
-            net.programmes[tag.text("id")] = _programme(tag)
+        elif tag.name == "tlLogic":
+            programmes.read(tag)
         elif tag.name == "connection":
             connections.append(tag)
     if not net.edges:
         raise net.fail("", "has no road", "use a SUMO network with edges that cars may drive on")
+    read_more_programmes(programmes, additional)
+    net.programmes = programmes.running(begin_s)
     for tag in connections:
         _read_connection(net, tag)
     _check_ends(net)
     return net
+
+
+def read_edge_ends(path: str | Path) -> dict[str, tuple[str, str]]:
+    """Junctions at which the edges of a ``.net.xml`` begin and end, whoever may use them; paths for pedestrians, which
+    are inside junctions, left out."""
+    return {
+        tag.text("id"): (tag.text("from"), tag.text("to"))
+        for tag in read_children(path, "net")
+        if tag.name == "edge" and tag.text("function", "normal") not in _NOT_ROADS and tag.has("from")
+    }
 
 
 def _add(known: dict[str, SumoJunction], tag: Tag, junction: SumoJunction) -> None:
@@ -188,18 +201,6 @@ def _bits(tag: Tag, key: str) -> int:
     if set(text) - {"0", "1"}:
         tag.fail(f"is {shown(text)}", "write zeros and ones", key)
     return int(text, 2)
-
-
-def _programme(tag: Tag) -> Programme:
-    phases = list(tag.children("phase"))
-    if not phases:
-        tag.fail("has no phase", "give it phases")
-    return Programme(
-        id=tag.text("id"),
-        offset_s=tag.number("offset", 0.0),
-        durations_s=tuple(phase.number("duration", least=0) for phase in phases),
-        states=tuple(phase.text("state") for phase in phases),
-    )
 
 
 def _read_connection(net: SumoNet, tag: Tag) -> None:

@@ -14,7 +14,8 @@ from intergreen.envs.errors import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from intergreen.envs.network.sumo_net import Programme, SumoNet
+    from intergreen.envs.network.sumo_net import SumoNet
+    from intergreen.envs.network.sumo_programmes import Programme
 
 MAJOR, MINOR = "G", "g"
 _TRANSITION = frozenset("yYu")
@@ -59,11 +60,10 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
                 f"no phase gives green to {_connections(net, programme.id, index)}, which would stay red for ever",
                 "add it to a phase, or take the connection out",
             )
-    cycle_s = sum(programme.durations_s)
-    if not cycle_s > 0:
+    if not programme.cycle_s > 0:
         raise net.fail(f"<tlLogic id={shown(programme.id)}>", "all its times are 0", "give a phase a time > 0")
     after_last_s = sum(programme.durations_s[kept[-1] + 1 :])  # the programme begins within the first phase
-    elapsed_s = (begin_s - programme.offset_s + after_last_s) % cycle_s
+    elapsed_s = (begin_s - programme.offset_s + after_last_s) % programme.cycle_s
     return Greens(_merged(_timed(programme, states, kept)), elapsed_s)
 
 

@@ -9,7 +9,7 @@ from network import sumo_small as small
 from network.sumo_small import Crossroads
 
 from intergreen.envs.demand import Demand, read_sumo_demand, release_trips
-from intergreen.envs.demand.sumo import LANE_COPIES, Window, seconds
+from intergreen.envs.demand.sumo import LANE_COPIES, Given, Window, seconds
 from intergreen.envs.demand.sumo_types import default_type
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, read_sumo_network
@@ -28,7 +28,7 @@ def network(tmp_path) -> RoadNetwork:
 def load(folder: Path, network: RoadNetwork, *elements: str, window: Window = SHORT, **options) -> Demand:
     path = folder / "small.rou.xml"
     path.write_text(small.routes(*elements))
-    return read_sumo_demand([path], network, window=window, **options)
+    return read_sumo_demand([path], network, Given(window, **options))
 
 
 def releases(network: RoadNetwork, demand: Demand, horizon_s: int = 100) -> list[int]:
@@ -45,7 +45,7 @@ def test_files_may_have_any_root_and_tell_of_other_things(tmp_path, network, roo
     other = '<tlLogic id="C" type="static" programID="1" offset="0"><phase duration="9" state="GGGr"/></tlLogic>'
     path = tmp_path / "small.add.xml"
     path.write_text(f"<{root}>{other}{TRIP}</{root}>")
-    assert releases(network, read_sumo_demand([path], network, window=SHORT)) == [3]
+    assert releases(network, read_sumo_demand([path], network, Given(SHORT))) == [3]
 
 
 def test_a_trip_from_nowhere_to_nowhere_is_dropped_where_that_is_asked_for(tmp_path, network):
@@ -226,7 +226,7 @@ def test_several_files_are_read_in_order_and_gzipped_ones_too(tmp_path, network)
     types, trips = tmp_path / "types.add.xml", tmp_path / "trips.rou.xml.gz"
     types.write_text('<additional><vType id="k" length="7"/></additional>')
     trips.write_bytes(gzip.compress(small.routes(TRIP.replace("from", 'type="k" from')).encode()))
-    demand = read_sumo_demand([types, trips], network, window=Window(0, 100))
+    demand = read_sumo_demand([types, trips], network, Given(Window(0, 100)))
     assert [kind.length_m for kind in demand.types] == [7.0]
 
 
@@ -244,7 +244,7 @@ BROKEN = {
     "a type that is not there": (TRIP.replace("from", 'type="k" from'), "'k' is not there"),
     "no way at all": ('<trip id="t" depart="0"/>', "neither a route nor edges"),
     "no departure": ('<trip id="t" from="in_S" to="out_N"/>', "depart: is missing"),
-    "a departure by words": (TRIP.replace('"3"', '"triggered"'), "use seconds"),
+    "a departure by words": (TRIP.replace('"3"', '"noon"'), "use seconds"),
     "a flow of nobody knows how many": ('<flow id="f" begin="0" end="9" from="in_S" to="out_N"/>', "how many vehicles"),
     "a flow that ends first": ('<flow id="f" begin="9" end="1" number="1" from="in_S" to="out_N"/>', "before it"),
     "a flow without pause": ('<flow id="f" period="1e-9" from="in_S" to="out_N"/>', "use at least 0.001 s"),

@@ -287,15 +287,15 @@ BROKEN = {
     "a lane that is not there": (GOOD.replace('fromLane="0"', 'fromLane="3"', 1), "use 0 to 0"),
     "a path that is not there": (GOOD.replace('via=":C_0_0"', 'via=":C_9_0"', 1), "':C_9_0' is not there"),
     "a signal without a programme": (GOOD.replace("tlLogic", "other"), "no <tlLogic>"),
-    "a state that is too short": (GOOD.replace('state="rrrG"', 'state="rrr"'), "have fewer characters"),
+    "a state that is too short": (GOOD.replace('state="rrrG"', 'state="rrr"'), "of different lengths"),
     "a programme of no time": (
         Crossroads(phases=[(0, s) for _, s in small.PROGRAMME]).xml(),
         "<tlLogic id='C'>: all its times are 0",
     ),
     "never green": (Crossroads(phases=[(9, "GGrr"), (9, "rrrG")]).xml(), "green to in_N -> out_E (link index 2)"),
-    "two signals at one junction": (
-        Crossroads(signal_of={3: "D"}, more=small.programme("D", small.PROGRAMME)).xml(),
-        "<junction id='C'>: is under 2 signals",
+    "two signals at one junction that never begin anew": (
+        Crossroads(signal_of={3: "D"}, more=small.programme("D", [(20, "rrrG"), (23.7, "rrrr")])).xml(),
+        "their cycles do not go together: 'C' 50 s, 'D' 43.7 s; give them the same cycle",
     ),
     "an edge twice": (GOOD.replace('id="in_N" from', 'id="in_S" from'), "is there twice"),
     "a request that is missing": (GOOD.replace('request index="1"', 'request index="7"'), "have gaps"),

@@ -10,7 +10,7 @@ from network.sumo_small import REQUESTS, Crossroads
 
 from intergreen.envs.demand import read_sumo_demand, release_trips
 from intergreen.envs.demand.lanes import best_first_lanes, lane_costs
-from intergreen.envs.demand.sumo import Window
+from intergreen.envs.demand.sumo import Given, Window
 from intergreen.envs.network import RoadNetwork, read_sumo_network
 from intergreen.envs.simulation import Engine
 from intergreen.envs.simulation.alone import drive_alone
@@ -32,7 +32,7 @@ def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str],
         f'<trip id="{k}" type="k" depart="{second}" from="{a}" to="{b}"/>' for k, ((a, b), second) in enumerate(trips)
     ]
     path.write_text(small.routes(f'<vType id="k" sigma="{dawdling}" speedDev="0"/>', *rows))
-    demand = read_sumo_demand([path], network, window=Window(0, 600))
+    demand = read_sumo_demand([path], network, Given(Window(0, 600)))
     engine = Engine(network, demand)
     engine.reset([release_trips(network, demand, horizon_s=600, seed=0)], [0])
     engine.green[:] = 1
@@ -153,7 +153,7 @@ def test_nobody_is_faster_than_alone_and_most_who_dawdle_are_slower(tmp_path):
     trips = [(SOUTH, 60 * k) for k in range(9)]
     begun = np.array([second for _, second in trips])
     took = np.array(arrivals(engine_of(tmp_path, network, *trips, dawdling=0.9), 600)) - 1 - begun
-    demand = read_sumo_demand([tmp_path / "small.rou.xml"], network, window=Window(0, 600))
+    demand = read_sumo_demand([tmp_path / "small.rou.xml"], network, Given(Window(0, 600)))
     released = release_trips(network, demand, horizon_s=600, seed=0)
     alone = drive_alone(network, demand, released, horizon_s=600)
     assert len(set(alone.travel_s.tolist())) == 1
@@ -167,7 +167,7 @@ def test_drivers_differ_in_how_they_take_a_limit_and_are_the_same_persons_alone(
     path = tmp_path / "small.rou.xml"
     rows = [f'<trip id="{k}" type="k" depart="{80 * k}" from="in_S" to="out_N"/>' for k in range(60)]
     path.write_text(small.routes('<vType id="k" sigma="0"/>', *rows))
-    demand = read_sumo_demand([path], network, window=Window(0, 6000))
+    demand = read_sumo_demand([path], network, Given(Window(0, 6000)))
     trips = release_trips(network, demand, horizon_s=6000, seed=0)
     engine = Engine(network, demand)
     engine.reset([trips], [7])
