@@ -20,7 +20,7 @@ from intergreen.envs.simulation.driving import (
     stop_before_speed,
 )
 from intergreen.envs.simulation.natural import natural
-from intergreen.envs.simulation.room import has_no_room
+from intergreen.envs.simulation.room import STANDING_BELOW_MPS, has_no_room
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import (
@@ -178,14 +178,15 @@ def stopping_speed(net, me, distance, speed, cap):
 
 
 @inlined
-def has_gap(net, state, trips, moment, speed, me, link, distance, their_speed, them, foe_link, foe_distance, crossing):
+def has_gap(net, state, trips, moment, speed, me, link, distance, foe, them, foe_link, foe_distance, crossing):
     """Whether the gap before a foe with the right of way is one that SUMO's drivers take (`MSLink::blockedByFoe`).
 
     They want to have left the junction `GAP_S` before the foe comes to it, and where both drive onto one lane not to be
     slower there; or that it has left before they come. A foe counts from where it begins to look at the junction, and
-    not where it would not drive on although it has the right of way.
+    not where it would not or cannot drive on although it has the right of way.
     """
     n_lanes = natural(net.lane_index.shape[0])
+    their_speed = moment.speed[foe]
     theirs = foe_distance - net.crossing_foe_distance[crossing]  # m before the foe's link
     if theirs <= 0.0:
         return foe_distance + net.types[them + LENGTH] < 0.0
@@ -196,6 +197,8 @@ def has_gap(net, state, trips, moment, speed, me, link, distance, their_speed, t
     ):
         return True
     if has_no_room(net, state, trips, moment, them, foe_link):
+        return True
+    if their_speed < STANDING_BELOW_MPS and _is_held(net, state, trips, moment, foe_link, crossing):
         return True
     target = min(net.link_entry_speed[link], net.types[me + MAX_SPEED])
     their_target = min(net.link_entry_speed[foe_link], net.types[them + MAX_SPEED])
@@ -216,6 +219,23 @@ def has_gap(net, state, trips, moment, speed, me, link, distance, their_speed, t
 
 
 @inlined
+def _is_held(net, state, trips, moment, foe_link, crossing):
+    """Whether whoever is about to drive onto `foe_link` stands behind one from the same lane, who waits on another link
+    with its tail before the crossing: two turns across each other would wait for ever, each for the one behind the other.
+    """
+    n_lanes = natural(net.lane_index.shape[0])
+    lane = natural(net.link_from[foe_link])
+    for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
+        sibling = n_lanes + natural(net.lane_links[entry])
+        if state.n_inside[sibling] > 0:
+            last = natural(state.head[sibling] + state.n_inside[sibling] - 1)
+            tail = moment.position[last] - length_of(net, trips, natural(state.vehicle[last]))
+            if moment.speed[last] < STANDING_BELOW_MPS and tail < net.crossing_foe_distance[crossing]:
+                return True
+    return False
+
+
+@inlined
 def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing):
     """Whether `vehicle`, `distance` [m] before the crossing, may go before the vehicle in slot `foe`.
 
@@ -233,7 +253,7 @@ def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, fo
         return True
     if net.crossing_asks_gap[crossing] != 0:
         return has_gap(
-            net, state, trips, moment, speed, me, link, distance, their_speed, them, foe_link, foe_distance, crossing
+            net, state, trips, moment, speed, me, link, distance, foe, them, foe_link, foe_distance, crossing
         )
     if foe_distance <= 0.0:
         return foe_distance + net.types[them + LENGTH] < 0.0

@@ -54,7 +54,7 @@ LANES_AHEAD = 8  # whose vehicles are fetched meanwhile, where there are many la
 def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide_entrants):
     """New speed and position of everybody inside junctions; returns how many drivables are listed as left."""
     n_lanes = natural(net.lane_index.shape[0])
-    mixed = net.types.shape[0] > N_COLUMNS or net.look_beyond != 0  # or drivers of different pace
+    mixed = net.types.shape[0] > N_COLUMNS or net.paced != 0
     n_leaving = 0
     kind, pace = 0, 1.0
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
@@ -111,7 +111,7 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
 @inlined
 def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_speed, hide_entrants, n_leaving):
     """New speed and position of everybody on lanes; returns how many drivables are listed as left."""
-    mixed = net.types.shape[0] > N_COLUMNS or net.look_beyond != 0  # or drivers of different pace
+    mixed = net.types.shape[0] > N_COLUMNS or net.paced != 0
     kind, pace = 0, 1.0
     in_use = state.tally[LANES_IN_USE]
     for entry in range(in_use):
@@ -288,7 +288,7 @@ def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     if stopped and not braking_distance(net, me, speed) > rest:
         return stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed, cap)
     entry = net.link_entry_speed[link]
-    if net.look_beyond != 0:
+    if net.paced != 0:
         entry *= trips.pace[natural(state.vehicle[slot])]
     if cap > entry:
         if net.look_beyond == 0:

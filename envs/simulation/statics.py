@@ -75,6 +75,7 @@ class Statics(NamedTuple):
     crossing_foe_setback: FloatArray  # (X,) ... and one of the other link
     crossing_asks_gap: ByteArray  # (X,) 1 where who yields waits for a gap as SUMO's drivers do
     look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
+    paced: int  # 1: drivers differ in the share of a speed limit that they take
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
     most_room: float  # m, the most that a vehicle takes in a queue
@@ -124,6 +125,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_foe_setback=network.crossing_foe_setback_m,
         crossing_asks_gap=_asks_gap(network),
         look_beyond=int(network.conventions == "sumo"),
+        paced=int(any(one.speed_factor != 1.0 or one.speed_deviation != 0.0 for one in types)),
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
         most_room=float((table[:, LENGTH] + table[:, MIN_GAP]).max()),
