@@ -1,10 +1,15 @@
-"""libsumo, loaded without a word."""
+"""libsumo, loaded without a word, and heard where it has something to say."""
 
 from __future__ import annotations
 
 import io
-from contextlib import redirect_stdout
-from typing import Any
+import os
+import tempfile
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def load_libsumo() -> Any:
@@ -16,3 +21,26 @@ def load_libsumo() -> Any:
     with redirect_stdout(io.StringIO()):
         import libsumo
     return libsumo
+
+
+@contextmanager
+def heard_errors() -> Iterator[list[str]]:
+    """What libsumo writes to the process's error stream meanwhile: its exceptions say no more than "Process Error".
+
+    The list is filled when an exception leaves the block; else everything goes where it was meant to go.
+    """
+    said: list[str] = []
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield said
+        except BaseException:
+            file.seek(0)
+            said += file.read().decode(errors="replace").splitlines()
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        file.seek(0)
+        os.write(2, file.read())

@@ -16,7 +16,7 @@ from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_lamps import Lamps
-from intergreen.envs.simulation.sumo_library import load_libsumo
+from intergreen.envs.simulation.sumo_library import heard_errors, load_libsumo
 from intergreen.envs.simulation.sumo_sums import Second, Sums
 
 if TYPE_CHECKING:
@@ -64,9 +64,11 @@ class SumoRun:
         routes = self._folder.path / "trips.rou.xml"
         write_sumo_trips(routes, world.demand, trips, world.road_ids)
         try:
-            sumo.start(["sumo", "-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])
+            with heard_errors() as said:
+                sumo.start(["sumo", "-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])
         except sumo.TraCIException as error:
-            raise RuntimeError(" ".join(str(error).split())) from None
+            errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
+            raise RuntimeError(" ".join((errors or [str(error)])[0].split())) from None
         self._is_loaded = True
         self._lamps = Lamps(world.names.signals, world.n_movements)
         self._read_lanes()

@@ -164,7 +164,9 @@ def test_a_net_that_only_sumo_refuses_is_refused_in_sumos_words(tmp_path, capsys
     config = written(tmp_path)
     net = tmp_path / "network.net.xml"
     net.write_text(net.read_text().replace('intLanes="', 'intLanes=":gone_0 '))
-    assert "network: seed 0, second 0: " in refused(capsys, config).splitlines()[-1]
+    said = refused(capsys, config).splitlines()[-1]
+    assert "network: seed 0, second 0: " in said
+    assert ":gone_0" in said
 
 
 @NEEDS_SUMO
