@@ -1,6 +1,7 @@
 """Demand from SUMO's route files: who departs when, on which way, as what."""
 
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,14 @@ BY_THE_WAY = {
     "a named route": ('<route id="r" edges="in_S out_N"/>', '<vehicle id="v" depart="3" route="r"/>'),
     "a flow of one": ('<flow id="f" begin="3" end="4" number="1" from="in_S" to="out_N"/>',),
     "a flow on one": ('<route id="r" edges="in_S out_N"/>', '<flow id="f" begin="3" end="4" period="9" route="r"/>'),
+    "a distribution inside a vehicle": (
+        '<vehicle id="v" depart="3"><routeDistribution last="0"><route probability="1" edges="in_S out_N"/>'
+        '<route probability="0" edges="in_W out_E"/></routeDistribution></vehicle>',
+    ),
+    "a distribution inside a flow": (
+        '<flow id="f" begin="3" end="4" number="1"><routeDistribution><route edges="in_S out_N"/></routeDistribution>'
+        "</flow>",
+    ),
     "a route of a distribution": (
         '<routeDistribution id="d"><route id="r" edges="in_S out_N" probability="1"/></routeDistribution>',
         '<vehicle id="v" depart="3" route="d"/>',
@@ -110,6 +119,49 @@ def test_the_fastest_way_is_taken_not_the_shortest(tmp_path):
     assert ways(network, demand) == [["a", "fast", "z"]]
 
 
+# --- from zone to zone, from junction to junction --------------------------------------------------------------------
+
+ZONES = (
+    '<taz id="south" edges="in_S"/><taz id="any"><tazSource id="in_N"/><tazSink id="out_E"/><tazSink id="out_N"/></taz>'
+)
+
+
+def with_zones(folder: Path, network: RoadNetwork, trip: str) -> Demand:
+    """The network's file is beside, to be asked for its junctions."""
+    path = folder / "zones.rou.xml"
+    path.write_text(small.routes(ZONES, trip))
+    return read_sumo_demand([path], network, Given(SHORT), net_file=folder / "small.net.xml")
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ('fromTaz="south" toTaz="any"', ["in_S", "out_N"]),
+        ('fromTAZ="any" toTAZ="any"', ["in_N", "out_E"]),
+        ('from="in_W" toTaz="any"', ["in_W", "out_E"]),
+        ('from="in_S" to="out_N" fromTaz="any" toTaz="any"', ["in_S", "out_N"]),  # od2trips: the edge is chosen already
+        ('fromJunction="S" toJunction="N"', ["in_S", "out_N"]),
+        ('from="in_W" toJunction="E"', ["in_W", "out_E"]),
+        ('fromJunction="N" to="out_E" viaJunctions="C"', ["in_N", "out_E"]),
+    ],
+)
+def test_trips_lead_from_zone_to_zone_and_from_junction_to_junction(tmp_path, network, ends, expected):
+    assert ways(network, with_zones(tmp_path, network, f'<trip id="t" depart="3" {ends}/>')) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ('fromTaz="gone" toTaz="any"', "fromTaz: 'gone' is not there; name a <taz>"),
+        ('fromJunction="gone" to="out_E"', "fromJunction: 'gone' is not there; name a junction"),
+        ('fromTaz="south" to="out_E"', "no way for cars leads along"),
+    ],
+)
+def test_places_that_are_not_there_or_not_connected_are_refused(tmp_path, network, ends, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        with_zones(tmp_path, network, f'<trip id="t" depart="3" {ends}/>')
+
+
 # --- times -------------------------------------------------------------------------------------------------------
 
 
@@ -149,6 +201,27 @@ def test_random_flows_have_about_their_number_and_are_the_same_every_time(tmp_pa
     first, second = (load(tmp_path, network, flow, window=Window(0, 4000)) for _ in range(2))
     assert np.array_equal(first.flow_start_s, second.flow_start_s)
     assert abs(first.n_flows - 1000) < 4 * np.sqrt(1000)  # four standard deviations of a Poisson number
+
+
+def test_who_departs_at_the_beginning_does_and_who_waits_for_somebody_is_left_out(tmp_path, network):
+    words = ("begin", "triggered", "containerTriggered", "split")
+    elements = [TRIP.replace('"t"', f'"{word}"').replace('"3"', f'"{word}"') for word in words]
+    demand = load(tmp_path, network, *elements, TRIP, window=Window(2, 100))
+    assert (releases(network, demand), demand.dropped_flows) == ([0, 1], 3)
+
+
+@pytest.mark.parametrize(("scale", "of_type", "expected"), [(0.5, 1, 20), (1, 2, 80), (0.3, 1, 12), (1.7, 1.5, 102)])
+def test_demand_is_scaled_as_in_sumo(tmp_path, network, scale, of_type, expected):
+    """SUMO 1.28: the factors of the run and of the type are multiplied, and vehicles spread evenly."""
+    kind, flow = (
+        f'<vType id="k" scale="{of_type}"/>',
+        '<flow id="f" type="k" period="2" end="80" from="in_S" to="out_N"/>',
+    )
+    demand = load(tmp_path, network, kind, flow, scale=scale)
+    assert demand.n_flows == expected
+    halves = np.bincount(demand.flow_start_s.astype(int) // 40, minlength=2)
+    assert abs(halves[0] - halves[1]) <= 2
+    assert "scale" not in dict(demand.types[0].sumo_attributes)  # they are all there: SUMO must not scale again
 
 
 # --- types -------------------------------------------------------------------------------------------------------
@@ -219,6 +292,14 @@ def test_a_distribution_of_types_is_drawn_by_its_shares(tmp_path, network):
     assert abs((length_m == 9).sum() - 1000) < 4 * np.sqrt(750)  # four standard deviations of a binomial number
 
 
+def test_drivers_whose_type_says_nothing_of_it_differ_as_the_configuration_says(tmp_path, network):
+    kinds = ['<vType id="k" speedDev="0.3"/>', '<vType id="l" length="4"/>']
+    trips = [TRIP.replace("from", f'type="{k}" from').replace('"t"', f'"{k}"') for k in "kl"]
+    types = load(tmp_path, network, *kinds, *trips, TRIP, speed_deviation=0.0).types
+    assert [kind.speed_deviation for kind in types] == [0.3, 0.0, 0.0]
+    assert [dict(kind.sumo_attributes)["speedDev"] for kind in types] == ["0.3", "0", "0"]
+
+
 # --- files -------------------------------------------------------------------------------------------------------
 
 
@@ -264,6 +345,39 @@ def test_broken_demand_is_refused_in_one_line(tmp_path, network, name):
         load(tmp_path, network, element)
     assert words in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+BUSES = '<vType id="bus" vClass="bus"/><vehicle id="b" {} depart="0"><route edges="{}"/></vehicle>'
+
+
+@pytest.fixture
+def with_busway(tmp_path) -> RoadNetwork:
+    path = tmp_path / "small.net.xml"
+    path.write_text(Crossroads(lane_extra={"out_E": 'allow="bus"'}).xml())
+    return read_sumo_network(path)
+
+
+def buses(folder: Path, network: RoadNetwork, kind: str, edges: str) -> Demand:
+    path = folder / "buses.rou.xml"
+    path.write_text(small.routes(BUSES.format(kind, edges), TRIP))
+    return read_sumo_demand([path], network, Given(SHORT), net_file=folder / "small.net.xml")
+
+
+def test_a_bus_on_a_road_that_is_not_for_cars_is_left_out_and_counted(tmp_path, with_busway):
+    demand = buses(tmp_path, with_busway, 'type="bus"', "in_W out_E")
+    assert (demand.n_flows, demand.dropped_flows) == (1, 1)
+
+
+def test_a_car_on_such_a_road_and_a_bus_on_one_that_is_not_there_are_refused(tmp_path, with_busway):
+    with pytest.raises(InputError, match="the edge 'out_E' is not for cars"):
+        buses(tmp_path, with_busway, "", "in_W out_E")
+    with pytest.raises(InputError, match="the edge 'gone' is not there"):
+        buses(tmp_path, with_busway, 'type="bus"', "in_W gone")
+
+
+def test_a_route_that_is_repeated_is_driven_so_often(tmp_path, network):
+    with pytest.raises(InputError, match="leads from 'out_N' to 'in_S'"):
+        load(tmp_path, network, '<vehicle id="v" depart="0"><route edges="in_S out_N" repeat="1"/></vehicle>')
 
 
 def test_too_many_vehicles_are_refused(tmp_path, network, monkeypatch):

@@ -87,7 +87,40 @@ def test_vehicles_reach_their_end(tmp_path):
     assert int(totals.finished[0]) == 1  # the other departs in the last second
 
 
+def test_options_that_change_the_demand_are_obeyed(tmp_path):
+    more = (
+        '<processing><scale value="2"/><ignore-route-errors value="true"/><default.speeddev value="0"/></processing>'
+        "</configuration>"
+    )
+    config = write(tmp_path, config=CONFIG.replace("</configuration>", more))
+    broken = small.routes(TRIP.format("x", 150).replace("out_N", "gone"), TRIP.format("c", 299))
+    (tmp_path / "b.rou.xml").write_text(broken)
+    scenario = load_scenario(config)
+    assert scenario.trips(0).release_s.tolist() == [0, 0, 199, 199]
+    assert scenario.demand.dropped_flows == 1
+    assert scenario.demand.types[0].speed_deviation == 0.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('value="a.rou.xml,b.rou.xml"', 'v="a.rou.xml, b.rou.xml"'),
+        ('value="a.rou.xml,b.rou.xml"', 'value="a.rou.xml b.rou.xml"'),
+        ("a.rou.xml,", "with a blank.rou.xml,"),
+        ("a.rou.xml,", "${INTERGREEN_TEST_FOLDER}/a.rou.xml,"),
+        ("</input>", '<additional-files value=""/></input>'),
+    ],
+    ids=["v", "blanks between", "a blank inside", "a variable", "nothing"],
+)
+def test_files_are_named_as_sumo_takes_them(tmp_path, monkeypatch, old, new):
+    monkeypatch.setenv("INTERGREEN_TEST_FOLDER", str(tmp_path))
+    config = write(tmp_path, config=CONFIG.replace(old, new))
+    (tmp_path / "with a blank.rou.xml").write_text((tmp_path / "a.rou.xml").read_text())
+    assert load_scenario(config).trips(0).release_s.tolist() == [0, 199]
+
+
 BROKEN = {
+    "a factor of words": (CONFIG.replace("</time>", '</time><scale value="many"/>'), "use a number from 0 to 1000"),
     "no network": (CONFIG.replace("net-file", "nothing"), "<net-file>: is missing"),
     "no routes": (CONFIG.replace("route-files", "nothing"), "<route-files>: is missing"),
     "an end before the begin": (CONFIG.replace('"00:05:00"', '"50"'), "use an end after the begin"),

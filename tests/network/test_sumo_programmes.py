@@ -1,0 +1,155 @@
+"""Which programme a signal of SUMO's runs, in which order, and where several signals meet."""
+
+from pathlib import Path
+
+import pytest
+from network import sumo_small as small
+from network.sumo_small import Crossroads
+
+from intergreen.envs.errors import InputError
+from intergreen.envs.network import RoadNetwork, read_sumo_network
+from intergreen.envs.network.sumo_index import index_of_read
+
+PLAIN = [22.0, 28.0]  # of the crossroads' own programme: its greens with the clearance before them
+QUICK = [(10, "GGgr"), (3, "yyyr"), (8, "rrrG"), (2, "rrry")]
+WEST = 3  # movement of the crossroads, and index of its link
+
+
+def load(folder: Path, net: Crossroads, *additional: str, begin_s: float = 0.0) -> RoadNetwork:
+    path = folder / "small.net.xml"
+    path.write_text(net.xml())
+    return read_sumo_network(path, additional=written(folder, additional), begin_s=begin_s)
+
+
+def written(folder: Path, texts: tuple[str, ...]) -> list[Path]:
+    files = [folder / f"{k}.add.xml" for k in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(f"<additional>{text}</additional>")
+    return files
+
+
+def quick(name: str = "quick") -> str:
+    return small.programme("C", QUICK).replace('programID="0"', f'programID="{name}"')
+
+
+def durations_s(network: RoadNetwork) -> list[float]:
+    return network.phase_duration_s.tolist()
+
+
+def test_of_several_programmes_the_last_one_runs(tmp_path):
+    assert durations_s(load(tmp_path, Crossroads(more=quick()))) == [12.0, 11.0]
+
+
+def test_a_programme_of_an_additional_file_runs_instead_of_the_networks(tmp_path):
+    assert durations_s(load(tmp_path, Crossroads(), quick())) == [12.0, 11.0]
+    assert durations_s(load(tmp_path, Crossroads(), small.programme("elsewhere", QUICK))) == PLAIN
+
+
+def test_an_offset_alone_changes_the_programme_that_is_there(tmp_path):
+    network = load(tmp_path, Crossroads(), '<tlLogic id="C" type="static" programID="0" offset="20"/>')
+    assert durations_s(network) == PLAIN
+    assert network.programme_elapsed_s[network.intersection_ids.index("C")] == 32.0  # 2 s at offset 0, of 50
+
+
+@pytest.mark.parametrize(("begin_s", "expected"), [(0, PLAIN), (1800, [12.0, 11.0]), (3000, [12.0, 11.0])])
+def test_a_plan_of_the_day_says_which_programme_runs(tmp_path, begin_s, expected):
+    """The programme that was loaded last would be another."""
+    plan = '<WAUT id="w" refTime="600" startProg="0"><wautSwitch time="1200" to="quick"/></WAUT>'
+    junction = '<wautJunction wautID="w" junctionID="C"/>'
+    last = small.programme("C", [(60, "GGgr"), (60, "rrrG")]).replace('programID="0"', 'programID="last"')
+    assert durations_s(load(tmp_path, Crossroads(), quick() + last, plan + junction, begin_s=begin_s)) == expected
+
+
+# --- the order of phases -----------------------------------------------------------------------------------------
+
+
+def with_next(*following: str) -> Crossroads:
+    """Two greens of the same streams, then that of the west; `next` of each of them."""
+    phases = [(10, "GGgr"), (12, "GGrr"), (14, "rrrG")]
+    net = Crossroads(phases=phases)
+    xml = net.xml()
+    for (seconds, state), follows in zip(phases, following, strict=True):
+        old = f'<phase duration="{seconds}" state="{state}"/>'
+        xml = xml.replace(old, old.replace("/>", f' next="{follows}"/>') if follows else old)
+    net.xml = lambda: xml
+    return net
+
+
+@pytest.mark.parametrize(
+    ("following", "expected"),
+    [
+        (("", "", ""), [10.0, 12.0, 14.0]),
+        (("2", "", "0"), [10.0, 14.0]),
+        (("2", "0", "1"), [10.0, 14.0, 12.0]),
+        (("1 2", "", ""), [10.0, 12.0, 14.0]),  # two ways on: as listed
+        (("1", "0", ""), [10.0, 12.0, 14.0]),  # would leave the west red for ever
+    ],
+)
+def test_phases_come_as_next_says_where_it_says_one_thing(tmp_path, following, expected):
+    assert durations_s(load(tmp_path, with_next(*following))) == expected
+
+
+def test_a_next_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="next: is 7; use 0 to 2"):
+        load(tmp_path, with_next("7", "", ""))
+
+
+# --- rings -------------------------------------------------------------------------------------------------------
+
+
+def controller(ring1: str, ring2: str, barriers: str, **longest_s: int) -> Crossroads:
+    """Phases by name: two of the main road and one of the west."""
+    states = {"2": "Grrr", "6": "rGrr", "5": "rrGr", "4": "rrrG"}
+    phases = "".join(
+        f'<phase duration="99" maxDur="{longest_s[f"p{name}"]}" yellow="3" red="2" name="{name}" state="{state}"/>'
+        for name, state in states.items()
+    )
+    keys = {"ring1": ring1, "ring2": ring2, "barrierPhases": barriers}
+    params = "".join(f'<param key="{key}" value="{value}"/>' for key, value in keys.items())
+    net = Crossroads(signal="C")
+    text = net.xml()
+    first, past = text.index("<tlLogic"), text.index("</tlLogic>") + len("</tlLogic>")
+    logic = f'<tlLogic id="C" type="NEMA" programID="0" offset="0">{phases}{params}</tlLogic>'
+    net.xml = lambda: text[:first] + logic + text[past:]
+    return net
+
+
+def greens(network: RoadNetwork) -> list[str]:
+    """By phase, the links with green."""
+    matrix = network.phase_matrix(network.intersection_ids.index("C"))
+    return ["".join("G" if lit else "r" for lit in row) for row in matrix]
+
+
+def test_rings_run_side_by_side_between_barriers(tmp_path):
+    """Ring 1 shows 2, ring 2 shows 5 and then 6; after the barrier only ring 1 has a phase."""
+    network = load(tmp_path, controller("2,4", "5,6", "2,6,4", p2=35, p5=10, p6=20, p4=15))
+    assert greens(network) == ["GrGr", "GGrr", "rrrG"]
+    assert durations_s(network) == [15.0, 25.0, 20.0]
+
+
+def test_pairs_of_phases_that_meet_only_when_a_green_ends_early_may_be_chosen_and_last_no_time(tmp_path):
+    network = load(tmp_path, controller("2,6,4", "5", "6,4", p2=10, p6=10, p5=5, p4=15))
+    assert greens(network) == ["GrGr", "rGGr", "rrrG"]
+    assert durations_s(network) == [15.0, 15.0, 20.0]
+
+
+# --- several signals at one junction -----------------------------------------------------------------------------
+
+
+def test_several_signals_at_one_junction_are_one_with_their_programmes_side_by_side(tmp_path):
+    """The west has a programme of its own, of half the cycle."""
+    main = [(20, "GGgr"), (3, "yyyr"), (27, "rrrr")]
+    west = small.programme("D", [(20, "rrrr"), (5, "rrrG")], offset=0.0)
+    net = Crossroads(phases=main, signal_of={WEST: "D"}, more=west)
+    network = load(tmp_path, net)
+    assert network.signalled.tolist() == [network.intersection_ids.index("C")]
+    assert greens(network) == ["GGGr", "rrrG"]
+    assert sum(durations_s(network)) == 50.0
+
+
+def test_each_of_them_keeps_its_own_lamps_in_sumo(tmp_path):
+    west = small.programme("D", [(25, "rrrr"), (25, "rrrG")])
+    net = Crossroads(phases=[(20, "GGgr"), (3, "yyyr"), (27, "rrrr")], signal_of={WEST: "D"}, more=west)
+    network = load(tmp_path, net)
+    lamps = index_of_read(tmp_path / "small.net.xml", network).signals
+    assert [(one.id, one.character, one.movement) for one in lamps] == [("C", (0, 1, 2), (0, 1, 2)), ("D", (3,), (3,))]
