@@ -39,7 +39,7 @@ class Physics(NamedTuple):
 
 
 def measure_physics(kind: VehicleType, simulator: str, *, seeds: int = 3) -> Physics:
-    """Means over `seeds` of SUMO's; the engine has no chance in it and needs one.
+    """Means over `seeds`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def measure_physics(kind: VehicleType, simulator: str, *, seeds: int = 3) -> Phy
     folder = ScratchFolder()
     try:
         if simulator == "native":
-            runs, seeds = Engine(scenario.network, scenario.demand), 1
+            runs = Engine(scenario.network, scenario.demand)
             return _mean([_measure(runs, scenario, movement, seed) for seed in range(seeds)])
         world = sumo_world(
             scenario.network, scenario.demand, net_of(scenario, folder.path), SumoSettings(), hears_calls=False

@@ -220,8 +220,10 @@ def has_gap(net, state, trips, moment, speed, me, link, distance, foe, them, foe
 
 @inlined
 def _is_held(net, state, trips, moment, foe_link, crossing):
-    """Whether whoever is about to drive onto `foe_link` stands behind one from the same lane, who waits on another link
-    with its tail before the crossing: two turns across each other would wait for ever, each for the one behind the other.
+    """Whether whoever is about to drive onto `foe_link` stands behind one from the same lane.
+
+    Who waits on another link with its tail before the crossing lets nobody by. Two turns across each other would wait
+    for ever, each for whoever stands behind the other.
     """
     n_lanes = natural(net.lane_index.shape[0])
     lane = natural(net.link_from[foe_link])

@@ -38,8 +38,7 @@ def test_pairs_are_ranked_network_by_network_and_ties_are_no_statement():
 @pytest.mark.parametrize("name", DRIVERS)
 def test_saturation_flow_start_up_and_free_flow_time_are_alike(name):
     ours, theirs = (measure_physics(DRIVERS[name], simulator, seeds=4) for simulator in ("native", "sumo"))
-    # SUMO's drivers differ in their speeds, and on the one lane here nobody passes
-    assert ours.saturation_vphpl == pytest.approx(theirs.saturation_vphpl, rel=0.1)
+    assert ours.saturation_vphpl == pytest.approx(theirs.saturation_vphpl, rel=0.02)
     assert ours.startup_loss_s == pytest.approx(theirs.startup_loss_s, abs=1.5)  # seconds are whole ones in both
     assert ours.free_flow_s == pytest.approx(theirs.free_flow_s, rel=0.05)
 
