@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from intergreen.envs.demand.sumo import Given, Window, seconds
+from intergreen.envs.demand.sumo import Given, Window
+from intergreen.envs.demand.sumo_times import seconds
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children
 

@@ -5,7 +5,7 @@ release   flows -> trips by CityFlow's release clock
 variation trips -> other trips of the same kind, by seed
 generate  demand from origins and destinations, or from entry rates and turn shares (walks)
 cityflow  reader of ``flow.json``
-sumo      reader of SUMO's route files; sumo_types of its vehicle types, sumo_ways finds their ways
+sumo      reader of SUMO's route files; sumo_types its vehicle types, sumo_times when they depart, sumo_ways how they go
 routes    shortest paths over a road network
 """
 

@@ -8,7 +8,6 @@ who waits for them before it departs.
 from __future__ import annotations
 
 import math
-import re
 import zlib
 from itertools import pairwise
 from pathlib import Path
@@ -18,20 +17,18 @@ import numpy as np
 
 from intergreen.envs.demand.demand import CAR, MOST_VEHICLES, Demand, VehicleType
 from intergreen.envs.demand.routes import RouteCollector
+from intergreen.envs.demand.sumo_times import LAST_S, flow_times, time_of
 from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, read_type
 from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from intergreen.envs.network.road_network import RoadNetwork
 
 LANE_COPIES = 4  # of every route: its vehicles take them in turn, and where several lanes lead on, different ones
-LAST_S = 86_400.0  # SUMO's end of a flow that names none
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+(?:\.\d*)?)", re.ASCII)
-_EXPONENTIAL = re.compile(r"exp\(\s*([-+0-9.eE]+)\s*\)", re.ASCII)
 _MEND = "mend the route, or pass --drop-invalid-routes"
 _AT_ONCE = ("begin", "now")
 _ON_A_SIGN = ("triggered", "containerTriggered", "split", "join")  # by a person, a container or another train
@@ -90,15 +87,6 @@ def read_sumo_demand(
     return reader.demand()
 
 
-def seconds(text: str) -> float:
-    """A time as SUMO writes it: 90, 90.5, 00:01:30, 1:00:01:30 (with days); NaN where it is none."""
-    match = _CLOCK.fullmatch(text.strip())
-    if match is None:
-        return plain_number(text)
-    days, hours, minutes, rest = match.groups()
-    return ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(rest)
-
-
 class _Reader:
     def __init__(self, network: RoadNetwork, given: Given, net_file: Path | None) -> None:
         self._given = given
@@ -136,7 +124,7 @@ class _Reader:
         elif tag.name in ("vehicle", "trip"):
             self._add(tag, self._departure(tag))
         elif tag.name == "flow":
-            self._add(tag, self._flow_times(tag))
+            self._add(tag, flow_times(tag, self._given.window.end_s))
 
     def demand(self) -> Demand:
         start, roads = self._table.arrays()
@@ -191,42 +179,7 @@ class _Reader:
         if word in _ON_A_SIGN:
             self.dropped += 1
             return []
-        return [self._given.window.begin_s if word in _AT_ONCE else _time(tag, "depart")]
-
-    def _flow_times(self, tag: Tag) -> Iterator[float]:
-        """When the vehicles of a flow depart, up to the window's end."""
-        begin_s = _time(tag, "begin", 0.0)
-        end_s = _time(tag, "end", LAST_S)
-        if end_s < begin_s:
-            tag.fail(f"ends at {end_s:g} s, before it begins at {begin_s:g} s", "exchange begin and end")
-        number = tag.whole("number") if tag.has("number") else MOST_VEHICLES
-        random = np.random.default_rng(zlib.crc32(tag.text("id").encode()))
-        gap_s: Callable[[], float]
-        if tag.has("probability"):  # of a vehicle in each second, the first one included
-            share = min(tag.number("probability", above=0), 1.0)
-            time_s, gap_s = begin_s - 1.0, lambda: float(random.geometric(share))
-        else:
-            mean_s, is_random = self._period(tag, begin_s, end_s)
-            time_s = begin_s if is_random else begin_s - mean_s
-            gap_s = (lambda: float(random.exponential(mean_s))) if is_random else (lambda: mean_s)
-        return _spaced(time_s, min(end_s, self._given.window.end_s), gap_s, number)
-
-    def _period(self, tag: Tag, begin_s: float, end_s: float) -> tuple[float, bool]:
-        """Mean time between two vehicles [s], and whether it is drawn."""
-        for key in ("vehsPerHour", "perHour"):
-            if tag.has(key):
-                return _at_least(tag, key, 3600.0 / tag.number(key, above=0)), False
-        if tag.has("period"):
-            exponential = _EXPONENTIAL.fullmatch(tag.text("period").strip())
-            if exponential is not None:
-                rate = plain_number(exponential[1])
-                if not 0 < rate < math.inf:
-                    tag.fail(f"is {shown(tag.text('period'))}", "use exp(vehicles a second)", "period")
-                return _at_least(tag, "period", 1.0 / rate), True
-            return _at_least(tag, "period", tag.number("period", above=0)), False
-        if not tag.has("number"):
-            tag.fail("says nowhere how many vehicles it has", "add period, vehsPerHour, probability or number")
-        return (end_s - begin_s) / max(tag.whole("number"), 1), False
+        return [self._given.window.begin_s if word in _AT_ONCE else time_of(tag, "depart")]
 
     # --- types and routes -------------------------------------------------------------------------------------------
 
@@ -290,30 +243,6 @@ class _Reader:
         if not 0 < total < math.inf or any(share < 0 for _, share in shares):
             tag.fail("has no member with a probability > 0", "add members")
         return shares
-
-
-def _spaced(time_s: float, end_s: float, gap_s: Callable[[], float], number: int) -> Iterator[float]:
-    """So many times at most, each a gap after the one before, until the end."""
-    for _ in range(number):
-        time_s += gap_s()
-        if time_s >= end_s:
-            return
-        yield time_s
-
-
-def _at_least(tag: Tag, key: str, period_s: float) -> float:
-    if period_s < 0.001:
-        tag.fail(f"makes a vehicle every {period_s:g} s", "use at least 0.001 s", key)
-    return period_s
-
-
-def _time(tag: Tag, key: str, default: float | None = None) -> float:
-    if default is not None and not tag.has(key):
-        return default
-    value = seconds(tag.text(key))
-    if not 0 <= value <= 1e9:  # also NaN
-        tag.fail(f"is {shown(tag.text(key))}", "use seconds, or hours:minutes:seconds", key)
-    return value
 
 
 def _drawn(shares: Sequence[tuple[_T, float]], name: str) -> _T:

@@ -10,7 +10,8 @@ from network import sumo_small as small
 from network.sumo_small import Crossroads
 
 from intergreen.envs.demand import Demand, read_sumo_demand, release_trips
-from intergreen.envs.demand.sumo import LANE_COPIES, Given, Window, seconds
+from intergreen.envs.demand.sumo import LANE_COPIES, Given, Window
+from intergreen.envs.demand.sumo_times import seconds
 from intergreen.envs.demand.sumo_types import default_type
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, read_sumo_network

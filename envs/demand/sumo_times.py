@@ -1,0 +1,91 @@
+"""When SUMO's vehicles depart: times as its files write them, and the clocks of its flows."""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from intergreen.envs.demand.demand import MOST_VEHICLES
+from intergreen.envs.errors import shown
+from intergreen.envs.network.xml_file import Tag, plain_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LAST_S = 86_400.0  # SUMO's end of a flow that names none
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+(?:\.\d*)?)", re.ASCII)
+_EXPONENTIAL = re.compile(r"exp\(\s*([-+0-9.eE]+)\s*\)", re.ASCII)
+
+
+def seconds(text: str) -> float:
+    """A time as SUMO writes it: 90, 90.5, 00:01:30, 1:00:01:30 (with days); NaN where it is none."""
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        return plain_number(text)
+    days, hours, minutes, rest = match.groups()
+    return ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(rest)
+
+
+def flow_times(tag: Tag, until_s: float) -> Iterator[float]:
+    """When the vehicles of a flow depart, up to second `until_s` of SUMO's clock."""
+    begin_s = time_of(tag, "begin", 0.0)
+    end_s = time_of(tag, "end", LAST_S)
+    if end_s < begin_s:
+        tag.fail(f"ends at {end_s:g} s, before it begins at {begin_s:g} s", "exchange begin and end")
+    number = tag.whole("number") if tag.has("number") else MOST_VEHICLES
+    random = np.random.default_rng(zlib.crc32(tag.text("id").encode()))
+    gap_s: Callable[[], float]
+    if tag.has("probability"):  # of a vehicle in each second, the first one included
+        share = min(tag.number("probability", above=0), 1.0)
+        time_s, gap_s = begin_s - 1.0, lambda: float(random.geometric(share))
+    else:
+        mean_s, is_random = _period(tag, begin_s, end_s)
+        time_s = begin_s if is_random else begin_s - mean_s
+        gap_s = (lambda: float(random.exponential(mean_s))) if is_random else (lambda: mean_s)
+    return _spaced(time_s, min(end_s, until_s), gap_s, number)
+
+
+def _period(tag: Tag, begin_s: float, end_s: float) -> tuple[float, bool]:
+    """Mean time between two vehicles [s], and whether it is drawn."""
+    for key in ("vehsPerHour", "perHour"):
+        if tag.has(key):
+            return _at_least(tag, key, 3600.0 / tag.number(key, above=0)), False
+    if tag.has("period"):
+        exponential = _EXPONENTIAL.fullmatch(tag.text("period").strip())
+        if exponential is not None:
+            rate = plain_number(exponential[1])
+            if not 0 < rate < math.inf:
+                tag.fail(f"is {shown(tag.text('period'))}", "use exp(vehicles a second)", "period")
+            return _at_least(tag, "period", 1.0 / rate), True
+        return _at_least(tag, "period", tag.number("period", above=0)), False
+    if not tag.has("number"):
+        tag.fail("says nowhere how many vehicles it has", "add period, vehsPerHour, probability or number")
+    return (end_s - begin_s) / max(tag.whole("number"), 1), False
+
+
+def _spaced(time_s: float, end_s: float, gap_s: Callable[[], float], number: int) -> Iterator[float]:
+    """So many times at most, each a gap after the one before, until the end."""
+    for _ in range(number):
+        time_s += gap_s()
+        if time_s >= end_s:
+            return
+        yield time_s
+
+
+def _at_least(tag: Tag, key: str, period_s: float) -> float:
+    if period_s < 0.001:
+        tag.fail(f"makes a vehicle every {period_s:g} s", "use at least 0.001 s", key)
+    return period_s
+
+
+def time_of(tag: Tag, key: str, default: float | None = None) -> float:
+    if default is not None and not tag.has(key):
+        return default
+    value = seconds(tag.text(key))
+    if not 0 <= value <= 1e9:  # also NaN
+        tag.fail(f"is {shown(tag.text(key))}", "use seconds, or hours:minutes:seconds", key)
+    return value
