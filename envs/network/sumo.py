@@ -35,6 +35,7 @@ _TURNS = {
     "R": TURN_RIGHT,
 }
 MINOR_PENALTY_S, TURNAROUND_PENALTY_S = 1.5, 5.0  # SUMO's options --weights.minor-penalty, --weights.turnaround-penalty
+AFTER_A_STOP_MPS = 2.6  # a second of SUMO's default acceleration: so fast is at most who has stood at a stop sign
 
 
 def read_sumo_network(path: str | Path, *, begin_s: float = 0.0, additional: Iterable[Path] = ()) -> RoadNetwork:
@@ -158,6 +159,7 @@ class _Build:
         from_lane = _ints(self.lanes[c.start_edge, c.start_lane] for c in starts_at)
         order = np.argsort(from_lane, kind="stable").astype(np.int32)
         speed = np.array([way.speed_mps for way in ways], np.float64)
+        stops = np.array([c.has_to_stop for c in starts_at], np.bool_)
         return {
             "link_from_lane": from_lane,
             "link_to_lane": _ints(
@@ -165,7 +167,7 @@ class _Build:
             ),
             "link_length_m": np.array([way.length_m for way in ways], np.float64),
             "link_speed_limit_mps": speed,
-            "link_entry_speed_mps": speed.copy(),
+            "link_entry_speed_mps": np.where(stops, np.minimum(speed, AFTER_A_STOP_MPS), speed),
             "link_changes_lane": np.array([not link.is_direct for link in flat], np.bool_),
             "link_penalty_s": np.array([_penalty_s(c) for c in starts_at], np.float64),
             "link_point_start": starts([len(link.points) for link in flat]),

@@ -23,6 +23,7 @@ LANE_WIDTH_M = 3.2  # SUMO's default
 CAR = "passenger"
 _NOT_ROADS = ("internal", "crossing", "walkingarea")
 _NO_LINK = -1  # no signal shows the connection anything
+_STOP_SIGNS = ("s", "w")  # states of connections: priority_stop and allway_stop
 _OF_TRAINS = ("rail_signal", "rail_crossing")
 
 
@@ -59,6 +60,7 @@ class SumoConnection(NamedTuple):
     direction: str
     for_cars: bool
     has_priority: bool  # by its state in the file
+    has_to_stop: bool  # at a stop sign
 
 
 class SumoJunction(NamedTuple):
@@ -239,6 +241,7 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
             direction=tag.text("dir", "s"),
             for_cars=is_for_cars(tag),
             has_priority=tag.text("state", "M").isupper(),
+            has_to_stop=not signal and tag.text("state", "M") in _STOP_SIGNS,
         )
     )
 

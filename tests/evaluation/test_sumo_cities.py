@@ -25,6 +25,8 @@ CITIES = {  # options of netgenerate
     "grid with rings": f"{SMALL_GRID} -L 2 --turn-lanes 1 --tls.default-type NEMA {WITH_SIGNALS}",
     "grid, one approach at a time": f"{SMALL_GRID} -L 2 --tls.layout incoming {WITH_SIGNALS}",
     "grid of zippers": f"{SMALL_GRID} -L 2 --default-junction-type zipper --tls.set B1,B0",
+    "grid of stop signs": f"{SMALL_GRID} --default-junction-type priority_stop --tls.set B1,B0",
+    "grid of all-way stops": f"{SMALL_GRID} --default-junction-type allway_stop --tls.set B1,B0",
     "grid, right before left": f"{SMALL_GRID} --default-junction-type right_before_left --tls.set B1,B0",
 }
 

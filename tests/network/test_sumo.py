@@ -100,6 +100,14 @@ def test_the_network_is_named_after_its_file(tmp_path):
     assert load(tmp_path, Crossroads().xml()).name == "small"
 
 
+@pytest.mark.parametrize(("state", "entry_mps"), [("s", 2.6), ("w", 2.6), ("m", small.SPEED), ("M", small.SPEED)])
+def test_who_has_stood_at_a_stop_sign_drives_on_slowly(tmp_path, state, entry_mps):
+    xml = Crossroads(signal="").xml().replace('dir="l" state="M"', f'dir="l" state="{state}"')
+    network = load(tmp_path, xml)
+    assert network.link_entry_speed_mps.tolist() == [small.SPEED, small.SPEED, entry_mps, small.SPEED]
+    assert network.link_speed_limit_mps.tolist() == [small.SPEED] * 4
+
+
 # --- signals -----------------------------------------------------------------------------------------------------
 
 
