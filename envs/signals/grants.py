@@ -24,14 +24,12 @@ _NOT_IN_TURN = 1 << 30
 
 
 class Grants(NamedTuple):
-    """What of the rules of I signals does not change; K phases of all of them one after the other."""
+    """What of the rules of I signals does not change; P phases of the network."""
 
     rules: Rules
-    n_phases: int  # of the network
-    at: NDArray[np.intp] | slice  # (K,) number in the network; a slice is written at once
-    signal: NDArray[np.intp]  # (K,)
-    local: IntArray  # (K,)
-    may_show: BoolArray  # (K,)
+    signal: NDArray[np.intp]  # (P,) of each phase of the network; I where it has none
+    local: IntArray  # (P,) its number there
+    may_show: BoolArray  # (P,) False where it has none
     turns: IntArray  # (I, T) local phases that have their turn, ascending, `_NOT_IN_TURN` behind them
     movement: NDArray[np.intp]  # (I, m) of each signal, M where there is none
     serves: BoolArray  # (I, T, m) whom each turn serves
@@ -40,9 +38,13 @@ class Grants(NamedTuple):
 def make_grants(rules: Rules, n_phases: int, n_movements: int) -> Grants:
     """What `granted_phases` needs, made once for the rules of a network's signals."""
     counts: IntArray = rules.n_phases
-    signal = np.repeat(np.arange(len(counts)), counts)
-    local = (np.arange(len(signal)) - np.repeat(np.cumsum(counts) - counts, counts)).astype(np.int32)
-    at = rules.phase_offset[signal] + local
+    its_signal = np.repeat(np.arange(len(counts)), counts)
+    its_local = (np.arange(len(its_signal)) - np.repeat(np.cumsum(counts) - counts, counts)).astype(np.int32)
+    at = rules.phase_offset[its_signal] + its_local
+    signal, local = np.full(n_phases, len(counts), np.intp), np.zeros(n_phases, np.int32)
+    signal[at], local[at] = its_signal, its_local
+    may_show = np.zeros(n_phases, np.bool_)
+    may_show[at] = rules.may_show[at] != 0
     first, past = rules.movement_start[rules.intersection], rules.movement_start[rules.intersection + 1]
     n_turns = np.diff(rules.turn_start)
     turns = np.full((len(counts), max(n_turns, default=0)), _NOT_IN_TURN, np.int32)
@@ -55,17 +57,7 @@ def make_grants(rules: Rules, n_phases: int, n_movements: int) -> Grants:
         for k, phase in enumerate(turns[i, : n_turns[i]].tolist()):
             begin, end = rules.phase_movement_start[rules.phase_offset[i] + phase :][:2].tolist()
             serves[i, k, rules.phase_movements[begin:end] - first[i]] = True
-    return Grants(
-        rules,
-        n_phases,
-        at.astype(np.intp),
-        signal,
-        local,
-        rules.may_show[at] != 0,
-        turns,
-        movement.astype(np.intp),
-        serves,
-    )
+    return Grants(rules, signal, local, may_show, turns, movement.astype(np.intp), serves)
 
 
 def granted_phases(grants: Grants, state: SignalState, calls: ByteArray, interval_s: int) -> ByteArray:
@@ -79,9 +71,11 @@ def granted_phases(grants: Grants, state: SignalState, calls: ByteArray, interva
     only = np.where((target >= 0) & (rules.clearance_phase < 0), target, stays)
     overdue = np.flatnonzero(may_end & _is_overdue(rest_s, rules, state))
     only[overdue] = _in_turn(overdue, (rules.overdue - rest_s)[overdue], calls, g, state)
-    its_only = only[g.signal]
-    granted = np.zeros(g.n_phases, np.uint8)
-    granted[g.at] = g.may_show & ((its_only < 0) | (g.local == its_only))
+    its_only = np.append(only, np.int32(NO_PHASE)).take(g.signal)
+    may_be_granted = its_only < 0
+    may_be_granted |= g.local == its_only
+    may_be_granted &= g.may_show
+    granted: ByteArray = may_be_granted.view(np.uint8)
     ends = may_end & (phase >= 0)
     must_end = _must_end(ends, shown, interval_s, calls, g, state)
     granted[shown[ends]] = (rules.may_show[shown] != 0)[ends] & ~must_end[ends]
