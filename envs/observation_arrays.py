@@ -79,6 +79,7 @@ class Gathers(NamedTuple):
     table: Table
     movement: NDArray[np.intp]  # (I, M) number in the network; any where there is none
     exists: BoolArray  # (I, M)
+    all_exist: bool
     still: Observed  # of the I signals, all that does not change; the rest 0
     serves: BoolArray  # (P + 1, M) whom each of all P phases serves; behind them one that serves nobody
     can_be_served: BoolArray  # (I, M) by any choice
@@ -125,6 +126,7 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
         table=table,
         movement=placed(table.movement).astype(np.intp),
         exists=exists,
+        all_exist=bool(exists.all()),
         still=_still(layout, exists, serves),
         serves=np.concatenate([served_by_phase, np.zeros((1, table.movements), np.bool_)]),
         can_be_served=serves.any(axis=1),
@@ -182,7 +184,10 @@ def observe_arrays(
     if column[GREEN] >= 0:
         movements[column[GREEN]] = served
     if column[RED_TIME] >= 0:
-        _write_share(signals.red_s[:, g.movement] * g.exists, RED_TIME_S, movements[column[RED_TIME]])
+        red_s = signals.red_s.take(g.movement, axis=1)
+        if not g.all_exist:
+            red_s *= g.exists
+        _write_share(red_s, RED_TIME_S, movements[column[RED_TIME]])
     is_current = g.choice_phase == phase[:, :, None]
     choices[..., 0] = is_current
     choices[..., 1] = _allowed(queue, signals, served, is_current, g)
@@ -307,7 +312,9 @@ def _write_own(
             share = movements[column[ARRIVING] + step]
             _write_share(_by_movement(arriving[step], g), VEHICLES, share)
     if column[OCCUPIED] >= 0:
-        movements[column[OCCUPIED]] = np.minimum(_by_movement(vehicles, g) / g.lane_room, HIGHEST)
+        share = movements[column[OCCUPIED]]
+        np.divide(_by_movement(vehicles, g), g.lane_room, out=share, casting="same_kind")  # rounded from 64 bits
+        np.minimum(share, np.float32(HIGHEST), out=share)
 
 
 def _write_neighbours(
@@ -346,7 +353,7 @@ def _allowed(
     queue: Float32Array, signals: SignalStatus, served: BoolArray, is_current: BoolArray, g: Gathers
 ) -> BoolArray:
     """(B, I, C): granted by the shield, and not a phase that has been green for too long while others wait."""
-    allowed: BoolArray = (signals.granted[:, g.granted_at] != 0) & (g.choice_phase >= 0)
+    allowed: BoolArray = (signals.granted.take(g.granted_at, axis=1) != 0) & (g.choice_phase >= 0)
     overdue = (signals.phase >= 0) & (signals.green_s >= LONGEST_GREEN_S)
     if overdue.any():
         others_wait = ((queue > 0) & g.can_be_served & ~served).any(axis=2)
