@@ -26,12 +26,13 @@ class TrustedRange(NamedTuple):
 
     movement: Float32Array  # (2, f)
     signal: Float32Array  # (2, s)
+    changing: list[slice]  # columns of a movement that have an end
 
     def is_left(self, observed: Observed) -> BoolArray:
         """(N,) does anything that changes with traffic lie beyond?"""
         left = np.zeros(observed.n_signals, np.bool_)
         lowest, highest = self.movement
-        for some in runs(np.flatnonzero(np.isfinite(highest)).tolist()):
+        for some in self.changing:
             columns = observed.movements[some].reshape(some.stop - some.start, -1)
             beyond = (columns.min(axis=1) < lowest[some]) | (columns.max(axis=1) > highest[some])
             for k in (some.start + np.flatnonzero(beyond)).tolist():  # no column, at most times
@@ -45,10 +46,9 @@ class TrustedRange(NamedTuple):
 def trusted_range(bundle: Bundle, margin: float) -> TrustedRange:
     """What was seen in training, and a share of that range beyond it."""
     movement, signal = observation_columns(bundle.features)
-    return TrustedRange(
-        _with_margin(bundle.envelope.movement, movement, margin).astype(np.float32),
-        _with_margin(bundle.envelope.signal, signal, margin).astype(np.float32),
-    )
+    of_movement = _with_margin(bundle.envelope.movement, movement, margin).astype(np.float32)
+    of_signal = _with_margin(bundle.envelope.signal, signal, margin).astype(np.float32)
+    return TrustedRange(of_movement, of_signal, runs(np.flatnonzero(np.isfinite(of_movement[1])).tolist()))
 
 
 def unlike_training(bundle: Bundle, observed: Observed) -> list[str]:

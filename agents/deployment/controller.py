@@ -14,7 +14,7 @@ import numpy as np
 from intergreen.agents.controllers.actuated import Actuated
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
-from intergreen.agents.deployment.counted import Counted, counted
+from intergreen.agents.deployment.counted import Counted, counted, counts_in
 from intergreen.agents.deployment.failing import FailingPolicy
 from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
 from intergreen.agents.deployment.inference import PolicyFailedError, SupervisedPolicy
@@ -192,7 +192,7 @@ class BundleController:
             if (self._ladder.rung == Rung.ACTUATED).any():
                 self._actuated.start(self._setup)
             self._forget()
-        vehicles, waiting, arriving = counted(nobody)
+        vehicles, waiting, arriving, _ = counted(nobody)
         observed = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers)
         self.unlike_training = unlike_training(self.bundle, observed)
         if self._rehearses:
@@ -206,7 +206,7 @@ class BundleController:
     def _decided(self, readings: Readings, signals: SignalStatus, time_s: int) -> IntArray:
         told = counted(readings)
         found = self._health.judge(readings, signals.red_s, told)
-        vehicles, waiting, arriving = _believed(told, found)
+        vehicles, waiting, arriving, _ = _believed(told, found)
         observed = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers, self._observed)
         needs = Needs(*signals.phase.shape)
         self._judge_detectors(needs, found)
@@ -265,9 +265,12 @@ class BundleController:
     def _judge_service(self, needs: Needs, waiting: Float32Array, signals: SignalStatus, time_s: int) -> None:
         """A call that has lasted for two cycles: the rung in charge does not serve it, the next one down shall have two
         cycles for it."""
-        is_red = signals.red_s[:, self._gathers.movement] > 0
-        calls = (queues(waiting, self._gathers) > 0) & is_red & self._gathers.can_be_served
+        calls = queues(waiting, self._gathers) > 0
+        calls &= signals.red_s.take(self._gathers.movement, axis=1) > 0
+        calls &= self._gathers.can_be_served
         self._call_since = np.where(calls, np.minimum(self._call_since, np.int32(time_s)), np.int32(_NEVER))
+        if self._call_since.min(initial=_NEVER) >= time_s - self._unserved_s.min():  # as at most times
+            return
         unserved = self._call_since.min(axis=2) < time_s - self._unserved_s
         needs.ask(unserved, Rung.ACTUATED, "a call unserved for two cycles")
         rung, tried_s = self._ladder.rung, time_s - self._ladder.since_s
@@ -294,10 +297,10 @@ def check_fit(bundle: Bundle, network: RoadNetwork) -> None:
 
 def _believed(told: Counted, found: ByteArray) -> Counted:
     """Whole numbers; 0 where a reading cannot be believed."""
+    every = np.rint(told.every)
     if found.any():
-        fine = found == Finding.FINE
-        told = Counted(*(np.where(fine, values, np.float32(0.0)) for values in told))
-    return Counted(*(np.rint(values) for values in told))
+        every = np.where(found == Finding.FINE, every, np.float32(0.0))
+    return counts_in(every)
 
 
 def _signal_of_lane(network: RoadNetwork, intersection: IntArray) -> IntArray:

@@ -20,15 +20,22 @@ class Counted(NamedTuple):
     vehicles: Float32Array  # (B, L)
     waiting: Float32Array  # (B, L)
     arriving: Float32Array  # (bins, B, L)
+    every: Float32Array  # (2 + bins, B, L) all of them; those above are views
+
+
+def counts_in(every: Float32Array) -> Counted:
+    """Of the array of all."""
+    return Counted(every[0], every[1], every[2:], every)
 
 
 def counted(readings: Readings) -> Counted:
     """The counts of the readings, whatever they are; beyond 32 bits they are infinite."""
-    arriving = np.empty((readings.arriving.shape[2], *readings.vehicles.shape), np.float32)
+    every = np.empty((2 + readings.arriving.shape[2], *readings.vehicles.shape), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        for step, moving in enumerate(arriving):
+        every[0], every[1] = readings.vehicles, readings.waiting
+        for step, moving in enumerate(every[2:]):
             moving[:] = readings.arriving[:, :, step]
-        return Counted(readings.vehicles.astype(np.float32), readings.waiting.astype(np.float32), arriving)
+    return counts_in(every)
 
 
 def places(which: BoolArray) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -88,14 +88,14 @@ class DetectorHealth:
 
     def _are_in_range(self, counts: Counted) -> bool:
         """True only if every count is a number in its range, as at most times; NaN is no more than anything."""
-        vehicles, waiting, arriving = counts
-        if not (vehicles.min(initial=0.0) >= 0 and waiting.min(initial=0.0) >= 0 and arriving.min(initial=0.0) >= 0):
+        vehicles, waiting, arriving, every = counts
+        if not every.min(initial=0.0) >= 0:
             return False
         least_room = bool(arriving.max(initial=0.0) <= self._least_room)
         return least_room and bool(np.all((vehicles <= self._room) & (waiting <= vehicles)))
 
     def _is_out_of_range(self, counts: Counted) -> BoolArray:
-        vehicles, waiting, arriving = counts
+        vehicles, waiting, arriving, _ = counts
         outside = (vehicles < 0) | (waiting < 0) | (vehicles > self._room) | (waiting > vehicles)
         for moving in arriving:
             outside |= (moving < 0) | (moving > self._room)

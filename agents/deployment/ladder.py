@@ -83,6 +83,9 @@ class Ladder:
 
     def step(self, needs: Needs, phase: IntArray, time_s: int) -> IntArray:
         """(B, I) the rungs from now on; phase (B, I) is what each signal last showed as green."""
+        if not (needs.rung.any() or self.rung.any()):  # as at most times
+            self._phase = phase.copy()
+            return self.rung
         down = needs.rung > self.rung
         troubled = needs.rung >= np.maximum(self.rung, 1)
         self._clear_since = np.where(troubled, time_s, self._clear_since)

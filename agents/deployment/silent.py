@@ -109,7 +109,7 @@ class SilentDetectors:
         if self._before is None or not gone.any():
             return
         b, lane = places(gone)
-        vehicles, waiting, arriving = self._before
+        vehicles, waiting, arriving, _ = self._before
         vehicles, waiting = vehicles[b, lane], waiting[b, lane]
         in_reach = waiting + arriving[: self._n_near, b, lane].sum(axis=0)  # of the stop line, until now
         too_many = (vehicles > self._most_leave) | (waiting * STANDING_LEAVE_S > self._interval_s)

@@ -84,9 +84,7 @@ class StuckDetectors:
 
 def _are_equal(counts: Counted, before: Counted) -> BoolArray:
     """(B, L) does the lane tell what it told before?"""
-    same = (counts.vehicles == before.vehicles) & (counts.waiting == before.waiting)
-    for now, then in zip(counts.arriving, before.arriving, strict=True):
-        same &= now == then
+    same: BoolArray = (counts.every == before.every).all(axis=0)
     return same
 
 
