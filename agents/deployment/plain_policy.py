@@ -9,6 +9,7 @@ may show one phase only is not thought about. Not bit by bit what the graph scor
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,11 +63,12 @@ class PlainPolicy:
         # Sums over movements and what is told of a choice stand side by side: one product for both. Who is not allowed
         # is no choice, whatever its score: that all are stands in the bias.
         self._served = np.concatenate([layer["served.weight"], choice[_CURRENT : _CURRENT + 1]])
-        self._context_bias = layer["served.bias"] + choice[_ALLOWED]
-        self._minus_everything, self._minus_others = -layer["everything.weight"], -layer["others.weight"]
-        self._own_and_others = layer["own.weight"] + layer["others.weight"]
-        columns, width = len(layer["movement.weight"]) // 2, self._movement.shape[1]
-        self._rooms = Rooms(columns, width, self._logged)
+        bias = layer["served.bias"] + choice[_ALLOWED]
+        self._minus_context = -np.concatenate([layer["everything.weight"], layer["signal.weight"], bias[None]])
+        own_and_others = layer["own.weight"] + layer["others.weight"]
+        self._minus_others = np.concatenate([-layer["others.weight"], own_and_others, -layer["own.bias"][None]])
+        width = self._movement.shape[1]
+        self._rooms = Rooms(self.movement_columns, self.signal_columns, width, self._logged)
         self._zeros = np.zeros((AT_ONCE, width), np.float32)
 
     @property
@@ -93,7 +95,7 @@ class PlainPolicy:
         if len(undecided) == 0:
             return chosen
         if len(undecided) >= _MOST * len(chosen):  # to pick them out would take longer than to think about all
-            scores = self.scores(observed)[undecided]
+            scores = self.scores(observed).take(undecided, axis=0)
         else:
             scores = self.scores(self._picked(observed, undecided))
         if not are_finite(scores):
@@ -108,16 +110,14 @@ class PlainPolicy:
         scores = np.empty(allowed.shape, np.float32)
         with np.errstate(over="ignore", invalid="ignore"):  # whoever asks looks at the scores
             share = np.divide(allowed, np.maximum(_row_sums(allowed), np.float32(1.0))[:, None], dtype=np.float32)
-            minus_told = -(observed.signal @ self._layers["signal.weight"])
-            minus_told -= self._context_bias
             for first in range(0, n, _TOGETHER):
                 few = slice(first, min(n, first + _TOGETHER))
                 asked = Observed(observed.movements[:, few], *(values[few] for values in observed[1:]))
-                scores[few] = self._scores_of_few(asked, minus_told[few], share[few])
+                scores[few] = self._scores_of_few(asked, share[few])
         scores[allowed == 0.0] = FORBIDDEN
         return scores
 
-    def _scores_of_few(self, observed: Observed, minus_told: Float32Array, share: Float32Array) -> Float32Array:
+    def _scores_of_few(self, observed: Observed, share: Float32Array) -> Float32Array:
         """(n, C), also where not allowed; layer by layer what `graph.py` writes.
 
         Where it adds one row to many and cuts off below 0, these are cut off below minus the row, max(0, x + row) =
@@ -128,14 +128,13 @@ class PlainPolicy:
         room = self._rooms.of(Shape(len(share), n_movements, n_choices))
         self._write_hidden(observed.movements, room)
         np.matmul(room.ones, room.hidden, out=room.everything)
-        minus_context = _rows(room.everything) @ self._minus_everything
-        minus_context += minus_told
+        room.signal[:] = observed.signal
+        minus_context = np.matmul(room.common, self._minus_context)
         self._write_phases(observed, room)
         np.maximum(room.phases, minus_context, out=room.phases)  # but for the context
         np.matmul(share[:, None], room.phases_by_signal, out=room.mean)
-        minus_others = _rows(room.mean) @ self._minus_others
-        minus_others += minus_context @ self._own_and_others
-        minus_others -= layer["own.bias"]
+        room.mean_context[:] = minus_context
+        minus_others = np.matmul(room.contested, self._minus_others)
         _multiply(room.phase_rows, layer["own.weight"], room.contest_rows)
         np.maximum(room.contest, minus_others, out=room.contest)  # but for the others
         scores: Float32Array = np.matmul(room.contest, layer["score.weight"])[:, :, 0]  # (C, n)
@@ -214,7 +213,9 @@ def _multiply(rows: tuple[Float32Array, ...], weight: Float32Array, out: tuple[F
 
 
 def _check(values: Float32Array) -> None:
-    if not are_finite(values):
+    """Raise if not all is finite: a sum of squares that is has no other terms."""
+    every = values.reshape(-1)
+    if not math.isfinite(np.dot(every, every)) and not np.isfinite(every).all():
         raise PolicyFailedError(_NOT_FINITE)
 
 

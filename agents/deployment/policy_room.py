@@ -40,14 +40,18 @@ class Room(NamedTuple):
     hidden: Float32Array  # (n, M, w)
     hidden_rows: tuple[Float32Array, ...]  # (n M, w)
     ones: Float32Array  # (1, M)
-    everything: Float32Array  # (n, 1, w)
+    common: Float32Array  # (n, w + s + 1) what all choices of a signal are told alike; 1 at the end, for the bias
+    everything: Float32Array  # (n, 1, w), a view of `common`
+    signal: Float32Array  # (n, s), a view of `common`
     served: Float32Array  # (n, C, w), a view of `told`
     current: Float32Array  # (n, C), a view of `told`
     told: tuple[Float32Array, ...]  # (C n, w + 1)
     phases: Float32Array  # (C, n, w), as all that follows: choices before signals
     phase_rows: tuple[Float32Array, ...]  # (C n, w)
     phases_by_signal: Float32Array  # (n, C, w), a view
-    mean: Float32Array  # (n, 1, w)
+    contested: Float32Array  # (n, 2 w + 1) whom a choice stands against; 1 at the end, for the bias
+    mean: Float32Array  # (n, 1, w), a view of `contested`
+    mean_context: Float32Array  # (n, w), a view of `contested`
     contest: Float32Array  # (C, n, w)
     contest_rows: tuple[Float32Array, ...]  # (C n, w)
 
@@ -55,18 +59,19 @@ class Room(NamedTuple):
 class Rooms:
     """Makes and keeps the rooms of one policy.
 
-    columns, width  of a movement, and of the hidden layers
-    logged          columns whose logarithms are taken
+    columns, signal_columns  of a movement, and of a signal
+    width                    of the hidden layers
+    logged                   columns of a movement whose logarithms are taken
     """
 
-    def __init__(self, columns: int, width: int, logged: list[slice]) -> None:
-        self._columns, self._width, self._logged = columns, width, logged
+    def __init__(self, columns: int, signal_columns: int, width: int, logged: list[slice]) -> None:
+        self._columns, self._signal_columns, self._width, self._logged = columns, signal_columns, width, logged
         self._n_logged = sum(some.stop - some.start for some in logged)
         self._memory: dict[str, Float32Array] = {}
         self._rooms: dict[Shape, Room] = {}
 
     def of(self, shape: Shape) -> Room:
-        """The room for so many; all rooms are the same memory."""
+        """The room for so many; all rooms are the same memory, but for what holds ones."""
         if shape not in self._rooms:
             if len(self._rooms) == _MOST_ROOMS:  # the numbers of signals that have a choice are many
                 self._rooms.clear()
@@ -86,6 +91,8 @@ class Rooms:
         hidden = kept("hidden", n, movements, width)
         told = kept("told", choices, n, width + 1)
         phases, contest = kept("phases", choices, n, width), kept("contest", choices, n, width)
+        common = np.ones((n, width + self._signal_columns + 1), np.float32)
+        contested = np.ones((n, 2 * width + 1), np.float32)
         logarithms = seen[columns:]
         return Room(
             columns=seen[:columns],
@@ -96,14 +103,18 @@ class Rooms:
             hidden=hidden,
             hidden_rows=_pieces(hidden.reshape(-1, width)),
             ones=np.ones((1, movements), np.float32),
-            everything=kept("everything", n, 1, width),
+            common=common,
+            everything=common[:, None, :width],
+            signal=common[:, width:-1],
             served=told[:, :, :width].transpose(1, 0, 2),
             current=told[:, :, width].T,
             told=_pieces(told.reshape(-1, width + 1)),
             phases=phases,
             phase_rows=_pieces(phases.reshape(-1, width)),
             phases_by_signal=phases.transpose(1, 0, 2),
-            mean=kept("mean", n, 1, width),
+            contested=contested,
+            mean=contested[:, None, :width],
+            mean_context=contested[:, width:-1],
             contest=contest,
             contest_rows=_pieces(contest.reshape(-1, width)),
         )
