@@ -54,13 +54,13 @@ def distinct_models(
         return []
     card = card or program_card(network, plan.timing)
     startup_s = startup_red_s(plan.timing)
-    alike: dict[str, tuple[SignalModel, list[int]]] = {}
+    alike: dict[tuple[bytes, ...], tuple[SignalModel, list[int]]] = {}
     for i, j in enumerate(plan.intersection.tolist()):
         if most_phases is not None and plan.n_phases[i] > most_phases:
             continue
         longest = longest_green_s(network, j, plan.timing)
         model = signal_model(plan.rules, i, card, max_green=longest, startup_s=startup_s)
-        alike.setdefault(model.hash, (model, []))[1].append(i)
+        alike.setdefault(model.content, (model, []))[1].append(i)
     return [(model, tuple(signals)) for model, signals in alike.values()]
 
 
