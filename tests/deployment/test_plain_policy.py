@@ -27,6 +27,9 @@ FLAGS = {
     name: [k for k, column in enumerate(observation_columns(FEATURES[name])[0]) if COLUMNS[column].unit == "flag"]
     for name in FEATURES
 }
+# Scores of 1 are what is left of sums of hidden values that reach 300, of which 32 bits hold 2e-5 each: over 1,500 such
+# observations the two differ by up to 6e-5, in an earlier order of the sums by 8e-5.
+TIE = 1e-4
 GRAPHS = {name: OnnxPolicy(model) for name, model in MODELS.items()}
 PLAIN = {name: PlainPolicy(model) for name, model in MODELS.items()}
 
@@ -54,11 +57,11 @@ def test_plain_policy_scores_and_chooses_as_the_graph_does(name, shape, allowed_
     scores, found = GRAPHS[name].scores(observed), PLAIN[name].scores(observed)
     assert np.array_equal(found < NO_CHOICE, ~allowed)
     size = np.abs(scores[allowed]).max(initial=1.0)
-    assert np.abs(np.where(allowed, found - scores, 0.0)).max() <= 2e-5 * size
+    assert np.abs(np.where(allowed, found - scores, 0.0)).max() <= TIE * size
     chosen = PLAIN[name].choose(observed)
     assert chosen.dtype == np.int32
     lost = scores.max(axis=1) - scores[np.arange(n_signals), chosen]
-    assert lost.max() <= 4e-5 * size  # the graph's own choice, but for scores that are equal in 32 bits
+    assert lost.max() <= TIE * size  # the graph's own choice, but for scores that are equal in 32 bits
     assert (chosen[~allowed.any(axis=1)] == 0).all()
 
 
