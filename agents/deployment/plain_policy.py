@@ -162,9 +162,10 @@ class PlainPolicy:
 
     def _picked(self, observed: Observed, which: NDArray[np.int64]) -> Observed:
         movements, serves = observed.movements, observed.serves
-        its_movements = self._rooms.kept("picked", len(movements), len(which), movements.shape[2])
+        for n in (observed.n_signals, len(which)):  # with room for all at once: it would grow for decisions on end
+            its_movements = self._rooms.kept("picked", len(movements), n, movements.shape[2])
+            its_serves = self._rooms.kept("picked.serves", n, *serves.shape[1:])
         movements.take(which, axis=1, out=its_movements, mode="clip")  # which spares a copy; nothing is clipped
-        its_serves = self._rooms.kept("picked.serves", len(which), *serves.shape[1:])
         serves.take(which, axis=0, out=its_serves, mode="clip")
         return Observed(its_movements, observed.choices[which], observed.signal[which], its_serves)
 
