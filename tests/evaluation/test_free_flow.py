@@ -1,13 +1,12 @@
 """The free-flow bound: below everything, in the same tables, and equal to others' figures."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.registry import bound_names, controller_names
+from intergreen.agents.evaluation.free_flow import alone_as_published
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.demand import Trips
 from intergreen.envs.errors import InputError
@@ -22,7 +21,6 @@ FIGURES = {
     "jinan_3x4_2000": ((242.1, 236.3), (179.0, 175.3), (194.3, 189.9)),
     "hangzhou_4x4": ((302.1, 289.1), (234.2, 225.5), (256.3, 244.8)),
 }
-FOLLOWED_S = 900  # no longer did they follow a trip, it seems: with any length from 890 to 940 s all figures agree
 PRINTED_S = 0.0501  # half of the last printed digit
 SLOWER = ("average_travel_time_s", "approach_time_s", "delay_s", "stops_per_veh", "mean_queue_veh", "max_wait_s")
 
@@ -62,18 +60,10 @@ def test_the_bound_fills_the_same_object_as_a_run():
     assert bound["metrics"]["average_travel_time_s"]["per_seed"][0] != last[1]
 
 
-def alone_on(name, *, horizon_s, followed_s):
-    """The bound's trips; of a driver alone, released later is cut sooner and nothing else."""
-    scenario = load_scenario(f"cityflow/{name}")
-    trips = scenario.trips(0)
-    trips = replace(trips, release_s=np.maximum(trips.release_s, horizon_s - followed_s).astype(np.int32))
-    return drive_alone(scenario.network, scenario.demand, trips, horizon_s=horizon_s)
-
-
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_bound_equals_the_figures_of_others_to_the_printed_digit(benchmark_data, name):
-    not_cut = alone_on(name, horizon_s=100_000, followed_s=FOLLOWED_S)
-    cut = alone_on(name, horizon_s=3600, followed_s=FOLLOWED_S)
+    scenario = load_scenario(f"cityflow/{name}")
+    not_cut, cut = (alone_as_published(scenario, horizon_s=horizon_s) for horizon_s in (100_000, 3600))
     ours = [
         [seconds.mean() for seconds in (alone.travel_s, alone.approach_s, alone.approach_span_s)]
         for alone in (not_cut, cut)
@@ -82,8 +72,9 @@ def test_the_bound_equals_the_figures_of_others_to_the_printed_digit(benchmark_d
 
 
 def test_the_figure_of_others_for_hangzhou_is_lower_by_the_end_of_one_trip_alone(benchmark_data):
-    whole = alone_on("hangzhou_4x4", horizon_s=3600, followed_s=3600)
-    followed = alone_on("hangzhou_4x4", horizon_s=3600, followed_s=FOLLOWED_S)
+    scenario = load_scenario("cityflow/hangzhou_4x4")
+    whole = alone_as_published(scenario, horizon_s=3600, followed_s=3600)
+    followed = alone_as_published(scenario, horizon_s=3600)
     differ = np.flatnonzero(whole.approach_span_s != followed.approach_span_s)
     assert whole.whole_travel_s[differ].tolist() == [1005]
     assert whole.approach_span_s.mean() == pytest.approx(244.970, abs=5e-4)  # theirs: 244.8

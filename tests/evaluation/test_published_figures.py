@@ -104,7 +104,7 @@ def test_settings_and_figures_stand_beside_ours(beside):
     (result,) = beside
     assert (result["interval_s"], result["clearance_s"], result["phases"], result["lane_change"]) == (5, 2, 8, True)
     rows = rows_of(result)
-    assert rows["no signals at all"][METRIC]["mean"] == 183.7
+    assert rows["no signals at all, theirs"][METRIC]["mean"] == 183.7
     assert rows["advanced-max-pressure:2, theirs"][METRIC]["mean"] == 215.6
     assert rows["best learned or evolved, published"]["average_travel_time_s"]["mean"] is None
     scenario, protocol = load_scenario("cityflow/jinan_3x4"), protocol_by_name("literature-5-2-lane-change")
@@ -112,6 +112,14 @@ def test_settings_and_figures_stand_beside_ours(beside):
         "metrics"
     ]
     assert rows["advanced-max-pressure:2, ours"][METRIC]["mean"] == alone[METRIC]["mean"]
+
+
+@pytest.mark.parametrize("network", FREE_FLOW)
+def test_our_bound_under_their_rules_is_theirs(benchmark_data, network):
+    (result,) = beside_published(prepare_published([], settings=[(network, "30-5")]))
+    ours, theirs = (rows_of(result)[f"no signals at all, {whose}"] for whose in ("ours", "theirs"))
+    for metric in (METRIC, "average_travel_time_s"):
+        assert ours[metric]["mean"] == pytest.approx(theirs[metric]["mean"], abs=TOLERANCE_S)
 
 
 def test_several_policies_get_a_mean_with_an_interval_and_baselines_are_not_in_it(beside):
