@@ -441,7 +441,7 @@ def _run_replicas(
 
     With `senses`, the lanes are summed up second by second and rewards and observations made at the end.
     """
-    b = take_turn(turns)
+    b = take_turn(turns, state.tally.shape[0])
     while b < state.tally.shape[0]:
         mine = replica_state(state, b)
         my_trips = replica_trips(trips, b)
@@ -489,7 +489,7 @@ def _run_replicas(
             for i in range(signals.phase.shape[0]):
                 senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
             _sense_replica(net, state, rules, shown, calls, granted, red_s, senses, seconds, b)
-        b = take_turn(turns)
+        b = take_turn(turns, state.tally.shape[0])
 
 
 @inlined
@@ -524,11 +524,11 @@ def _tell(packed, interval_s):
 
 @inlined
 def _tell_replicas(turns, rules, shown, calls, granted, red_s, overruled, interval_s):
-    b = take_turn(turns)
+    b = take_turn(turns, calls.shape[0])
     while b < calls.shape[0]:
         _tell_replica(rules, shown, calls, granted, red_s, interval_s, b)
         _overruled(shown.interventions[b], overruled[b])
-        b = take_turn(turns)
+        b = take_turn(turns, calls.shape[0])
 
 
 @kernel
@@ -546,10 +546,10 @@ def _sense(packed, interval_s):
 
 @inlined
 def _sense_replicas(turns, net, state, rules, shown, calls, granted, red_s, senses, interval_s):
-    b = take_turn(turns)
+    b = take_turn(turns, state.tally.shape[0])
     while b < state.tally.shape[0]:
         _sense_replica(net, state, rules, shown, calls, granted, red_s, senses, interval_s, b)
-        b = take_turn(turns)
+        b = take_turn(turns, state.tally.shape[0])
 
 
 @kernel

@@ -33,13 +33,14 @@ class KernelCalls:
     a new kind is Numba's to look at. Before its arguments every kernel is handed `turns`.
     """
 
-    def __init__(self) -> None:
-        self.turns = new_turns()
+    def __init__(self, n_replicas: int) -> None:
+        self.turns = new_turns(n_replicas)
+        self._n_replicas = n_replicas
         self._last: dict[Callable[..., None], tuple[tuple[Any, ...], Call]] = {}
         self._code: dict[tuple[Any, ...], Callable[..., None]] = {}
 
-    def __reduce__(self) -> tuple[type[KernelCalls], tuple[()]]:
-        return KernelCalls, ()  # machine code and addresses belong to their process: a copy looks anew
+    def __reduce__(self) -> tuple[type[KernelCalls], tuple[int]]:
+        return KernelCalls, (self._n_replicas,)  # machine code and addresses belong to their process: a copy looks anew
 
     def call(self, kernel: Any, arguments: tuple[Any, ...], n_numbers: int) -> Call:
         """What runs `kernel(packed, *numbers)` for turns and these arguments, arrays and named tuples of them, and so

@@ -231,7 +231,7 @@ class Engine:
     def _share_among_threads(self) -> None:
         self._helpers = min(self._threads, self.n_replicas) - 1  # beside the thread that calls
         self._pool = ThreadPoolExecutor(self._helpers) if self._helpers > 0 else None
-        self._calls = KernelCalls()
+        self._calls = KernelCalls(self.n_replicas)
 
     def _allocate(self, trips: TripRows) -> State:
         return allocate(
@@ -275,14 +275,14 @@ def _advance(packed, seconds):
 
 @inlined
 def _advance_all(turns, net, routes, loops, trips, state, changes, seconds):
-    b = take_turn(turns)
+    b = take_turn(turns, state.tally.shape[0])
     while b < state.tally.shape[0]:
         mine = replica_state(state, b)
         my_trips = replica_trips(trips, b)
         my_changes = None if changes is None else replica_changes(changes, b)
         for _ in range(seconds):
             advance_one_second(net, routes, loops, my_trips, mine, my_changes)
-        b = take_turn(turns)
+        b = take_turn(turns, state.tally.shape[0])
 
 
 def _no_trips(replicas: int) -> TripRows:

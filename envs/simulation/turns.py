@@ -1,10 +1,13 @@
 """Replicas one after another, each to the thread that is free: some are jammed and take twice as long as others.
 
-Who simulates which replica differs from run to run; what comes of it does not, because replicas share nothing.
+Who simulates which replica differs from run to run; what comes of it does not, because replicas share nothing but
+lines of the processor's cache, where the rows of neighbours meet. Two threads that write to one line wait for each
+other all the time, so those whose turns come together are taken far apart.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,15 +20,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def new_turns() -> NDArray[np.int64]:
-    """(1,) the next replica that nobody has taken; set to 0 before the threads begin."""
-    return np.zeros(1, np.int64)
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0  # of a circle: a step that leaves those of few turns far apart
+
+
+def new_turns(n_replicas: int) -> NDArray[np.int64]:
+    """(2,) turns taken so far, which are set to 0 before the threads begin, and from one replica to the next."""
+    return np.array([0, _stride(n_replicas)], np.int64)
 
 
 @inlined
-def take_turn(turns):
-    """The next replica that nobody has taken, in place; there are no more once it is no replica's number."""
-    return _fetch_and_add(turns, 1)
+def take_turn(turns, n_replicas):
+    """A replica that nobody has taken, in place; `n_replicas` once there are no more."""
+    turn = _fetch_and_add(turns, 1)
+    return turn * turns[1] % n_replicas if turn < n_replicas else n_replicas
+
+
+def _stride(n: int) -> int:
+    """The number nearest to the golden section of n that passes all n before it comes back."""
+    return min((k for k in range(1, n + 1) if math.gcd(k, n) == 1), key=lambda k: abs(k - n * GOLDEN))
 
 
 @intrinsic

@@ -121,14 +121,14 @@ def _engine_alone(packed, from_s, seconds):
 
 @inlined
 def _engine_replicas(turns, net, routes, loops, trips, state, changes, aspects, from_s, seconds):
-    b = take_turn(turns)
+    b = take_turn(turns, state.tally.shape[0])
     while b < state.tally.shape[0]:
         mine, my_trips = replica_state(state, b), replica_trips(trips, b)
         for t in range(from_s, from_s + seconds):
             for m in range(aspects.shape[1]):
                 mine.green[m] = aspects[t, m] == GREEN
             advance_one_second(net, routes, loops, my_trips, mine, None)
-        b = take_turn(turns)
+        b = take_turn(turns, state.tally.shape[0])
 
 
 @kernel
