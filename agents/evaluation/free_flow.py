@@ -34,14 +34,12 @@ if TYPE_CHECKING:
 PUBLISHED_FOLLOWED_S = 900  # it seems so: with any length from 890 to 940 s all figures of others come out
 
 
-def alone_as_published(
-    scenario: Scenario, *, horizon_s: int, followed_s: int = PUBLISHED_FOLLOWED_S, seed: int = 0
-) -> AloneTrips:
-    """Every trip alone as the published bounds have it: none is followed for longer than `followed_s`.
+def alone_as_published(scenario: Scenario, *, horizon_s: int, followed_s: int = PUBLISHED_FOLLOWED_S) -> AloneTrips:
+    """Each of the scenario's N trips alone as published bounds have it: none is followed for longer than `followed_s`.
 
-    What they print is the mean of `travel_s` and, per signal, of `approach_span_s`.
+    What they print are the means over (N,) of `travel_s` and of `approach_span_s`, in seconds.
     """
-    trips = scenario.trips(seed)
+    trips = scenario.trips(0)
     # Who drives alone is only cut sooner for being released later.
     late_s = np.maximum(trips.release_s, horizon_s - followed_s).astype(np.int32)
     return drive_alone(scenario.network, scenario.demand, replace(trips, release_s=late_s), horizon_s=horizon_s)

@@ -23,6 +23,7 @@ from intergreen.envs.simulators import NATIVE, check_simulator
 from intergreen.envs.yaml_files import read_yaml
 
 DEFAULT_RECIPE = "single"  # for a scenario in place of a recipe
+LEVELS = (0.35, 1.3)  # demand of generated networks, lowest and highest share of what one can carry
 _JUDGED_AFTER_WORLDS = ("grid4x4",)
 _BUDGET = ("minutes", "steps")
 
@@ -72,7 +73,7 @@ class WorldsSettings(_Settings):
     count: int = Field(default=16, ge=1, le=1024)  # networks
     protocols: tuple[str, ...] = Field(default=("literature-10-5",), min_length=1)  # in turn
     failing: float = Field(default=1.0, ge=0, le=1)  # share of them that have the recipe's faults
-    levels: tuple[float, float] = (0.35, 1.3)  # demand, as a share of what a network can carry, drawn between the two
+    levels: tuple[float, float] = LEVELS  # every network draws its demand between the two
 
     @model_validator(mode="after")
     def _levels_are_a_range(self) -> WorldsSettings:

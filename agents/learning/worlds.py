@@ -17,6 +17,7 @@ import numpy as np
 from intergreen.agents.controllers import AdvancedMaxPressure, Setup
 from intergreen.agents.controllers.base import near_distance_m
 from intergreen.agents.learning.drawn_scenarios import draw_scenario
+from intergreen.agents.learning.recipe import LEVELS
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.episodes import Episodes, training_trips
 from intergreen.envs.errors import CapacityError, InputError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 PROTOCOLS = ("literature-30-5", "literature-15-5", "literature-10-5", "literature-10-2", "literature-5-2")
 LANE_CHANGE_SHARE = 0.3
 OVERLOADED_S = 120.0  # mean delay of a trip at which a network counts as full
-LEVELS = (0.35, 1.3)  # lowest and highest share of what a network can carry
 EPISODE_LEVELS = (0.85, 1.15)  # of the world's own level, for every episode anew
 REWARD_SHARE = 0.05  # of the unit: discounted sums stay near 1, so that the value loss does not drown the policy loss
 UNSEEN_SEED = 2**31  # of the worlds that policies are judged on; recipes' seeds are below

@@ -9,7 +9,8 @@ import pytest
 from intergreen.agents.controllers import AdvancedMaxPressure, Setup
 from intergreen.agents.controllers.base import near_distance_m
 from intergreen.agents.learning import drawn_scenarios, worlds
-from intergreen.agents.learning.worlds import EPISODE_LEVELS, LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
+from intergreen.agents.learning.recipe import LEVELS
+from intergreen.agents.learning.worlds import EPISODE_LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
 from intergreen.envs.fault_kinds import Dead
 from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.observation import ALL_FEATURES
