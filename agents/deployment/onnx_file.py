@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Of all that `graph.policy_graph` writes but for the weights, `<n>` for numbers of columns; a test makes it anew.
-GRAPH_DIGEST = "5f964c144f192fbbe26c7e28c19d9ff49432c352cdb88ea7ae5fc30296e74402"
+GRAPH_DIGEST = "63ac7ef1e08e87f4ffd4e16b5f8a51a4a9f13957d9d9311dc97be244486b5d9c"
 _VARINT, _BYTES = 0, 2
 _FLOAT, _INT64 = 1, 7
 _MOST_AXES, _LONGEST_AXIS = 4, 2**15

@@ -2,8 +2,8 @@
 
 Its weights stand in `policy.onnx`, whose reader has made sure that the graph is ours. A decision goes through so few
 signals at a time that all between the layers stays in the processor's cache, in room that is kept; and a signal that
-may show one phase only is not thought about. Not bit by bit what the graph scores, sums are taken in another order: so
-`policy_of` asks both before it lets this one decide.
+may show one phase only is not thought about. Not bit by bit what the graph scores, sums are taken in another order:
+what they do not tell apart is told apart in 64 bits, and `policy_of` asks both before it lets this one decide.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intergreen.agents.controllers.policy_network import FORBIDDEN, LOG_10
+from intergreen.agents.controllers.policy_network import LOG_10
 from intergreen.agents.controllers.run_folder import observation_columns
+from intergreen.agents.controllers.ties import FORBIDDEN
 from intergreen.agents.deployment.columns import COLUMNS, runs
-from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, are_finite
+from intergreen.agents.deployment.graph import EXISTS, network_in
+from intergreen.agents.deployment.inference import OnnxPolicy, PolicyFailedError, are_finite, chosen_among
 from intergreen.agents.deployment.onnx_file import read_onnx
 from intergreen.agents.deployment.policy_room import AT_ONCE, Room, Rooms, Shape
 from intergreen.envs.observation import ALL_FEATURES, CHOICE_COLUMNS
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from intergreen.agents.controllers.policy_network import PolicyNetwork
     from intergreen.agents.deployment.inference import Policy
     from intergreen.envs.arrays import Float32Array, IntArray
 
@@ -36,7 +39,6 @@ _TOGETHER = 125  # signals: what the layers hand on about them takes a megabyte,
 _ONE, _NINE = np.float32(1.0), np.float32(9.0)
 _MOST = 0.8  # of the signals
 _CURRENT, _ALLOWED = CHOICE_COLUMNS.index("current"), CHOICE_COLUMNS.index("allowed")
-_TIE = 1e-4  # scores closer than this, as a share of the highest, are equal in 32 bits
 _NOT_FINITE = "it is shown what is no finite number"
 _TRIED = 64  # observations that both are asked about
 
@@ -44,10 +46,9 @@ _TRIED = 64  # observations that both are asked about
 def policy_of(model: bytes) -> Policy:
     """The policy of a `policy.onnx` in NumPy, if on this machine it chooses as ONNX Runtime does; or else the graph."""
     graph, plain = OnnxPolicy(model), PlainPolicy(model)
-    observed = _drawn(plain)
-    alike = _choose_alike(graph.scores(observed), plain.scores(observed))
+    alike = _choose_alike(graph, plain, _drawn(plain))
     if not alike:
-        _LOG.warning("NumPy does not score as ONNX Runtime does on this machine: the latter decides, and more slowly")
+        _LOG.warning("NumPy does not choose as ONNX Runtime does on this machine: the latter decides, and more slowly")
     return plain if alike else graph
 
 
@@ -56,9 +57,10 @@ class PlainPolicy:
 
     def __init__(self, model: bytes) -> None:
         onnx = read_onnx(model)
-        self._layers = {name: np.array(array, np.float32) for name, array in onnx.arrays.items() if "." in name}
+        self._network = network_in(onnx.arrays)
+        self._layers = {name: np.ascontiguousarray(array.T) for name, array in self._network.arrays.items()}
         self.flags = _flags(onnx.metadata)
-        self._logged, self._movement = _without_flags(self._layers["movement.weight"], self.flags)
+        self._logged, self._movement = _of_movements(self._network, self.flags)
         layer, choice = self._layers, self._layers["choice.weight"]
         # Sums over movements and what is told of a choice stand side by side: one product for both. Who is not allowed
         # is no choice, whatever its score: that all are stands in the bias.
@@ -95,16 +97,18 @@ class PlainPolicy:
         if len(undecided) == 0:
             return chosen
         if len(undecided) >= _MOST * len(chosen):  # to pick them out would take longer than to think about all
-            scores = self.scores(observed).take(undecided, axis=0)
-        else:
-            scores = self.scores(self._picked(observed, undecided))
-        if not are_finite(scores):
-            raise PolicyFailedError("its scores are no finite numbers")
-        chosen[undecided] = scores.argmax(axis=1)
+            return self._chosen(observed)
+        chosen[undecided] = self._chosen(self._picked(observed, undecided))
         return chosen
 
+    def _chosen(self, observed: Observed) -> IntArray:
+        scores = self.scores(observed)
+        if not are_finite(scores):
+            raise PolicyFailedError("its scores are no finite numbers")
+        return chosen_among(scores, observed, self._network)
+
     def scores(self, observed: Observed) -> Float32Array:
-        """(n, C) what `choose` compares."""
+        """(n, C) what `choose` compares; to be told apart in 64 bits where they are close."""
         n = observed.n_signals
         allowed = np.ascontiguousarray(observed.choices[:, :, _ALLOWED])
         scores = np.empty(allowed.shape, np.float32)
@@ -176,16 +180,19 @@ def _flags(metadata: Mapping[str, str]) -> list[int]:
     return [k for k, name in enumerate(observation_columns(features)[0]) if COLUMNS[name].unit == "flag"]
 
 
-def _without_flags(weight: Float32Array, flags: list[int]) -> tuple[list[slice], Float32Array]:
+def _of_movements(network: PolicyNetwork, flags: list[int]) -> tuple[list[slice], Float32Array]:
     """The columns whose logarithm is taken, and the weights of all columns and of those logarithms.
 
-    Of a flag `x` the logarithm to the base of 10 of 1 + 9 x is `x`: its weights for both are added up.
+    The bias stands in the row of the flag that a movement is there. Of a flag `x` the logarithm to the base of 10 of
+    1 + 9 x is `x`: its weights for both are added up.
     """
-    columns = len(weight) // 2
+    columns, weight = network.movement_columns, network.arrays["movement.weight"].T.astype(np.float64)
     logged = [k for k in range(columns) if k not in flags]
-    own = weight[:columns].copy()
-    own[flags] += weight[columns:][flags] * LOG_10  # the graph has the natural logarithm
-    return runs(logged), np.concatenate([own, weight[columns:][logged]])
+    own, of_logarithms = weight[:columns].copy(), weight[columns:]
+    own[EXISTS] += network.arrays["movement.bias"]
+    own[flags] += of_logarithms[flags]
+    both = np.concatenate([own, of_logarithms[logged] / LOG_10])  # of natural logarithms
+    return runs(logged), both.astype(np.float32)
 
 
 def _drawn(policy: PlainPolicy) -> Observed:
@@ -200,11 +207,11 @@ def _drawn(policy: PlainPolicy) -> Observed:
     return Observed(movements, choices, signal, random.integers(0, 2, (_TRIED, 8, 12)).astype(np.float32))
 
 
-def _choose_alike(scores: Float32Array, others: Float32Array) -> bool:
-    """Does the choice of the others have, among these scores, the highest?"""
-    with np.errstate(invalid="ignore"):
-        lost = scores.max(axis=1) - np.take_along_axis(scores, others.argmax(axis=1)[:, None], axis=1)[:, 0]
-        return bool((lost <= _TIE * np.maximum(1.0, np.abs(scores).max(axis=1))).all())
+def _choose_alike(graph: Policy, plain: Policy, observed: Observed) -> bool:
+    try:
+        return np.array_equal(graph.choose(observed), plain.choose(observed))
+    except PolicyFailedError:
+        return False
 
 
 def _multiply(rows: tuple[Float32Array, ...], weight: Float32Array, out: tuple[Float32Array, ...]) -> None:
@@ -222,7 +229,8 @@ def _check(values: Float32Array) -> None:
 
 def _row_sums(values: Float32Array) -> Float32Array:
     """(n,) of a few columns: a product is faster than `sum`."""
-    return values @ np.ones(values.shape[1], np.float32)
+    with np.errstate(invalid="ignore"):  # which some kernels report of what they read beyond the columns
+        return values @ np.ones(values.shape[1], np.float32)
 
 
 def _rows(values: Float32Array) -> Float32Array:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import Logger
 
-from intergreen.agents.controllers.policy_network import PolicyNetwork, actor_shapes
 from intergreen.agents.learning.discount import TimedDiscount
 from intergreen.agents.learning.policies import MaskableSignalPolicy, SignalPolicy, SignalQPolicy
 from intergreen.agents.learning.signal_ppo import SignalPPO
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.callbacks import BaseCallback
 
+    from intergreen.agents.controllers.policy_network import PolicyNetwork
     from intergreen.agents.learning.budget import Budget
     from intergreen.agents.learning.network import SignalNetwork
     from intergreen.agents.learning.recipe import Recipe
@@ -57,13 +57,9 @@ def network_of(model: BaseAlgorithm) -> PolicyNetwork:
         If a weight is no longer a finite number.
     """
     layers = _signal_network(model)
-    arrays = {name: tensor.detach().numpy().copy() for name, tensor in layers.state_dict().items()}
-    if not all(np.isfinite(array).all() for array in arrays.values()):
+    if not all(torch.isfinite(tensor).all() for tensor in layers.state_dict().values()):
         raise FloatingPointError(not_finite("weights", model.num_timesteps))
-    blocks = layers.blocks
-    width = arrays["movement.weight"].shape[0]
-    names = actor_shapes(width, blocks.movement_columns, blocks.signal_columns)
-    return PolicyNetwork({name: arrays[name] for name in names})
+    return layers.actor()
 
 
 def not_finite(what: str, steps: int) -> str:

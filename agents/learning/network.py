@@ -18,14 +18,20 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from intergreen.agents.controllers.policy_network import PolicyNetwork, actor_shapes, seen_in
+from intergreen.agents.controllers.ties import best_choices
 from intergreen.agents.learning.passes import FORBIDDEN, LOG_10, Packed, Passes, prepare_inputs
 from intergreen.envs.observation import CHOICE_COLUMNS
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from intergreen.envs.arrays import FloatArray
     from intergreen.envs.observation import Blocks
 
 PART = 256  # observations that go through together: their values stay in a core's cache
@@ -79,6 +85,29 @@ class SignalNetwork(nn.Module):
         """The values alone."""
         values: Tensor = self(observation)[1]
         return values
+
+    @torch.no_grad()
+    def best_choices(self, observation: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """(N,) the choice with the highest score, the first of equals; `allowed` (N, C) forbids what is allowed else.
+
+        What is as good as equal in 32 bits is told apart in 64, as by an exported policy: `ties.py` says why.
+        """
+        scores = self.forward_actor(observation)
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, FORBIDDEN)
+
+        def exactly(some: NDArray[np.intp]) -> FloatArray:
+            seen = observation[torch.from_numpy(some).to(observation.device)]
+            return self.actor().exact_scores(seen_in(seen.cpu().numpy(), self.blocks))
+
+        best = best_choices(scores.cpu().numpy(), exactly)
+        return torch.from_numpy(best.astype(np.int64)).to(observation.device)
+
+    def actor(self) -> PolicyNetwork:
+        """The layers that lead to the scores, as arrays of their own."""
+        arrays = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.state_dict().items()}
+        names = actor_shapes(self.served.out_features, self.blocks.movement_columns, self.blocks.signal_columns)
+        return PolicyNetwork({name: arrays[name] for name in names})
 
     def plain_forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """The same for any device and for slopes by the observation, as the formulas are written."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
@@ -57,6 +58,26 @@ class _Together(nn.Module):
         values = self.network.forward_critic(self._apart(observation))
         return values.view(-1, self.signals).sum(dim=1, keepdim=True)
 
+    def best_choices(self, observation: Tensor, masks: Any = None) -> Tensor:
+        """(N,) for one signal, else (N, signals): the choices with the highest scores, the first of equals.
+
+        masks  which choices may be chosen at all, flat as a learner's masks are, one choice of a signal after another
+        """
+        best = self.network.best_choices(self._apart(observation), self._unpacked(masks, observation))
+        return best if self.signals == 1 else best.view(-1, self.signals)
+
+    def _unpacked(self, masks: Any, observation: Tensor) -> Tensor | None:
+        """(N × signals, C) with places for the choices that a signal lacks."""
+        if masks is None:
+            return None
+        choices = self.network.blocks.choices
+        given = torch.as_tensor(masks, dtype=torch.bool, device=observation.device).reshape(len(observation), -1)
+        if self._kept is not None:
+            every = given.new_zeros(len(observation), self.signals * choices)
+            every[:, self._kept] = given
+            given = every
+        return given.reshape(-1, choices)
+
     def _apart(self, observation: Tensor) -> Tensor:
         return observation.reshape(-1, self.network.blocks.size)
 
@@ -95,6 +116,11 @@ class SignalPolicy(ActorCriticPolicy):
         actions, log_probs = drawn(scores)
         return actions, values, log_probs
 
+    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
+        if deterministic:
+            return _best_choices(self, observation)
+        return super()._predict(observation, deterministic)
+
     def _build(self, lr_schedule: Any) -> None:
         _build_network(self, self._width, lr_schedule)
 
@@ -108,6 +134,11 @@ class MaskableSignalPolicy(MaskableActorCriticPolicy):
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
         self._width = width
         super().__init__(*args, **kwargs)
+
+    def _predict(self, observation: Any, deterministic: bool = False, action_masks: np.ndarray | None = None) -> Tensor:
+        if deterministic:
+            return _best_choices(self, observation, action_masks)
+        return super()._predict(observation, deterministic, action_masks)
 
     def _build(self, lr_schedule: Any) -> None:
         _build_network(self, self._width, lr_schedule)
@@ -123,6 +154,13 @@ def drawn(scores: Tensor) -> tuple[Tensor, Tensor]:
     if not kernels.draw(*arrays):
         raise ValueError("the scores hold invalid values")
     return actions, log_probs
+
+
+def _best_choices(policy: Any, observation: Any, masks: np.ndarray | None = None) -> Tensor:
+    """What an actor-critic policy chooses where nothing is drawn."""
+    flat = policy.extract_features(observation, policy.pi_features_extractor)
+    best: Tensor = policy.mlp_extractor.best_choices(flat, masks)
+    return best
 
 
 def _build_network(policy: Any, width: int, lr_schedule: Any) -> None:
@@ -159,6 +197,9 @@ class SignalQNetwork(QNetwork):
         scores = network.forward_actor(flat)
         lowest = scores.masked_fill(~allowed, torch.inf).min(dim=1, keepdim=True).values.detach()
         return torch.where(allowed, scores, lowest - 1.0)
+
+    def _predict(self, observation: Any, deterministic: bool = True) -> Tensor:
+        return cast(_Together, self.q_net).best_choices(self.extract_features(observation, self.features_extractor))
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {**super()._get_constructor_parameters(), "width": self._width}

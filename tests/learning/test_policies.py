@@ -101,10 +101,9 @@ def test_policy_predicts_for_a_single_observation_what_it_does_in_a_batch(name, 
     scores, slots = scores_of(model, seen), np.arange(len(seen))
     together, _ = model.predict(seen, deterministic=True)
     alone = np.array([int(model.predict(observation, deterministic=True)[0]) for observation in seen])
-    # Rounding depends on the size of the batch: choices that score the same may change places.
     assert scores[slots, together] == pytest.approx(scores.max(axis=1), abs=1e-6)
-    assert scores[slots, alone] == pytest.approx(scores.max(axis=1), abs=1e-6)
-    assert (alone == together).mean() > 0.8
+    # In 32 bits rounding depends on the size of the batch, and choices that score the same would change places.
+    assert np.array_equal(alone, together)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +158,7 @@ def test_dqn_values_what_is_not_allowed_below_all_that_is_and_never_picks_it(is_
     assert len(np.unique(values[allowed])) > len(seen_in_town) / 2
     picked, _ = model.predict(seen_in_town, deterministic=True)
     assert allowed[np.arange(len(seen_in_town)), picked].all()
-    assert np.array_equal(picked, values.argmax(axis=1))
+    assert values[np.arange(len(picked)), picked] == pytest.approx(values.max(axis=1), abs=1e-6)
 
 
 def test_dqn_learns_nothing_from_the_value_of_a_choice_that_is_not_allowed(town, seen_in_town):
