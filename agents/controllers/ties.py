@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FORBIDDEN = np.float32(-1e9)  # score of a choice that is not allowed
 NO_CHOICE = np.float32(-1e8)  # a score below it belongs to a choice that is not allowed
-CLOSE = 1e-3  # as a share of the highest score, or of 1: 32 bits err by up to a tenth of it
+CLOSE = 3e-4  # as a share of the highest score, or of 1: 32 bits err by a third of it at most
 EQUAL = 1e-9  # the same in 64 bits
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.controllers.policy_network import read_network
 from intergreen.agents.controllers.registry import policy_names
+from intergreen.agents.deployment.graph import network_in
+from intergreen.agents.deployment.onnx_file import read_onnx
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.transfer import transfer_cells, transfer_rows
 from intergreen.envs.protocol import protocol_by_name
@@ -32,6 +37,15 @@ def test_run_is_finished_and_knew_no_benchmark(name):
     assert run["outcome"]["steps"] >= run["recipe"]["steps"] == 8_000_000
     assert run["recipe"]["scenario"] is None
     assert not any("cityflow" in scenario for scenario in run["evaluation"]["scenarios"])
+
+
+def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
+    """Rounded ones would choose otherwise where two phases are as good."""
+    folder = files("intergreen.checkpoints")
+    trained = read_network(Path(str(folder / "universal-0" / "policy.npz"))).arrays
+    exported = network_in(read_onnx((folder / "universal" / "policy.onnx").read_bytes()).arrays).arrays
+    assert exported.keys() == trained.keys()
+    assert all(np.array_equal(exported[name], array) for name, array in trained.items())
 
 
 @pytest.mark.parametrize("policy", [*POLICIES, "universal-0:best"])
