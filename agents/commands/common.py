@@ -43,7 +43,7 @@ ProtocolOption = Annotated[
     ),
 ]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="0-9, 0,1,5 or 3")]
-SimulatorOption = Annotated[str, typer.Option("--simulator", help='native, or sumo (pip install "intergreen[sumo]")')]
+SimulatorOption = Annotated[str, typer.Option("--simulator", help='native, or sumo (pip install "intergreen\\[sumo]")')]
 TeleportOption = Annotated[
     float | None,
     typer.Option(
