@@ -21,3 +21,12 @@ def benchmark_data() -> Path:
     if not folder:
         pytest.skip("INTERGREEN_DATA is not set: no real benchmark networks here")
     return Path(folder)
+
+
+@pytest.fixture
+def sumo_in_process(monkeypatch):
+    """Simulations in SUMO run in this process, whatever ran here before, so that a test can look and reach inside."""
+    from intergreen.envs.simulation import sumo
+    from intergreen.envs.simulation.sumo_library import load_libsumo
+
+    monkeypatch.setattr(sumo, "has_run_here", lambda: bool(load_libsumo().isLoaded()))

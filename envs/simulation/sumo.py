@@ -1,6 +1,7 @@
 """SUMO as a second simulator behind the engine's protocol: parallel copies of one network, a second at a time.
 
-One copy runs in this process, if no other simulation does; several run in a process each, side by side.
+One copy runs in this process, if no other simulation has; all others, and those of later resets, in new processes of
+their own, side by side: `sumo_library.has_run_here` says why.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from intergreen.envs.aspects import GREEN, RED
 from intergreen.envs.errors import SimulationError
 from intergreen.envs.simulation.counts import Counts, LaneSums, Positions
-from intergreen.envs.simulation.sumo_library import load_libsumo
+from intergreen.envs.simulation.sumo_library import has_run_here
 from intergreen.envs.simulation.sumo_run import INCIDENTS, LaneSeconds, Seen, SumoRun
 from intergreen.envs.simulation.sumo_worker import Worker
 from intergreen.envs.simulation.totals import Totals
@@ -54,12 +55,15 @@ class SumoSimulator:
         """
         if len(trips) != self.n_replicas or len(seeds) != self.n_replicas:
             raise ValueError(f"need trips and seeds for {self.n_replicas} replicas, got {len(trips)} and {len(seeds)}")
-        self._seeds = [int(seed) for seed in seeds]
-        if not self._runs:
-            in_process = self.n_replicas == 1 and not _libsumo_is_busy()
-            self._runs = [_Here(self._world) if in_process else Worker(self._world) for _ in range(self.n_replicas)]
+        self._seeds, self.time_s = [int(seed) for seed in seeds], 0
+        self.close()
+        in_process = self.n_replicas == 1 and not has_run_here()
+        for b in range(self.n_replicas):
+            try:
+                self._runs.append(_Here(self._world) if in_process else Worker(self._world))
+            except RuntimeError as error:
+                raise self._failure(b, error) from None
         self._ask("reset", list(zip(trips, self._seeds, strict=True)))
-        self.time_s = 0
         self.displayed[:], self.calls[:] = 0, 0
 
     def advance(self, seconds: int, aspects: ByteArray | None = None) -> None:
@@ -170,7 +174,3 @@ class _Here:
 
     def close(self) -> None:
         self._run.close()
-
-
-def _libsumo_is_busy() -> bool:
-    return bool(load_libsumo().isLoaded())

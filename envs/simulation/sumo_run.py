@@ -16,7 +16,7 @@ from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_lamps import Lamps
-from intergreen.envs.simulation.sumo_library import heard_errors, load_libsumo
+from intergreen.envs.simulation.sumo_library import heard_errors, load_libsumo, start_libsumo
 from intergreen.envs.simulation.sumo_sums import Second, Sums
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class LaneSeconds(NamedTuple):
 
 
 class SumoRun:
-    """A simulation that is begun anew by every `reset`."""
+    """A simulation; what a second `reset` in the same process begins is not the same every time."""
 
     def __init__(self, world: SumoWorld) -> None:
         self._sumo, self._world = load_libsumo(), world
@@ -65,7 +65,7 @@ class SumoRun:
         write_sumo_trips(routes, world.demand, trips, world.road_ids)
         try:
             with heard_errors() as said:
-                sumo.start(["sumo", "-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])
+                start_libsumo(["-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])
         except sumo.TraCIException as error:
             errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
             raise RuntimeError(" ".join((errors or [str(error)])[0].split())) from None

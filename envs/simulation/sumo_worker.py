@@ -1,22 +1,22 @@
 """A simulation in SUMO in a process of its own, spoken to through a pipe: libsumo holds one simulation per process.
 
-`python -m intergreen.envs.simulation.sumo_worker FD` is that process. It ends when its parent does, because the pipe
-ends then. What goes through the pipe comes from this program alone.
+The process ends when its parent does, because the pipe ends then. What goes through the pipe comes from this program
+alone.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
+
+from intergreen.envs.simulation.sumo_nursery import exit_status, fork_worker
+from intergreen.envs.simulation.sumo_run import SumoRun
 
 if TYPE_CHECKING:
     from intergreen.envs.simulation.sumo_world import SumoWorld
 
 _GONE = (EOFError, ConnectionError, OSError)
-_LONGEST_END_S = 5.0
 
 
 class WorkerGone(RuntimeError):
@@ -28,15 +28,11 @@ class Worker:
 
     def __init__(self, world: SumoWorld) -> None:
         self._pipe, theirs = Pipe()
-        command = [sys.executable, "-m", "intergreen.envs.simulation.sumo_worker", str(theirs.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        self.pid = fork_worker(theirs.fileno())
         theirs.close()
+        self._status: int | None = None  # once it has ended
         self.cpu_s = 0.0
         self._send(world)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
     def send(self, method: str, *arguments: Any) -> None:
         """Ask; the answer must be received before the next question."""
@@ -63,11 +59,7 @@ class Worker:
     def close(self) -> None:
         """End the process; killed if it does not end by itself."""
         self._pipe.close()
-        try:
-            self._process.wait(_LONGEST_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._end()
 
     def _send(self, value: Any) -> None:
         try:
@@ -75,26 +67,33 @@ class Worker:
         except _GONE:
             raise self._gone() from None
 
+    def _end(self) -> int:
+        if self._status is None:
+            self._status = exit_status(self.pid)
+        return self._status
+
     def _gone(self) -> WorkerGone:
-        status = self._process.wait(_LONGEST_END_S)
+        status = self._end()
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         return WorkerGone(f"the process {self.pid} that ran SUMO {how}")
 
 
-def main(fd: int) -> None:
+def serve_run(fd: int) -> None:
     """Answer until the pipe ends."""
-    from intergreen.envs.simulation.sumo_run import SumoRun
-
     pipe = Connection(fd)
+    run = None
     try:
         run = SumoRun(pipe.recv())
         while True:
             method, arguments = pipe.recv()
             pipe.send(_answer(run, method, arguments))
     except _GONE:
-        return
+        pass
     except KeyboardInterrupt:  # of the whole group of processes; the parent tells of it
-        return
+        pass
+    finally:
+        if run is not None:
+            run.close()
 
 
 def _answer(run: Any, method: str, arguments: tuple[Any, ...]) -> tuple[bool, Any, float]:
@@ -103,7 +102,3 @@ def _answer(run: Any, method: str, arguments: tuple[Any, ...]) -> tuple[bool, An
     except Exception as error:  # whatever it is, it is the parent's to tell
         return False, f"{type(error).__name__}: {error}" if type(error) is not RuntimeError else str(error), run.cpu_s
     return True, answer, run.cpu_s
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -86,7 +86,7 @@ def test_no_fault_is_displayed_in_sumo(protocol, tmp_path):
 
 
 @NEEDS_SUMO
-def test_the_monitor_sees_what_sumo_displays_and_not_what_was_meant(monkeypatch):
+def test_the_monitor_sees_what_sumo_displays_and_not_what_was_meant(monkeypatch, sumo_in_process):
     right = sumo_lamps.state_of
     monkeypatch.setattr(sumo_lamps, "state_of", lambda signal, aspects: right(signal, aspects).replace("r", "G"))
     result = run(horizon_s=30)
@@ -95,7 +95,7 @@ def test_the_monitor_sees_what_sumo_displays_and_not_what_was_meant(monkeypatch)
 
 
 @NEEDS_SUMO
-def test_teleports_are_off_and_counted_where_they_are_on(monkeypatch):
+def test_teleports_are_off_and_counted_where_they_are_on(monkeypatch, sumo_in_process):
     monkeypatch.setattr(sumo_lamps, "state_of", lambda signal, aspects: "r" * signal.length)  # nobody drives on
     assert run(horizon_s=90)["safety"]["teleports"] == 0
     assert run(horizon_s=90, sumo=SumoSettings(time_to_teleport_s=20))["safety"]["teleports"] > 0

@@ -15,6 +15,7 @@ from intergreen.envs.errors import SimulationError
 from intergreen.envs.layout import arrival_bounds_m
 from intergreen.envs.network.sumo_index import SignalLamps
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.simulation import sumo_library
 from intergreen.envs.simulation.sumo import SumoSimulator
 from intergreen.envs.simulation.sumo_lamps import Lamps, state_of
 from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
@@ -119,7 +120,7 @@ def test_vehicles_are_conserved_and_counts_add_up(make):
 
 
 @NEEDS_SUMO
-def test_time_loss_is_sumos_own(make):
+def test_time_loss_is_sumos_own(make, sumo_in_process):
     import libsumo
 
     scenario = generated()
@@ -135,7 +136,7 @@ def test_time_loss_is_sumos_own(make):
 
 
 @NEEDS_SUMO
-def test_vehicles_keep_the_attributes_of_the_files_types(tmp_path):
+def test_vehicles_keep_the_attributes_of_the_files_types(tmp_path, sumo_in_process):
     import libsumo
 
     scenario = load_scenario(written(tmp_path))
@@ -165,7 +166,7 @@ def test_whoever_stands_at_a_stop_line_calls_for_the_movements_of_the_lane(make)
 
 
 @NEEDS_SUMO
-def test_a_second_simulator_runs_elsewhere_and_gives_the_same(make):
+def test_a_second_simulator_runs_elsewhere_and_gives_the_same(make, sumo_in_process):
     scenario = generated()
     first, second = make(scenario), make(scenario)
     for simulator in (first, second):
@@ -177,6 +178,24 @@ def test_a_second_simulator_runs_elsewhere_and_gives_the_same(make):
     one, other = first.totals(), second.totals()
     assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
     assert second.worker_cpu_s > 0
+
+
+@NEEDS_SUMO
+def test_every_simulation_begins_in_a_process_that_has_had_none(make, monkeypatch):
+    """Else what vehicles of the one before have left in memory decides which of the next go first."""
+    monkeypatch.setattr(sumo_library, "_has_run", False)
+    scenario = generated()
+    simulator, pids, found = make(scenario), [], []
+    for _ in range(3):
+        simulator.reset([scenario.trips(5)], [5])
+        simulator.green[0] = greens_of_phase(scenario.network, 1)
+        simulator.advance(40)
+        pids.append(simulator.worker_pids)
+        found.append(simulator.totals())
+    assert pids[0] == []
+    assert len({pid for row in pids[1:] for pid in row}) == 2
+    assert not any(_is_running(pid) for pid in pids[1])
+    assert all(np.array_equal(a, b, equal_nan=True) for one in found[1:] for a, b in zip(one, found[0], strict=True))
 
 
 @NEEDS_SUMO
