@@ -31,18 +31,21 @@ if TYPE_CHECKING:
 DEFAULT_PROTOCOL = "literature-10-5"
 LANE_VPH = 600.0  # on every lane of every entry: more than any signal serves; thinned from there
 PHASE_S = 30.0  # in the network's own programme, which nobody follows here
+JUNCTION_LANES = (0.1, 0.15, 0.35, 0.1, 0.1, 0.1, 0.1)  # chances of 1 to 7 on a single junction's main road
 _FOUR_LEGS = 9  # phases of a generated junction with four approaches: clearance, four of two movements, four of one
 
 
-def draw_scenario(random: np.random.Generator, horizon_s: int) -> Scenario:
+def draw_scenario(random: np.random.Generator, horizon_s: int, *, alone: bool = False) -> Scenario:
     """A generated network with generated demand, far more of it than any signal serves.
+
+    alone  a single junction instead of a network of any size
 
     Raises
     ------
     InputError, ValueError
         If these draws make no network, or one on which nobody drives.
     """
-    network = _other_phases(_network(random), random)
+    network = _other_phases(_junction(random) if alone else _network(random), random)
     profile = _profile(random, horizon_s)
     mix = MIXED_TRAFFIC if random.random() < 0.15 else ClassMix()
     spec: ODSpec | TurnSpec
@@ -58,7 +61,7 @@ def draw_scenario(random: np.random.Generator, horizon_s: int) -> Scenario:
 
 def _network(random: np.random.Generator) -> RoadNetwork:
     kind = random.random()
-    speed = float(random.choice([8.333, 11.111, 13.889, 16.667], p=[0.1, 0.65, 0.15, 0.1]))
+    speed = _speed_mps(random)
     if kind < 0.45:
         rows, columns = _grid_size(random)
         return generate_grid(
@@ -87,6 +90,33 @@ def _network(random: np.random.Generator) -> RoadNetwork:
     spacing_m = float(np.exp(random.uniform(np.log(150.0), np.log(400.0))))
     spec = TownSpec(signals=int(random.integers(4, 17)), spacing_m=spacing_m)
     return generate_town(spec, seed=int(random.integers(2**31)))
+
+
+def _junction(random: np.random.Generator) -> RoadNetwork:
+    """One signal: equal streets, a main road and a side street, or any three to five legs."""
+    kind = random.random()
+    speed = _speed_mps(random)
+    main = int(random.choice(np.arange(1, 8), p=JUNCTION_LANES))
+    if kind < 0.85:
+        return generate_arterial(
+            ArterialSpec(
+                signals=1,
+                spacing_m=_block_m(random),
+                side_length_m=_block_m(random),
+                main_lanes=main,
+                side_lanes=main if kind < 0.55 else int(random.integers(1, main + 1)),
+                main_speed_mps=speed,
+                side_speed_mps=speed if kind < 0.55 else min(speed, 11.111),
+            )
+        )
+    return generate_town(
+        TownSpec(signals=1, spacing_m=float(np.exp(random.uniform(np.log(150.0), np.log(400.0))))),
+        seed=int(random.integers(2**31)),
+    )
+
+
+def _speed_mps(random: np.random.Generator) -> float:
+    return float(random.choice([8.333, 11.111, 13.889, 16.667], p=[0.1, 0.65, 0.15, 0.1]))
 
 
 def _other_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:

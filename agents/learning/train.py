@@ -133,6 +133,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         faults=recipe.faults or (),
         failing=recipe.worlds.failing,
         levels=recipe.worlds.levels,
+        junctions=recipe.worlds.junctions,
         decision_s=recipe.ppo.decision_s,
         threads=threads,
     )

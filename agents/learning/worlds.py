@@ -65,22 +65,24 @@ def make_worlds(
     faults: FaultSpec = (),
     failing: float = 1.0,
     levels: tuple[float, float] = LEVELS,
+    junctions: int = 0,
     threads: int = 1,
 ) -> list[Episodes]:
-    """Episodes of `count` worlds, one copy each, all with room for the same number of movements and choices.
+    """Episodes of `count` worlds and `junctions` single ones, one copy each, all with room for as many movements.
 
     failing     share of the worlds that have the faults, drawn by the seed
     levels      lowest and highest share of what a network can carry; every world draws its own between them
     decision_s  the discount is one for so many seconds; None: for every decision, however long
+    junctions   single ones besides: a junction alone is one signal to learn from, a grid up to sixteen
     """
-    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads, decision_s, levels)
+    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads, decision_s, levels, junctions)
     plans = [protocol_by_name(w.protocol).plan(w.scenario.network) for w in worlds]
     movements = max(
         int(np.diff(w.scenario.network.movement_start)[plan.intersection].max())
         for w, plan in zip(worlds, plans, strict=True)
     )
     choices = max(plan.choices.shape[1] for plan in plans)
-    fails = np.random.default_rng(seed).random(count) < failing
+    fails = np.random.default_rng(seed).random(len(worlds)) < failing
     return [
         Episodes(
             world.scenario,
@@ -108,14 +110,18 @@ def draw_worlds(
     threads: int,
     decision_s: float | None = None,
     levels: tuple[float, float] = LEVELS,
+    junctions: int = 0,
 ) -> list[World]:
-    """`count` worlds with the protocols in turn, always the same for the same seed."""
-    seeds = np.random.SeedSequence(seed).spawn(count)
+    """`count` worlds, then `junctions` single ones, with the protocols in turn; the same for the same seed."""
+    total = count + junctions
+    seeds = np.random.SeedSequence(seed).spawn(total)
     with ThreadPoolExecutor(threads) as pool:
         return list(
             pool.map(
-                lambda k: make_world(seeds[k], protocols[k % len(protocols)], reward, horizon_s, decision_s, levels),
-                range(count),
+                lambda k: make_world(
+                    seeds[k], protocols[k % len(protocols)], reward, horizon_s, decision_s, levels, alone=k >= count
+                ),
+                range(total),
             )
         )
 
@@ -127,15 +133,17 @@ def make_world(
     horizon_s: int,
     decision_s: float | None = None,
     levels: tuple[float, float] = LEVELS,
+    *,
+    alone: bool = False,
 ) -> World:
-    """The world of the seed: the same for the same six."""
+    """The world of the seed: the same for the same seven."""
     random = np.random.default_rng(seed)
     if random.random() < LANE_CHANGE_SHARE and not protocol.endswith("-lane-change"):
         protocol += "-lane-change"
     timing = protocol_by_name(protocol)
     for _ in range(_ATTEMPTS):
         try:
-            scenario = draw_scenario(random, horizon_s)
+            scenario = draw_scenario(random, horizon_s, alone=alone)
             full = _full_level(scenario, timing, horizon_s)
             level = full * random.uniform(*levels)
             patience = _backlog_periods(timing, decision_s)

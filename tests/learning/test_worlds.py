@@ -24,7 +24,7 @@ SEED = 3
 BENCHMARKS = ("jinan", "hangzhou", "newyork", "manhattan", "atlanta", "syn", "cityflow")
 
 
-def make(count, *, seed=SEED, reward="delay", threads=1, protocols=PROTOCOLS):
+def make(count, *, seed=SEED, reward="delay", threads=1, protocols=PROTOCOLS, junctions=0):
     return make_worlds(
         count,
         seed,
@@ -33,6 +33,7 @@ def make(count, *, seed=SEED, reward="delay", threads=1, protocols=PROTOCOLS):
         neighbour_share=0.0,
         horizon_s=HORIZON_S,
         protocols=protocols,
+        junctions=junctions,
         threads=threads,
     )
 
@@ -120,6 +121,26 @@ def test_worlds_of_a_seed_do_not_depend_on_threads_or_on_how_many_there_are():
             assert same_arrays(alone[k].scenario.network, other.scenario.network)
             assert alone[k]._demand_scale == other._demand_scale
             assert alone[k]._senses.reward_table.weight.tolist() == other._senses.reward_table.weight.tolist()
+
+
+def test_single_junctions_come_besides_and_change_no_other_world():
+    networks, with_junctions = make(3), make(3, junctions=4)
+    assert len(with_junctions) == 7
+    for one, other in zip(networks, with_junctions, strict=False):
+        assert same_arrays(one.scenario.network, other.scenario.network)
+        assert one._demand_scale == other._demand_scale
+    assert [world.layout.n_signals for world in with_junctions[3:]] == [1, 1, 1, 1]
+    names = [world.protocol.name.removesuffix("-lane-change") for world in with_junctions]
+    assert names == [*PROTOCOLS, *PROTOCOLS[:2]]
+
+
+def test_single_junctions_have_one_to_seven_lanes_and_three_to_five_legs():
+    junctions = [drawn_scenarios._junction(np.random.default_rng(seed)) for seed in range(150)]
+    assert {len(network.signalled) for network in junctions} == {1}
+    assert {int(np.diff(network.road_lane_start).max()) for network in junctions} == {1, 2, 3, 4, 5, 6, 7}
+    legs = {len({int(r) for r in network.movement_from_road}) for network in junctions}
+    assert legs <= {3, 4, 5}
+    assert {3, 4} <= legs
 
 
 def test_all_worlds_share_the_blocks_and_the_widest_fills_them(ten):
