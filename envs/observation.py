@@ -35,6 +35,10 @@ in each of them. Units: 1 is ten vehicles, unless said otherwise.
 | `spillback`  | movement | `out_fullest`               | all vehicles on the fullest lane of the road ahead, as a     |
 |              |          |                             | share of that lane's room: who wants to go there when it is  |
 |              |          |                             | full stands on the junction, whatever room is beside it      |
+| `passing`    | movement | `passing`                   | who would cross within the next slot if it had green: those  |
+|              |          |                             | who wait and those who come in time, lane by lane at most    |
+|              |          |                             | one every `HEADWAY_S`; a slot is the seconds between         |
+|              |          |                             | decisions, less the transition where it has no green yet     |
 | `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
 | `timing`     | signal   | `interval`, `clearance`     | seconds between decisions, and of the longest transition     |
 |              |          |                             | between two choices; units: 10 s and 5 s                     |
@@ -64,6 +68,8 @@ RED_TIME_S = 60.0
 VEHICLE_ROOM_M = 7.5  # a standing car and its gap
 ARRIVAL_BOUNDS_S = (2.5, 5.0, 10.0, 15.0, 30.0)  # upper ends of the distance bins, seconds at the speed limit
 N_BINS = len(ARRIVAL_BOUNDS_S)
+BIN_MIDDLES_S = (1.25, 3.75, 7.5, 12.5, 22.5)
+HEADWAY_S = 2.0  # between vehicles that leave a standing queue on one lane
 
 MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "queue": ("queue",),
@@ -76,6 +82,7 @@ MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
     "upstream": ("up_queue", "up_green"),
     "red_time": ("red_time",),
     "spillback": ("out_fullest",),
+    "passing": ("passing",),
 }
 SIGNAL_COLUMNS: dict[str, tuple[str, ...]] = {"green_time": ("green_time",), "timing": ("interval", "clearance")}
 CHOICE_COLUMNS = ("current", "allowed")
@@ -89,7 +96,7 @@ QUEUE, ARRIVING, OCCUPIED = _movement("queue"), _movement("arriving_0"), _moveme
 OUT_QUEUE, OUT_FREE = _movement("out_queue"), _movement("out_free")
 GREEN, RIGHT, LEFT, STRAIGHT = _movement("green"), _movement("right"), _movement("left"), _movement("straight")
 LANES, UP_QUEUE, UP_GREEN = _movement("lanes"), _movement("up_queue"), _movement("up_green")
-RED_TIME, OUT_FULLEST = _movement("red_time"), _movement("out_fullest")
+RED_TIME, OUT_FULLEST, PASSING = _movement("red_time"), _movement("out_fullest"), _movement("passing")
 GREEN_TIME, INTERVAL, CLEARANCE = _signal("green_time"), _signal("interval"), _signal("clearance")
 
 
@@ -225,6 +232,18 @@ def observe(
                 for lane in range(table.out_first[n], table.out_past[n]):
                     fullest = max(fullest, vehicles[lane] / table.fits[lane])
                 out[i, at + table.movement_column[OUT_FULLEST]] = min(fullest, HIGHEST)
+            if table.movement_column[PASSING] >= 0:
+                slot_s = interval_s
+                if phase[i] < 0 or table.phase_serves[shown_phase, local] == 0:
+                    slot_s = max(interval_s - table.clearance_s[i], 0)
+                crossing = 0.0
+                for k in range(table.lane_start[n], table.lane_start[n + 1]):
+                    total = waiting[table.lanes[k]]
+                    for step in range(N_BINS):
+                        if BIN_MIDDLES_S[step] <= slot_s:
+                            total += arriving[table.lanes[k], step]
+                    crossing += min(float(total), slot_s / HEADWAY_S)
+                out[i, at + table.movement_column[PASSING]] = min(crossing / VEHICLES, HIGHEST)
             if table.movement_column[GREEN] >= 0 and phase[i] >= 0:
                 out[i, at + table.movement_column[GREEN]] = table.phase_serves[shown_phase, local]
             if table.movement_column[RIGHT] >= 0:

@@ -13,12 +13,14 @@ import numpy as np
 
 from intergreen.envs.observation import (
     ARRIVING,
+    BIN_MIDDLES_S,
     CHOICE_COLUMNS,
     CLEARANCE,
     CLEARANCE_S,
     GREEN,
     GREEN_TIME,
     GREEN_TIME_S,
+    HEADWAY_S,
     HIGHEST,
     INTERVAL,
     INTERVAL_S,
@@ -29,6 +31,7 @@ from intergreen.envs.observation import (
     OUT_FREE,
     OUT_FULLEST,
     OUT_QUEUE,
+    PASSING,
     QUEUE,
     RED_TIME,
     RED_TIME_S,
@@ -88,6 +91,7 @@ class Gathers(NamedTuple):
     lanes: Groups  # that each of the I M movements starts from
     lanes_in_order: bool  # no movement stands elsewhere among them than in the network
     lane_room: FloatArray  # (I, M)
+    lane_clearance_s: FloatArray  # (L,) longest transition of the signal that each lane leads to
     road: NDArray[np.intp]  # (I, M) ahead, one of R; R where there is none
     road_lanes: Groups  # of the R
     road_width: IntArray  # (R,) lanes
@@ -135,6 +139,7 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
         lanes=lanes,
         lanes_in_order=bool((lanes.place == np.arange(lanes.n)).all()),
         lane_room=placed(table.lane_room, 1.0),
+        lane_clearance_s=_lane_clearance_s(table),
         road=placed(roads.place[road], roads.n).astype(np.intp),
         road_lanes=roads,
         road_width=_largest_first(out_past - out_first, roads),
@@ -181,6 +186,9 @@ def observe_arrays(
     _write_own(movements, queue, vehicles, arriving, g)
     _write_neighbours(movements, queue, waiting, vehicles, served, g)
     column = table.movement_column
+    if column[PASSING] >= 0:
+        crossing = _crossing(waiting, arriving, served, interval_s, g)
+        _write_share(crossing, VEHICLES, movements[column[PASSING]])
     if column[GREEN] >= 0:
         movements[column[GREEN]] = served
     if column[RED_TIME] >= 0:
@@ -315,6 +323,31 @@ def _write_own(
         share = movements[column[OCCUPIED]]
         np.divide(_by_movement(vehicles, g), g.lane_room, out=share, casting="same_kind")  # rounded from 64 bits
         np.minimum(share, np.float32(HIGHEST), out=share)
+
+
+def _crossing(
+    waiting: Float32Array, arriving: Float32Array, served: BoolArray, interval_s: int, g: Gathers
+) -> Float32Array:
+    """(B, I, M) who would cross in the next slot: as long as a slot is for who has green, less the transition else."""
+    green_s = np.full(g.lane_clearance_s.shape, float(interval_s))
+    after_s = np.maximum(green_s - g.lane_clearance_s, 0.0)
+    with_green, without = (_by_movement(_crossing_lanes(waiting, arriving, s), g) for s in (green_s, after_s))
+    return np.where(served, with_green, without)
+
+
+def _crossing_lanes(waiting: Float32Array, arriving: Float32Array, slot_s: FloatArray) -> Float32Array:
+    """(B, L) who would leave each lane within its slot (L,)."""
+    total = waiting.copy()
+    for step, middle_s in enumerate(BIN_MIDDLES_S):
+        total += arriving[step] * (middle_s <= slot_s)
+    return np.minimum(total, slot_s / HEADWAY_S).astype(np.float32)
+
+
+def _lane_clearance_s(table: Table) -> FloatArray:
+    clearance_s = np.zeros(len(table.fits))
+    by_movement = np.repeat(table.clearance_s, np.diff(table.movement_start))
+    clearance_s[table.lanes] = np.repeat(by_movement, np.diff(table.lane_start))
+    return clearance_s
 
 
 def _write_neighbours(

@@ -43,6 +43,7 @@ COLUMNS: dict[str, Column] = {
     "out_fullest": Column(
         "share", _SHARE, "all vehicles on the fullest lane of the road ahead, as a share of its room"
     ),
+    "passing": Column("10 vehicles", _COUNT, "vehicles that would cross within the next slot if it had green"),
     "green_time": Column("30 s", _COUNT, "time since the present green began"),
     "interval": Column("10 s", _COUNT, "time between decisions"),
     "clearance": Column("5 s", _COUNT, "longest transition between two choices"),

@@ -124,6 +124,15 @@ def twin(world, b, i):
         p = network.phase_start[plan.intersection[signal]] + local_phase
         return set(network.phase_movements[network.phase_movement_start[p] : network.phase_movement_start[p + 1]])
 
+    choices = plan.choices[i, : plan.n_choices[i]].tolist()
+    clearance_s = max(transition_s(i, a, z, plan.rules) for a in choices for z in choices if a != z)
+
+    def passing_of(lanes, has_green):
+        slot_s = INTERVAL_S if has_green else max(INTERVAL_S - clearance_s, 0)
+        middles_s = np.mean([(0.0, *ARRIVAL_BOUNDS_S[:-1]), ARRIVAL_BOUNDS_S], axis=0)
+        in_time = waiting[lanes] + arriving[lanes][:, middles_s <= slot_s].sum(axis=1)
+        return np.minimum(in_time, slot_s / 2).sum() / 10
+
     signals = range(plan.n_signals)
     starting = [lane for signal in signals for m in movements_of(signal) for lane in lanes_of(m)]
     values = {}
@@ -147,6 +156,7 @@ def twin(world, b, i):
                 "out_queue": waiting[out].sum() / len(out) / 10,
                 "out_free": max(0.0, 1 - vehicles[out].sum() / (network.lane_length_m[out].sum() / 7.5)),
                 "out_fullest": max(vehicles[lane] / (network.lane_length_m[lane] / 7.5) for lane in out),
+                "passing": passing_of(lanes, m in served(i, phase[i])),
                 "green": float(m in served(i, phase[i])),
                 "right": float(turn == TURN_RIGHT),
                 "left": float(turn == TURN_LEFT),
@@ -157,7 +167,6 @@ def twin(world, b, i):
                 "up_green": sum(queue for queue, is_green in above if is_green) / 10,
             }.items()
         }
-    choices = plan.choices[i, : plan.n_choices[i]].tolist()
     for c, local_phase in enumerate(choices):
         values[f"choice_{c}.current"] = float(local_phase == phase[i])
         others = set().union(*(served(i, other) for other in choices))
@@ -169,7 +178,7 @@ def twin(world, b, i):
             values[f"choice_{c}.serves_{place}"] = float(m in served(i, local_phase))
     values["signal.green_time"] = min(green_s / 30, HIGHEST)
     values["signal.interval"] = INTERVAL_S / 10
-    values["signal.clearance"] = max(transition_s(i, a, z, plan.rules) for a in choices for z in choices if a != z) / 5
+    values["signal.clearance"] = clearance_s / 5
     return values
 
 
