@@ -91,7 +91,7 @@ class Gathers(NamedTuple):
     lanes: Groups  # that each of the I M movements starts from
     lanes_in_order: bool  # no movement stands elsewhere among them than in the network
     lane_room: FloatArray  # (I, M)
-    lane_clearance_s: FloatArray  # (L,) longest transition of the signal that each lane leads to
+    lane_clearance_s: Float32Array  # (L,) longest transition of the signal that each lane leads to
     road: NDArray[np.intp]  # (I, M) ahead, one of R; R where there is none
     road_lanes: Groups  # of the R
     road_width: IntArray  # (R,) lanes
@@ -329,22 +329,29 @@ def _crossing(
     waiting: Float32Array, arriving: Float32Array, served: BoolArray, interval_s: int, g: Gathers
 ) -> Float32Array:
     """(B, I, M) who would cross in the next slot: as long as a slot is for who has green, less the transition else."""
-    green_s = np.full(g.lane_clearance_s.shape, float(interval_s))
-    after_s = np.maximum(green_s - g.lane_clearance_s, 0.0)
-    with_green, without = (_by_movement(_crossing_lanes(waiting, arriving, s), g) for s in (green_s, after_s))
+    whole_s = np.full(1, interval_s, np.float32)
+    with_green, without = (
+        _by_movement(_crossing_lanes(waiting, arriving, slot_s), g)
+        for slot_s in (whole_s, np.maximum(whole_s - g.lane_clearance_s, np.float32(0.0)))
+    )
     return np.where(served, with_green, without)
 
 
-def _crossing_lanes(waiting: Float32Array, arriving: Float32Array, slot_s: FloatArray) -> Float32Array:
-    """(B, L) who would leave each lane within its slot (L,)."""
+def _crossing_lanes(waiting: Float32Array, arriving: Float32Array, slot_s: Float32Array) -> Float32Array:
+    """(B, L) who would leave each lane within its slot (L,) or that of all (1,); halves, which 32 bits hold exactly."""
     total = waiting.copy()
     for step, middle_s in enumerate(BIN_MIDDLES_S):
-        total += arriving[step] * (middle_s <= slot_s)
-    return np.minimum(total, slot_s / HEADWAY_S).astype(np.float32)
+        in_time = middle_s <= slot_s
+        if in_time.all():
+            total += arriving[step]
+        elif in_time.any():
+            total += arriving[step] * in_time
+    np.minimum(total, slot_s / np.float32(HEADWAY_S), out=total)
+    return total
 
 
-def _lane_clearance_s(table: Table) -> FloatArray:
-    clearance_s = np.zeros(len(table.fits))
+def _lane_clearance_s(table: Table) -> Float32Array:
+    clearance_s = np.zeros(len(table.fits), np.float32)
     by_movement = np.repeat(table.clearance_s, np.diff(table.movement_start))
     clearance_s[table.lanes] = np.repeat(by_movement, np.diff(table.lane_start))
     return clearance_s
