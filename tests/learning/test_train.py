@@ -169,12 +169,12 @@ def test_generated_networks_are_trained_on_together(pair_file, tmp_path, monkeyp
     monkeypatch.setattr(worlds, "make_worlds", fake)
     path = tmp_path / "recipe.yaml"
     path.write_text(
-        f"{{worlds: {{count: 2, levels: [0.5, 2]}}, steps: 60, horizon_s: 100, width: 8, seed: 3, "
+        f"{{worlds: {{count: 2, junctions: 3, levels: [0.5, 2]}}, steps: 60, horizon_s: 100, width: 8, seed: 3, "
         f"ppo: {{n_steps: 10}}, evaluation: {{scenarios: [{pair_file}], seeds: 1, horizon_s: 100}}}}"
     )
     folder = train(prepare(str(path), out=tmp_path / "run"))
     assert (asked["count"], asked["seed"], asked["horizon_s"]) == (2, 3, 100)
-    assert (asked["protocols"], asked["levels"]) == (("literature-10-5",), (0.5, 2.0))
+    assert (asked["protocols"], asked["levels"], asked["junctions"]) == (("literature-10-5",), (0.5, 2.0), 3)
     assert stated(folder)["outcome"]["steps"] == 60
     assert list(stated(folder)["outcome"]["best"]["by_scenario"]) == ["pair"]
 
