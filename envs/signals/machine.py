@@ -107,6 +107,9 @@ class Machine:
             self._request(np.append(np.int32(NO_PHASE), wishes[rows]), self._many, state)
             self._tick(self._many, state, called, np.zeros(len(called), np.uint8))
             _check_clocks(counted, state, called, hears_calls=bool(self.rules.overdue[0]))
+            least, rests = self._passed_over(state)
+            if ((state.least > least) & (state.phase >= 0))[1:].any() or (state.rests > rests)[1:].any():
+                raise ClockError("a signal is passed over although it may change")
             after[rows, PHASE], after[rows, TARGET] = state.phase[1:], state.target[1:]
             after[rows, LEFT] = state.left[1:]
             after[rows, GREEN_S] = np.minimum(state.green_s[1:], self.highest_green_s)
@@ -129,8 +132,18 @@ class Machine:
         state.call_since.reshape(copies, -1)[1:] = np.where(is_green, -1, call_since)
         # As tight as the shield keeps it: who has an older one looks at the signal in vain, and changes nothing.
         state.oldest_call[:] = np.where(state.call_since.reshape(copies, -1) == 0, 0, state.time).min(axis=1)
+        state.least[:], state.rests[:] = self._passed_over(state)
         state.listens[:] = (state.red_since >= 0) & (state.call_since < 0) & bool(self.rules.overdue[0])
         return state
+
+    def _passed_over(self, state: SignalState) -> tuple[IntArray, IntArray]:
+        """`least` and `rests` of every copy, as far as the shield may go in passing over signals."""
+        phase = np.maximum(state.phase, 0) % len(self.rules.min_green)  # of the decoy any number will do
+        least, longest = self.rules.min_green[phase], self.rules.max_green[phase]
+        nobody = (state.call_since < 0).reshape(len(phase), -1).all(axis=1) & bool(self.rules.overdue[0])
+        is_shown = (state.phase >= 0) & (state.target < 0) & (state.left == 0)
+        rests = is_shown & (longest > 0) & (state.green_s > longest) & nobody
+        return np.where(state.phase >= 0, least, 0), rests.astype(np.int32)
 
 
 def _check_clocks(before: SignalState, after: SignalState, called: ByteArray, *, hears_calls: bool) -> None:

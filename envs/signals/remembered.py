@@ -174,6 +174,8 @@ class Remembered:
             displayed=[displayed],
             green_s=[green_s],
             due=[shield.ALWAYS],
+            least=[0],
+            rests=[0],
             wish=[wish],
             time=[rules.overdue[0]],
             red_since=[0] * n,

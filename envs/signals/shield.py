@@ -3,7 +3,8 @@
 Plain functions on the rows of one replica: NumPy and lists run them as they are, `numba.njit` compiles them unchanged.
 They know the phases of a signal by number and nothing of traffic, policies or environments. One order of calls makes a
 second: `request` where a decision is due, then `tick`. Most seconds change nothing at most signals: `may_change` tells
-from a few numbers which, and only the others come to `change`.
+from a few numbers which, and only the others come to `change`. Who asks for a change is not heard before the least green
+has been shown, and a green that lasts beyond its longest since nobody has called is left alone until somebody does.
 
 A wish stands until the next request. A change begins as soon as the least green has been shown; it shows yellow and red
 in full, and a movement that both phases serve stays green throughout. Before any wish come calls: one that has waited
@@ -33,7 +34,7 @@ N_INTERVENTIONS = 4
 INTERVENTIONS = ("overdue call", "maximum green", "minimum green", "no such phase")
 _STAYS = 8  # marks a movement while its signal is painted
 ALWAYS, _NEVER = -(1 << 30), 1 << 30  # when a signal is due
-_AT_ONCE = 32  # calls looked at together
+_AT_ONCE, _FEW = 32, 8  # calls looked at together
 
 
 class SignalState(NamedTuple):
@@ -45,6 +46,8 @@ class SignalState(NamedTuple):
     displayed: IntArray  # (B, I) what was on display in the last second: a local phase, BOTH_GREEN or NOT_SHOWN
     green_s: IntArray  # (B, I) seconds for which the present green has been shown; 0 during a transition
     due: IntArray  # (B, I) at which green_s - left the signal comes to `change` even if nobody asks it to
+    least: IntArray  # (B, I) green_s before which nobody who asks changes anything
+    rests: IntArray  # (B, I) 1 at the longest green, which goes on since nobody has called: `due` waits for a call
     wish: IntArray  # (B, I) local phase wanted; -1: the present one
     time: IntArray  # (B, 1) seconds shown
     red_since: IntArray  # (B, M) the second in which the movement lost green; -1 it has green
@@ -92,6 +95,8 @@ def blank_state(signals: tuple[int, ...], n_movements: int) -> SignalState:
         displayed=filled(NOT_SHOWN, n),
         green_s=filled(0, n),
         due=filled(ALWAYS, n),
+        least=filled(0, n),
+        rests=filled(0, n),
         wish=filled(NO_PHASE, n),
         time=filled(0, 1),
         red_since=filled(0, n_movements),
@@ -112,6 +117,8 @@ def replica_state(state: SignalState, b: int) -> SignalState:
         state.displayed[b],
         state.green_s[b],
         state.due[b],
+        state.least[b],
+        state.rests[b],
         state.wish[b],
         state.time[b],
         state.red_since[b],
@@ -178,6 +185,7 @@ def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -
 
     calls  (M,) 1 where somebody waits at the stop line; read only where `Rules` knows a longest green or wait
     """
+    hear(rules, state, calls)
     any_may = False
     for i in range(len(state.phase)):
         any_may |= may_change(i, rules, state)
@@ -189,16 +197,15 @@ def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -
         clears = state.left[i] > 0
         state.left[i] -= clears
         state.green_s[i] += (not clears) & (state.phase[i] >= 0)
-    hear(state, calls)
     state.time[0] += 1
 
 
 def may_change(i: int, rules: Rules, state: SignalState) -> bool:
     """False: signal `i` shows for certain what it showed before. Branches would cost more than all the rest."""
-    is_due = state.green_s[i] - state.left[i] >= state.due[i]
+    is_due = (state.green_s[i] - state.left[i] >= state.due[i]) & (state.rests[i] == 0)
     is_overdue = (rules.overdue[i] > 0) & (state.time[0] - state.oldest_call[i] >= rules.overdue[i])
     is_asked = is_overdue | ((state.wish[i] >= 0) & (state.wish[i] != state.phase[i]))
-    return is_due | (is_asked & (state.left[i] == 0))
+    return is_due | (is_asked & (state.left[i] == 0) & (state.green_s[i] >= state.least[i]))
 
 
 def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -> None:
@@ -223,13 +230,13 @@ def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: By
     first, past = rules.movement_start[j] & FROM_START, rules.movement_start[j + 1] & FROM_START
     if state.left[i] > 0 or state.phase[i] < 0:
         now = rules.clearance_phase[i]
-        paint_transition(i, rules, state)
-        state.due[i] = -next_part(i, rules, state)
-        repainted = True
+        left, repainted = paint_transition(i, rules, state)
+        state.due[i] = -left
     else:
         now = state.phase[i]
         longest = rules.max_green[rules.phase_offset[i] + now]
         state.due[i] = longest if longest > 0 else _NEVER
+        state.least[i] = rules.min_green[rules.phase_offset[i] + now]
         repainted = state.displayed[i] != now
         if repainted:
             for m in range(first, past):
@@ -239,42 +246,84 @@ def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: By
                 state.aspects[rules.phase_movements[k]] = GREEN
     state.displayed[i] = now
     if repainted:
-        for m in range(first, past):
-            if state.aspects[m] == GREEN:
-                green[m] = 1
-                state.red_since[m] = -1
-                state.call_since[m] = -1
-                state.listens[m] = 0
-            else:
-                green[m] = 0
-                if state.red_since[m] < 0:
-                    state.red_since[m] = state.time[0]
-                    state.listens[m] = rules.overdue[i] > 0
-    if may_be_overdue(i, 0, rules, state):
-        oldest = state.time[0]
+        note_greens(first, past, rules.overdue[i] > 0, state, calls, green)
+    is_late = state.left[i] == 0 and state.phase[i] >= 0 and is_at_longest_green(i, 0, rules, state)
+    state.rests[i] = 0
+    if may_be_overdue(i, 0, rules, state) or (is_late and rules.overdue[i] > 0):
+        oldest = state.time[0] + 1
         for m in range(first, past):
             if 0 <= state.call_since[m] < oldest:
                 oldest = state.call_since[m]
-        state.oldest_call[i] = oldest
+        state.oldest_call[i] = min(oldest, state.time[0])
+        state.rests[i] = is_late and oldest > state.time[0]
 
 
-def hear(state: SignalState, calls: ByteArray) -> None:
-    """Note the calls that begin in this second."""
+def note_greens(
+    first: int, past: int, minds_calls: bool, state: SignalState, calls: ByteArray, green: ByteArray
+) -> None:
+    """Note who of these movements gets green now and who loses it; a call of the latter begins at once."""
+    now = state.time[0]
+    for k in range(first, past):
+        m = k & FROM_START
+        if state.aspects[m] == GREEN:
+            green[m] = 1
+            state.red_since[m] = -1
+            state.call_since[m] = -1
+            state.listens[m] = 0
+        else:
+            green[m] = 0
+            if state.red_since[m] < 0:
+                state.red_since[m] = now
+                state.listens[m] = minds_calls
+                note_call(m, state, calls)
+
+
+def hear(rules: Rules, state: SignalState, calls: ByteArray) -> None:
+    """Note the calls that begin in this second; where somebody calls the longest green ends."""
+    if len(calls) < _AT_ONCE:
+        hear_few(0, len(calls), rules, state, calls)
+        return
     for part in range((len(calls) + _AT_ONCE - 1) // _AT_ONCE):
-        n = min(_AT_ONCE, len(calls) - part * _AT_ONCE)
-        if n < _AT_ONCE or any_begins(part, state, calls):
-            for k in range(n):
-                m = part * _AT_ONCE + k
-                if calls[m] != 0 and state.listens[m] != 0:
-                    state.call_since[m] = state.time[0]
-                    state.listens[m] = 0
+        first = min(part * _AT_ONCE, len(calls) - _AT_ONCE)  # the last part begins in the one before
+        if any_begins(first, _AT_ONCE, state, calls):
+            for few in range(first, first + _AT_ONCE, _FEW):
+                if any_begins(few, _FEW, state, calls):
+                    hear_few(few, few + _FEW, rules, state, calls)
 
 
-def any_begins(part: int, state: SignalState, calls: ByteArray) -> bool:
-    """Does a call begin for any of `_AT_ONCE` movements? Without branches it takes hardly longer than for one."""
+def hear_few(first: int, past: int, rules: Rules, state: SignalState, calls: ByteArray) -> None:
+    """Note the calls that begin for movements from the first on."""
+    for m in range(first, past):
+        if note_call(m, state, calls):
+            state.rests[signal_of(m, rules)] = 0
+
+
+def note_call(m: int, state: SignalState, calls: ByteArray) -> bool:
+    """Does a call for the movement begin in this second? Then it has done so."""
+    begins = (calls[m] != 0) & (state.listens[m] != 0)
+    if begins:
+        state.call_since[m] = state.time[0]
+        state.listens[m] = 0
+    return begins
+
+
+def signal_of(m: int, rules: Rules) -> int:
+    """The signal of a movement that has one; they stand in the order of their movements."""
+    i, past = 0, len(rules.intersection)
+    while past - i > 1:
+        middle = (i + past) // 2
+        if rules.movement_start[rules.intersection[middle]] <= m:
+            i = middle
+        else:
+            past = middle
+    return i
+
+
+def any_begins(first: int, n: int, state: SignalState, calls: ByteArray) -> bool:
+    """Does a call begin for any of `n` movements? Without branches 32 take hardly longer than one."""
     begins = False
-    for k in range(_AT_ONCE):
-        m = np.uint64(part * _AT_ONCE + k)  # unsigned: nothing in the loop asks whether an index counts from the end
+    for k in range(n):
+        m = np.uint64(first + k)  # unsigned: nothing in the loop asks whether an index counts from the end
         begins |= (calls[m] != 0) & (state.listens[m] != 0)
     return begins
 
@@ -400,21 +449,12 @@ def transition_s(i: int, old: int, new: int, rules: Rules) -> int:
     return rules.transition[rules.transition_start[i] + (old + 1) * rules.n_phases[i] + new]
 
 
-def next_part(i: int, rules: Rules, state: SignalState) -> int:
-    """How much of the transition is left when signal `i`, just painted, next shows something else."""
-    old, new, red_amber = state.phase[i], state.target[i], rules.red_amber[i]
-    if new < 0:
-        return _NEVER  # until the first wish, which may come at any time
-    j, seconds = rules.intersection[i], transition_s(i, old, new, rules)
-    left = red_amber if red_amber < state.left[i] else 0
-    for m in range(rules.movement_start[j] & FROM_START, rules.movement_start[j + 1] & FROM_START):
-        if state.aspects[m] == YELLOW:
-            left = max(left, seconds - rules.yellow[m])
-    return left
+def paint_transition(i: int, rules: Rules, state: SignalState) -> tuple[int, bool]:
+    """Write the aspects of a second between two phases; before the first wish, red.
 
-
-def paint_transition(i: int, rules: Rules, state: SignalState) -> None:
-    """Write the aspects of a second between two phases; before the first wish, red."""
+    Returns how much of the transition is left when the signal next shows something else, and whether it is painted anew
+    so that others may have green than before.
+    """
     j, offset, start, movements = (
         rules.intersection[i],
         rules.phase_offset[i],
@@ -422,20 +462,29 @@ def paint_transition(i: int, rules: Rules, state: SignalState) -> None:
         rules.phase_movements,
     )
     old, new = state.phase[i], state.target[i]
-    shown_s = transition_s(i, old, new, rules) - state.left[i] if new >= 0 else 0
-    if state.displayed[i] != rules.clearance_phase[i] or shown_s == 0:
+    seconds = transition_s(i, old, new, rules) if new >= 0 else 0
+    shown_s = seconds - state.left[i]
+    begins = state.displayed[i] != rules.clearance_phase[i] or shown_s == 0
+    if begins:
         paint_ends(i, rules, state)
-    if new >= 0 and rules.clearance_phase[i] < 0:
+    announces = state.left[i] <= rules.red_amber[i]
+    if new >= 0 and rules.clearance_phase[i] < 0 and (begins or announces):
         for k in range(start[offset + new], start[offset + new + 1]):
-            if state.aspects[movements[k]] == YELLOW:
-                state.aspects[movements[k]] = _STAYS
-            elif state.aspects[movements[k]] == RED and state.left[i] <= rules.red_amber[i]:
-                state.aspects[movements[k]] = RED_AMBER
-    for m in range(rules.movement_start[j] & FROM_START, rules.movement_start[j + 1] & FROM_START):
+            m = movements[k]
+            if state.aspects[m] == YELLOW:
+                state.aspects[m] = _STAYS
+            elif state.aspects[m] == RED and announces:
+                state.aspects[m] = RED_AMBER
+    left = rules.red_amber[i] if rules.red_amber[i] < state.left[i] else 0
+    for k in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        m = k & FROM_START
         if state.aspects[m] == YELLOW and shown_s >= rules.yellow[m]:
             state.aspects[m] = RED
         elif state.aspects[m] == _STAYS:
             state.aspects[m] = GREEN
+        if state.aspects[m] == YELLOW:
+            left = max(left, seconds - rules.yellow[m])
+    return left if new >= 0 else _NEVER, begins  # until the first wish, which may come at any time
 
 
 def paint_ends(i: int, rules: Rules, state: SignalState) -> None:
@@ -462,12 +511,15 @@ HELPERS = (
     overdue_phase,
     waiting_phase,
     transition_s,
-    next_part,
     paint_transition,
     paint_ends,
     may_end,
     may_change,
     change,
+    note_greens,
     any_begins,
+    note_call,
+    signal_of,
+    hear_few,
     hear,
 )

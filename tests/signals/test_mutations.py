@@ -70,7 +70,8 @@ def subject(name: str) -> Subject:
 class Fault:
     """What is changed, where, and who has to find it under which name.
 
-    invariant : the one that the proof names first; "I5 or I9" where it may be either, as both are about calls
+    invariant : the one that the proof names first; "I5 or I9" where it may be either: I9 is also what it says if the
+        shield passes over a signal that may change
     change : gives the faulty rules and the faulty shield (`request`, `tick`, `start`)
     street : the monitor's fault; "" where there is nothing to see, for the reason `unseen`
     """
@@ -317,6 +318,9 @@ def intergreen_holds_for_one_change_only(monkeypatch):
     monkeypatch.setattr(rules, "_transitions", one_pass._transitions)
 
 
+# else a signal is not even come to before its least green
+AT_ANY_AGE = ("& (state.green_s[i] >= state.least[i])", "")
+
 # --- The shield: times --------------------------------------------------------------------------------------------
 
 in_shield(
@@ -358,7 +362,7 @@ in_shield(
         "if state.left[i] == 0:",
         "if state.left[i] <= 1 and state.target[i] >= 0:\n        state.left[i] = 0\n    if state.left[i] == 0:",
     ),
-    ("    return left\n", "    return max(left, 1)\n"),
+    ("    return left if new", "    return max(left, 1) if new"),
 )
 in_shield(
     "transition is read from another row",
@@ -399,6 +403,7 @@ in_shield(
         "return phase < 0 or state.green_s[i] >= rules.min_green",
         "return phase < 0 or state.green_s[i] + 1 >= rules.min_green",
     ),
+    AT_ANY_AGE,
 )
 in_shield(
     "minimum green is that of the wanted phase",
@@ -409,6 +414,7 @@ in_shield(
         "state.green_s[i] >= rules.min_green[rules.phase_offset[i] + phase]",
         "state.green_s[i] >= rules.min_green[rules.phase_offset[i] + max(state.wish[i], 0)]",
     ),
+    AT_ANY_AGE,
 )
 in_shield(
     "minimum green does not hold against an overdue call",
@@ -419,6 +425,7 @@ in_shield(
         "return phase < 0 or state.green_s[i] >= rules",
         "return phase < 0 or may_be_overdue(i, 0, rules, state) or state.green_s[i] >= rules",
     ),
+    AT_ANY_AGE,
 )
 in_shield(
     "maximum green is compared a second late",
@@ -471,12 +478,13 @@ in_shield(
 in_shield(
     "nonsense resets the signal",
     "us",
-    "I4",
+    "I4 or I9",
     "skipped yellow",
     (
         "+ REFUSED] += 1\n",
         "+ REFUSED] += 1\n            state.phase[i] = state.target[i] = NO_PHASE\n            state.left[i] = 0\n",
     ),
+    AT_ANY_AGE,
 )
 in_shield(
     "nonsense is honoured as a phase at once",
@@ -495,7 +503,7 @@ in_shield(
 in_shield(
     "wish for the present phase restarts its green",
     "us",
-    "I5",
+    "I5 or I9",
     "cycle fail",
     (
         "        wish, phase = int(one), state.phase[i]\n",
@@ -538,15 +546,16 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("if calls[m] != 0 and state.listens[m] != 0:", "if False:"),
+    ("begins = (calls[m] != 0) & (state.listens[m] != 0)", "begins = False"),
 )
 in_shield(
     "calls are counted anew each second",
     "us",
     "I9",
     "cycle fail",
-    ("if calls[m] != 0 and state.listens[m] != 0:", "if calls[m] != 0 and state.aspects[m] != GREEN:"),
-    ("any_begins(part, state, calls):", "True:"),
+    ("begins = (calls[m] != 0) & (state.listens[m] != 0)", "begins = calls[m] != 0 and state.aspects[m] != GREEN"),
+    ("any_begins(first, _AT_ONCE, state, calls):", "True:"),
+    ("any_begins(few, _FEW, state, calls):", "True:"),
 )
 in_shield(
     "calls are forgotten when the first movement has green",
@@ -554,9 +563,10 @@ in_shield(
     "I9",
     "cycle fail",
     (
-        "            if state.aspects[m] == GREEN:\n",
-        "            if state.aspects[first] == GREEN and state.red_since[m] >= 0:\n"
-        "                state.call_since[m], state.listens[m] = -1, 1\n            if state.aspects[m] == GREEN:\n",
+        "        if state.aspects[m] == GREEN:\n            green[m] = 1\n",
+        "        if state.aspects[first] == GREEN and state.red_since[m] >= 0:\n"
+        "            state.call_since[m], state.listens[m] = -1, 1\n"
+        "        if state.aspects[m] == GREEN:\n            green[m] = 1\n",
     ),
 )
 in_shield(
@@ -572,6 +582,23 @@ in_shield(
     "I5",
     f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
     ("state.green_s[i] - state.left[i] >= state.due[i]", "state.green_s[i] - state.left[i] > state.due[i]"),
+)
+in_shield(
+    "call does not end the rest",
+    "us",
+    "I9",
+    f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
+    ("            state.rests[signal_of(m, rules)] = 0\n", "            pass\n"),
+)
+in_shield(
+    "signal is passed over for a second after its least green",
+    "us",
+    "I9",
+    "unseen: no rule asks for a change as soon as it may be",
+    (
+        "state.least[i] = rules.min_green[rules.phase_offset[i] + now]",
+        "state.least[i] = 1 + rules.min_green[rules.phase_offset[i] + now]",
+    ),
 )
 in_shield(
     "end of a yellow is not due",
@@ -592,7 +619,7 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("state.listens[m] = rules.overdue[i] > 0", "pass"),
+    ("state.listens[m] = minds_calls", "pass"),
 )
 in_shield("clock stands still", "us", "I9", "cycle fail", ("    state.time[0] += 1\n", ""))
 
@@ -617,6 +644,7 @@ in_shield(
         "        elif state.aspects[m] == _STAYS:\n            state.aspects[m] = GREEN",
         "        elif state.aspects[m] == _STAYS:\n            state.aspects[m] = YELLOW",
     ),
+    ("(begins or announces)", "True"),  # else its yellow would end in time, and it would be red: which breaks no rule
 )
 in_shield(
     "yellow is painted for the phase that comes",
@@ -640,9 +668,9 @@ in_shield(
 in_shield(
     "green comes where red and amber should",
     "de",
-    "I12",
+    "I9 or I12",
     "yellow plus red clearance",
-    ("state.aspects[movements[k]] = RED_AMBER", "state.aspects[movements[k]] = GREEN"),
+    ("state.aspects[m] = RED_AMBER", "state.aspects[m] = GREEN"),
 )
 in_shield(
     "red and amber comes a second early",

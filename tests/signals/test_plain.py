@@ -17,7 +17,13 @@ from intergreen.envs.signals.plain_shield import PlainShield
 LAMPS = np.array([DARK, RED, YELLOW, GREEN, RED_AMBER, RED | GREEN, YELLOW | GREEN], np.uint8)
 PROTOCOLS = ("literature-10-5", "literature-5-2", "us-mutcd-5", "de-rilsa-5")
 NETWORKS = ("town", "single")
-NOTES = ("oldest_call", "due", "listens")  # what the compiled shield keeps so that it can pass over signals
+NOTES = (
+    "oldest_call",
+    "due",
+    "least",
+    "rests",
+    "listens",
+)  # what the compiled shield keeps so that it can pass over signals
 
 
 def plan_of(name, protocol):

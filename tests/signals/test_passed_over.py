@@ -1,0 +1,105 @@
+"""The shield comes to a signal only where something may change, and shows what it would if it came to all each second."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from signals.test_mutations import rewritten
+
+from intergreen.envs.core import compiled_shield
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+from intergreen.envs.signals import shield
+from intergreen.envs.signals.aspects import GREEN
+
+PROTOCOLS = ("literature-10-5", "literature-5-2", "us-mutcd-5", "de-rilsa-5", "cn-gb-5")
+NETWORKS = ("single", "arterial6")  # one part of a row of calls, and several
+NOTES = ("due", "least", "rests", "oldest_call")  # when to come to a signal
+
+stories = st.fixed_dictionaries(
+    {
+        "seed": st.integers(0, 2**32 - 1),
+        "call_share": st.sampled_from([0.0, 0.002, 0.02, 0.3, 1.0]),  # of movements somebody comes to in a second
+        "gone_share": st.sampled_from([0.0, 0.02, 0.5]),  # of callers that leave without having had green
+        "wish_share": st.sampled_from([0.0, 0.1, 1.0]),  # of signals that get another wish
+        "interval_s": st.sampled_from([1, 5, 13, 90]),
+    }
+)
+
+
+@lru_cache
+def restless():
+    """The shield that comes to every signal in every second."""
+    return rewritten(shield, ("    return is_due | (", "    return True | is_due | ("))
+
+
+@pytest.mark.parametrize("network_name", NETWORKS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(max_examples=8)
+@given(story=stories)
+def test_signals_passed_over_show_what_they_show_if_come_to_in_every_second(network_name, protocol, story):
+    network = load_scenario(network_name).network
+    plan = protocol_by_name(protocol).plan(network)
+    random = np.random.default_rng(story["seed"])
+    first = random.integers(-1, 4, (1, plan.n_signals)).astype(np.int32)
+    states = []
+    for _ in range(2):
+        state = shield.signal_state(plan, network, 1)
+        shield.start(first, plan.rules, state)
+        states.append(shield.replica_state(state, 0))
+    greens = np.zeros((2, network.n_movements), np.uint8)
+    shields = compiled_shield(), {"request": restless().request, "tick": restless().tick}
+    calls, wanted = np.zeros(network.n_movements, np.uint8), np.full(plan.n_signals, shield.NO_PHASE, np.int32)
+    for second in range(160):
+        calls[random.random(len(calls)) < story["call_share"]] = 1
+        calls[random.random(len(calls)) < story["gone_share"]] = 0
+        changes = random.random(plan.n_signals) < story["wish_share"]
+        wanted = np.where(changes, random.integers(-2, 9, plan.n_signals), wanted).astype(np.int32)
+        for one, state, green in zip(shields, states, greens, strict=True):
+            if second % story["interval_s"] == 0:
+                one["request"](wanted, plan.rules, state)
+            one["tick"](plan.rules, state, calls, green)
+        calls[states[0].aspects == GREEN] = 0
+        for name in shield.SignalState._fields:
+            if name not in NOTES:
+                assert getattr(states[0], name).tolist() == getattr(states[1], name).tolist(), (second, name)
+        assert greens[0].tolist() == greens[1].tolist()
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_longest_green_ends_for_who_called_went_and_calls_again_and_for_nobody_else(comes_back):
+    """No call begins then: the shield has to remember that somebody had called."""
+    stays, ends = [run_beyond_longest_green(one, comes_back=comes_back) for one in (forgetful(), shield)]
+    assert not stays
+    assert ends == comes_back
+
+
+@lru_cache
+def forgetful():
+    """The shield that lets a signal rest although somebody has called."""
+    return rewritten(shield, ("is_late and oldest > state.time[0]", "is_late"))
+
+
+def run_beyond_longest_green(one, *, comes_back: bool) -> bool:
+    """Is the first green over, some seconds after its longest?"""
+    network = load_scenario("single").network
+    rules = protocol_by_name("us-mutcd-5").plan(network).rules
+    state = one.signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
+    one.start(np.array([[1]], np.int32), rules, state)
+    state = one.replica_state(state, 0)
+    calls, green = np.zeros(network.n_movements, np.uint8), np.zeros(network.n_movements, np.uint8)
+    begins_s = int(rules.transition[1])
+    beyond_s = begins_s + int(rules.max_green[1]) + 3
+    for second in range(beyond_s + 2):
+        if second == begins_s + 2:
+            caller = int(np.flatnonzero(state.aspects != GREEN)[-1])
+        calls[:] = 0
+        if second == begins_s + 3 or (comes_back and second >= beyond_s):
+            calls[caller] = 1
+        one.tick(rules, state, calls, green)
+        assert state.phase[0] == 1 or second < begins_s
+    return bool(state.left[0] > 0)
