@@ -3,7 +3,7 @@
 Plain functions on the rows of one replica: NumPy and lists run them as they are, `numba.njit` compiles them unchanged.
 They know the phases of a signal by number and nothing of traffic, policies or environments. One order of calls makes a
 second: `request` where a decision is due, then `tick`. Most seconds change nothing at most signals: `may_change` tells
-from a few numbers which, and only the others come to `change`. Who asks for a change is not heard before the least green
+from a few numbers which, and only the others come to `change`. Who asks for one is not heard before the least green
 has been shown, and a green that lasts beyond its longest since nobody has called is left alone until somebody does.
 
 A wish stands until the next request. A change begins as soon as the least green has been shown; it shows yellow and red

@@ -1,4 +1,4 @@
-"""The shield comes to a signal only where something may change, and shows what it would if it came to all each second."""
+"""The shield comes to a signal only where something may change; all else is as if it came to all in every second."""
 
 from __future__ import annotations
 
