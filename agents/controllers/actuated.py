@@ -81,7 +81,7 @@ class Actuated:
         self._ring = programme.phase
         self._least_s = np.maximum(self._settings.min_green_s, _by_choice(plan, plan.rules.min_green))
         self._longest_s = np.maximum(self._least_s, self._longest_greens_s(setup, programme))
-        self._first_call_s: IntArray = np.full((setup.n_replicas, plan.n_signals), _NO_CALL, np.int32)
+        self._first_call_s = np.full((setup.n_replicas, plan.n_signals), _NO_CALL, np.int64)
         self._wanted: IntArray = np.tile(programme.phase[:, 0], (setup.n_replicas, 1))
         return self._wanted
 
@@ -121,7 +121,7 @@ class Actuated:
         """The longest green counts from the first call of another phase in this green."""
         begins = called & (self._first_call_s == _NO_CALL)
         since = np.where(begins, time_s, self._first_call_s)
-        self._first_call_s = np.where(called & is_green, since, _NO_CALL).astype(np.int32)
+        self._first_call_s = np.where(called & is_green, since, _NO_CALL)
 
     def _next(self, calls: BoolArray, choice: IntArray) -> IntArray:
         """(B, I) in ring order after the present phase, the first that is called."""

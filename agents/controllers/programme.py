@@ -58,7 +58,7 @@ class Programme:
         return left
 
     def _into_s(self, time_s: int) -> IntArray:
-        into: IntArray = (np.int32(time_s) - self.offset_s) % self.cycle_s
+        into: IntArray = ((np.int64(time_s) - self.offset_s) % self.cycle_s).astype(np.int32)
         return into
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from intergreen.envs.observation_arrays import Observed
 
 
-_NEVER = 2**30  # a second that does not come
+_NEVER = 2**62  # a second that does not come; clocks may count seconds, or milliseconds, since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class BundleController:
     def _forget(self) -> None:
         """As if nothing had been decided yet; everything is on the first rung."""
         plan, n_replicas = self._setup.plan, self._setup.n_replicas
-        self._due_s = 0
+        self._due_s = -_NEVER
         self.decisions_by_rung = np.zeros(len(Rung), np.int64)  # of all signals, since the start
         self._ladder = Ladder(n_replicas, plan.n_signals, self.settings.hold_s)
         if plan.n_signals == 0:
@@ -126,7 +126,7 @@ class BundleController:
         self._health = DetectorHealth(network, n_replicas, self._interval_s)
         self._quiet = QuietSignals(n_replicas, self._signal_of_lane, plan.n_signals, self._interval_s)
         self._observed = blank(self._gathers, n_replicas)
-        self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int32)
+        self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int64)
         self._overruled: list[IntArray] = []
 
     def decide(self, counts: LaneCounts | Readings, signals: SignalStatus, time_s: int) -> IntArray:
@@ -268,7 +268,7 @@ class BundleController:
         calls = queues(waiting, self._gathers) > 0
         calls &= signals.red_s.take(self._gathers.movement, axis=1) > 0
         calls &= self._gathers.can_be_served
-        self._call_since = np.where(calls, np.minimum(self._call_since, np.int32(time_s)), np.int32(_NEVER))
+        self._call_since = np.where(calls, np.minimum(self._call_since, time_s), _NEVER)
         if self._call_since.min(initial=_NEVER) >= time_s - self._unserved_s.min():  # as at most times
             return
         unserved = self._call_since.min(axis=2) < time_s - self._unserved_s
