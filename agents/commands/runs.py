@@ -259,7 +259,7 @@ def timing(
 
 
 def _verify_bundle(name: str, network: str | None, json: str | None, *, drop_invalid_routes: bool) -> None:
-    from intergreen.agents.deployment.names import bundle_by_name
+    from intergreen.agents.deployment.shipped import bundle_by_name
     from intergreen.agents.evaluation.verify import counter_example
     from intergreen.agents.evaluation.verify_bundle import bundle_table, named_network, verify_bundle
 

@@ -7,6 +7,6 @@ policy_room         what the layers of that one hand to one another: the same me
 health, ladder      which detectors can be believed; who decides when something is wrong
 controller          a bundle as a controller, the same in evaluation and on the street
 runtime             SignalController: a bundle in charge of a network's signals, NumPy and onnxruntime only
-names               whoever decides, by name
+names, shipped      whoever decides, by name; shipped bundles
 draft, graph, recorded, proofs, columns, card   making a bundle; these need the learning stack
 """

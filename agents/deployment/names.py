@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,29 +14,13 @@ from intergreen.agents.controllers.registry import (
     policy_names,
 )
 from intergreen.agents.controllers.run_folder import RUN
-from intergreen.agents.deployment.bundle import MODEL, SUMS, is_bundle, read_bundle
+from intergreen.agents.deployment.bundle import MODEL, SUMS, is_bundle
 from intergreen.agents.deployment.controller import BundleController
+from intergreen.agents.deployment.shipped import bundle_by_name, bundle_names
 from intergreen.envs.errors import InputError, shown
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import Controller
-    from intergreen.agents.deployment.bundle import Bundle
-
-_CHECKPOINTS = "intergreen.checkpoints"
-
-
-def bundle_names() -> tuple[str, ...]:
-    """Names of the shipped bundles."""
-    shipped = files(_CHECKPOINTS).iterdir()
-    return tuple(sorted(entry.name for entry in shipped if entry.is_dir() and (entry / SUMS).is_file()))
-
-
-def bundle_by_name(name: str | Path) -> Bundle:
-    """The shipped bundle of that name, or the bundle in that folder."""
-    if not isinstance(name, Path) and name in bundle_names():
-        with as_file(files(_CHECKPOINTS) / name) as folder:
-            return read_bundle(folder)
-    return read_bundle(name)
 
 
 def is_named_bundle(name: str) -> bool:

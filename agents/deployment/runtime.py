@@ -23,6 +23,7 @@ from intergreen.agents.deployment.controller import BundleController, LadderSett
 from intergreen.agents.deployment.health import STALE_DECISIONS
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
+from intergreen.agents.deployment.shipped import bundle_by_name
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes_by_movement
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from intergreen.envs.signals.monitor import FaultReport
 
 _LOG = logging.getLogger(__name__)
+_OLDEST_S = 2**31 - 1  # that an age is told as
 
 
 def lane_readings(waiting: ArrayLike, vehicles: ArrayLike, arriving: ArrayLike, age_s: ArrayLike = 0) -> Readings:
@@ -53,17 +55,18 @@ def lane_readings(waiting: ArrayLike, vehicles: ArrayLike, arriving: ArrayLike, 
     ----------
     waiting, vehicles : (L,) slower than 0.1 m/s, and all
     arriving : (L, bins) moving, by seconds from the stop line; the bins of `observation.json`
-    age_s : (L,) or one number, seconds since the lanes were read
+    age_s : (L,) or one number, seconds since the lanes were read; NaN where nobody knows
     """
     vehicles = np.asarray(vehicles, np.float64)[None]
     unknown = np.zeros_like(vehicles)
+    age = np.nan_to_num(np.asarray(age_s, np.float64), nan=_OLDEST_S).clip(0, _OLDEST_S).astype(np.int32)
     return Readings(
         vehicles=vehicles,
         waiting=np.asarray(waiting, np.float64)[None],
         near=unknown,
         arriving=np.asarray(arriving, np.float64)[None],
         mean_speed=unknown,
-        age_s=np.broadcast_to(np.asarray(age_s, np.int32), vehicles.shape),
+        age_s=np.broadcast_to(age, vehicles.shape),
     )
 
 
@@ -88,6 +91,8 @@ class SignalController:
         self.plan = protocol.plan(network)
         if self.plan.n_signals == 0:
             raise InputError(network.name, "signals", "has no signal with two phases or more", "use another network")
+        if flows_vph is not None:
+            flows_vph = _checked_flows(flows_vph, network)
         card = program_card(network, self.plan.timing)
         self.unproved = unproved(network, self.plan, card, bundle.proved)
         self._decider = BundleController(bundle, settings)
@@ -121,6 +126,7 @@ class SignalController:
 
         Parameters
         ----------
+        bundle : its folder, or the name of one that is shipped
         network : a network, a `roadnet.json` or the folder of one, or SUMO's `.net.xml`
         protocol : the timing of the signals; `field` is the MUTCD's, decided every 5 s
         settings : of the ladder
@@ -132,7 +138,7 @@ class SignalController:
             In one line, if anything about bundle, network or their fit is wrong.
         """
         loaded = network if isinstance(network, RoadNetwork) else _read_network(Path(network))
-        made = cls(read_bundle(bundle), loaded, protocol_by_name(protocol), settings=settings, flows_vph=flows_vph)
+        made = cls(_read_bundle(bundle), loaded, protocol_by_name(protocol), settings=settings, flows_vph=flows_vph)
         if made.unproved:
             _LOG.warning("%s: %d signal plans are not proved in the bundle", loaded.name, len(made.unproved))
         for words in made.unlike_training:
@@ -147,7 +153,7 @@ class SignalController:
         Parameters
         ----------
         readings : of one replica; `lane_readings` makes them
-        time_s : a whole second, later than the last
+        time_s : a whole second, later than the last; of any clock, since 1970 for example
         calls : (M,) who waits at a stop line; None: whoever waits or arrives in the first bin, and every movement
             with a lane that tells nothing
 
@@ -155,13 +161,15 @@ class SignalController:
         ------
         ValueError
             If the time does not move on, or readings and calls are not those of this network's lanes and movements.
+        TypeError
+            If the readings are none.
         """
         self._check(readings, time_s, calls)
         if self._yellow_left is not None:
             return self._flash()
         try:
-            heard = self._calls(readings) if calls is None else np.asarray(calls, np.uint8)
-            self._decide(readings, heard, time_s)
+            heard = self._calls(readings) if calls is None else np.asarray(calls, np.bool_).astype(np.uint8)
+            self._decide(readings, heard, int(time_s))
             self._shield.tick(heard)
             n_faults = self._monitor.watch(self.aspects, heard)
         except Exception as error:  # a bug of ours must not leave a street with what it happens to show
@@ -230,6 +238,8 @@ class SignalController:
         return called
 
     def _check(self, readings: Readings, time_s: int, calls: BoolArray | None) -> None:
+        if not isinstance(readings, Readings):
+            raise TypeError(f"need readings, made with lane_readings(...), got a {type(readings).__name__}")
         if time_s != int(time_s) or (self._time_s is not None and time_s <= self._time_s):
             raise ValueError(f"need a whole second after {self._time_s}, got {time_s}")
         lanes = self.network.n_lanes
@@ -256,12 +266,24 @@ class SignalController:
         return aspects
 
 
+def _read_bundle(bundle: str | Path) -> Bundle:
+    return read_bundle(bundle) if Path(bundle).is_dir() else bundle_by_name(bundle)
+
+
 def _read_network(path: Path) -> RoadNetwork:
     from intergreen.envs.network import find_file, read_cityflow_network, read_sumo_network
 
     if path.name.endswith((".net.xml", ".net.xml.gz")):
         return read_sumo_network(path)
     return read_cityflow_network(find_file(path, "roadnet.json") if path.is_dir() else path)
+
+
+def _checked_flows(flows_vph: ArrayLike, network: RoadNetwork) -> FloatArray:
+    flows = np.asarray(flows_vph, np.float64)
+    if flows.shape != (network.n_movements,) or not (np.isfinite(flows) & (flows >= 0.0)).all():
+        problem = f"are not a number >= 0 for each of {network.n_movements} movements, their shape is {flows.shape}"
+        raise InputError(network.name, "flows_vph", problem, "give what a survey counts, or None for the own programme")
+    return flows
 
 
 def _ended(starts: IntArray, lanes: IntArray) -> tuple[IntArray, IntArray]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from intergreen.agents.controllers.registry import policy_names
 from intergreen.agents.controllers.run_folder import BEST, POLICY, RUN
 from intergreen.agents.deployment.bundle import SUMS
-from intergreen.agents.deployment.names import bundle_names
+from intergreen.agents.deployment.shipped import bundle_names
 from intergreen.agents.versions import versions_of
 from intergreen.envs.network.fingerprint import fingerprint_of
 

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from intergreen.agents.deployment.controller import BundleController
-from intergreen.agents.deployment.names import bundle_by_name, bundle_names, decider_by_name
+from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.deployment.shipped import bundle_by_name, bundle_names
 from intergreen.envs.errors import InputError
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from intergreen.agents.deployment.controller import BundleController, LadderSettings
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung
-from intergreen.agents.deployment.names import bundle_by_name, decider_by_name
+from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.deployment.shipped import bundle_by_name
 from intergreen.agents.evaluation.fallback import fallback_table
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.fault_file import read_faults

@@ -1,0 +1,58 @@
+"""What a street's program hands the runtime: ages, calls, volumes, names."""
+
+import numpy as np
+import pytest
+from network import small
+
+from intergreen.agents.deployment.runtime import SignalController, lane_readings
+from intergreen.envs.errors import InputError
+from intergreen.envs.observation import N_BINS
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return small.write(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("told", "age_s"), [(3, 3), (3.9, 3), (-5, 0), (np.nan, 2**31 - 1), (np.inf, 2**31 - 1), (1e12, 2**31 - 1)]
+)
+def test_no_age_turns_old_readings_into_new_ones(told, age_s):
+    readings = lane_readings([0, 0], [0, 0], np.zeros((2, N_BINS)), age_s=[told, 0])
+    assert readings.age_s.tolist() == [[age_s, 0]]
+
+
+def test_call_is_whatever_is_not_zero(folder, bundle_folder):
+    def aspects(calls):
+        controller = SignalController.load(bundle_folder, folder)
+        lanes = controller.network.n_lanes
+        empty = lane_readings(np.zeros(lanes), np.zeros(lanes), np.zeros((lanes, N_BINS)))
+        return [controller.step(empty, t, calls).tolist() for t in range(40)]
+
+    n = 12
+    assert aspects(np.full(n, 256)) == aspects([True] * n) == aspects(np.full(n, np.nan))
+    assert aspects(np.zeros(n)) == aspects([False] * n)
+
+
+def test_readings_of_another_kind_are_refused_before_anything_changes(folder, bundle_folder):
+    controller = SignalController.load(bundle_folder, folder)
+    for readings in (None, {"waiting": [0]}):
+        with pytest.raises(TypeError, match=r"made with lane_readings\(\.\.\.\), got a"):
+            controller.step(readings, 0)
+    assert (controller.flash_reason, controller.rungs) == ("", ["learned policy"])
+
+
+@pytest.mark.parametrize("flows", [[1.0], [np.nan] * 12, [-1.0] * 12], ids=["too few", "no numbers", "negative"])
+def test_volumes_that_cannot_be_are_one_line(folder, bundle_folder, flows):
+    with pytest.raises(InputError, match="flows_vph: are not a number >= 0 for each of 12 movements"):
+        SignalController.load(bundle_folder, folder, flows_vph=flows)
+
+
+def test_shipped_bundle_is_loaded_by_its_name_unless_a_folder_is_called_so(
+    folder, bundle_folder, tmp_path, monkeypatch
+):
+    assert SignalController.load("universal", folder).unlike_training is not None
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "universal").symlink_to(bundle_folder)
+    own = SignalController.load("universal", folder)
+    assert own._decider.bundle.name == bundle_folder.name
