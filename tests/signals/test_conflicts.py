@@ -253,16 +253,32 @@ def test_left_turns_of_facing_approaches_that_merge_are_refused(crossing):
         check_phases(network, 0)
 
 
-@pytest.mark.parametrize(("skew_deg", "faces"), [(0, True), (27, True), (33, False), (-27, True), (-33, False)])
-def test_approaches_face_each_other_up_to_thirty_degrees_of_skew(crossing, skew_deg, faces):
-    network = crossing([*RIGHTS, of("W", LEFT), of("E", AHEAD)], ALL)
+def skewed(network, degrees):
+    """The crossroads with the road from the east turned by so much where it meets the junction."""
     west, east = (
         network.lane_point_start[network.road_lane_start[network.road_ids.index(road)] + 1] - 1
         for road in ("in_W", "in_E")
     )  # the last point of each road's first lane
     points = network.lane_points.copy()
     x, y = points[west] - points[west - 1]
-    angle = np.radians(180.0 + skew_deg)
+    angle = np.radians(180.0 + degrees)
     points[east - 1] = points[east] - (x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle))
-    skewed = replace(network, lane_points=points)
-    assert permissive_matrix(skewed, 0)[of("W", LEFT), of("E", AHEAD)] == faces
+    return replace(network, lane_points=points)
+
+
+@pytest.mark.parametrize(("skew_deg", "faces"), [(0, True), (27, True), (33, False), (-27, True), (-33, False)])
+def test_approaches_face_each_other_up_to_thirty_degrees_of_skew(crossing, skew_deg, faces):
+    network = skewed(crossing([*RIGHTS, of("W", LEFT)], [*RIGHTS, of("E", AHEAD)], ALL[:2], ALL[3:]), skew_deg)
+    assert permissive_matrix(network, 0)[of("W", LEFT), of("E", AHEAD)] == faces
+
+
+@pytest.mark.parametrize(("skew_deg", "faces"), [(33, True), (54, True), (57, False), (-54, True), (-57, False)])
+def test_phase_of_a_file_lets_a_left_turn_yield_around_a_bend_of_fifty_five_degrees(crossing, skew_deg, faces):
+    shown = crossing([*RIGHTS, of("W", LEFT), of("E", AHEAD)], *([m] for m in ALL if m not in RIGHTS))
+    network = skewed(shown, skew_deg)
+    permissive = permissive_matrix(network, 0)
+    assert permissive[of("W", LEFT), of("E", AHEAD)] == faces
+    assert not permissive[of("E", LEFT), of("W", AHEAD)]  # no phase has these two
+    if not faces:
+        with pytest.raises(InputError, match="of which neither is a turn that yields to the other"):
+            check_phases(network, 0)
