@@ -26,7 +26,8 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
 
     The copies end together at the horizon, as truncations, and begin again in the same step: `final_obs` and
     `final_info` of the infos then hold the ends, the observations the new beginnings, as `AutoresetMode.SAME_STEP` has
-    it.
+    it. With `AutoresetMode.NEXT_STEP`, which Gymnasium's wrappers of observations ask for, they begin again in the step
+    after, which takes no notice of its actions and gives no reward.
 
     `reset(seed=s)` seeds copy b with s + b, `reset(seed=[...])` each with its own number, and `reset()` goes on to the
     next episodes.
@@ -36,6 +37,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
     num_envs : copies
     threads : over which the copies are spread; the numbers do not depend on it
     render_mode : "rgb_array" or None
+    autoreset_mode : SAME_STEP or NEXT_STEP, also by Gymnasium's words for them, "SameStep" and "NextStep"
     scenario, episode_settings : see `TrafficSignalEnv`
     """
 
@@ -52,8 +54,13 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         num_envs: int = 8,
         threads: int = 1,
         render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
         **episode_settings: Any,
     ) -> None:
+        self._autoreset = AutoresetMode(autoreset_mode)
+        if self._autoreset == AutoresetMode.DISABLED:
+            raise ValueError("the copies end and begin together: use autoreset_mode SAME_STEP or NEXT_STEP")
+        self.metadata = self.metadata | {"autoreset_mode": self._autoreset}
         self.episodes = Episodes(scenario, replicas=num_envs, threads=threads, **episode_settings)
         self.num_envs = num_envs
         self.render_mode = render_mode
@@ -67,6 +74,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._randoms: list[np.random.Generator | None] = [None] * num_envs
         self._is_running = False
+        self._has_ended = False  # and begins again in the next step
 
     def reset(
         self,
@@ -81,7 +89,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         for b, own in enumerate(seeds):
             if own is not None or self._randoms[b] is None:
                 self._randoms[b], _ = seeding.np_random(own)
-        self._is_running = True
+        self._is_running, self._has_ended = True, False
         return self._begin(), self._times()
 
     def step(self, actions: Any) -> tuple[Float32Array, FloatArray, BoolArray, BoolArray, dict[str, Any]]:
@@ -99,15 +107,21 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         choice = checked_choices(actions, self._n_choices, self.num_envs)
         if not self._is_running:
             raise ResetNeeded("no episode is running: call reset() first")
+        nobody = np.zeros(self.num_envs, np.bool_)
+        if self._has_ended:
+            self._has_ended = False
+            return self._begin(), np.zeros(self.num_envs), nobody, nobody.copy(), self._times()
         seen, told = self.episodes.step(choice)
         observation, reward = self._flat(seen), mean_reward(told)
         is_over = self.episodes.is_over
         infos: dict[str, Any] = {}
-        if is_over:
+        if is_over and self._autoreset == AutoresetMode.SAME_STEP:
             infos = self._ends(observation)
             observation = self._begin()
-        truncated = np.full(self.num_envs, is_over)
-        return observation, reward, np.zeros(self.num_envs, np.bool_), truncated, infos | self._times()
+        elif is_over:
+            self._has_ended = True
+            infos = self._travel_times()
+        return observation, reward, nobody, np.full(self.num_envs, is_over), infos | self._times()
 
     def action_masks(self) -> BoolArray:
         """Which choices may be asked for now, (B, sum of choices): for each copy those of all signals."""
@@ -142,6 +156,13 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
     def _times(self) -> dict[str, Any]:
         everybody = np.ones(self.num_envs, np.bool_)
         return {"time_s": np.full(self.num_envs, self.episodes.time_s), "_time_s": everybody}
+
+    def _travel_times(self) -> dict[str, Any]:
+        everybody = np.ones(self.num_envs, np.bool_)
+        return {
+            "average_travel_time_s": self.episodes.average_travel_time_s().copy(),
+            "_average_travel_time_s": everybody,
+        }
 
     def _ends(self, observation: Float32Array) -> dict[str, Any]:
         """What Gymnasium's `SyncVectorEnv` would say when all copies end."""

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import vector as wrappers
 
 from intergreen.envs.gym_vector_env import TrafficSignalVectorEnv
 from intergreen.envs.traffic_env import TrafficSignalEnv
@@ -12,12 +13,10 @@ from intergreen.envs.traffic_env import TrafficSignalEnv
 COPIES = 3
 
 
-def side_by_side(scenario, **settings):
+def side_by_side(scenario, mode=AutoresetMode.SAME_STEP, **settings):
     """The same copies, simulated together and by Gymnasium one by one."""
-    together = TrafficSignalVectorEnv(scenario, num_envs=COPIES, **settings)
-    one_by_one = SyncVectorEnv(
-        [lambda: TrafficSignalEnv(scenario, **settings)] * COPIES, autoreset_mode=AutoresetMode.SAME_STEP
-    )
+    together = TrafficSignalVectorEnv(scenario, num_envs=COPIES, autoreset_mode=mode, **settings)
+    one_by_one = SyncVectorEnv([lambda: TrafficSignalEnv(scenario, **settings)] * COPIES, autoreset_mode=mode)
     return together, one_by_one
 
 
@@ -44,6 +43,34 @@ def test_spaces_and_answers_are_those_of_gymnasiums_own_vector_of_single_environ
         assert data_equivalence(infos, expected_infos)
     together.close()
     one_by_one.close()
+
+
+def test_next_episode_can_begin_in_the_step_after_as_gymnasium_has_it(pair):
+    together, one_by_one = side_by_side(pair, AutoresetMode.NEXT_STEP, horizon_s=50)
+    assert together.metadata["autoreset_mode"] == one_by_one.metadata["autoreset_mode"]
+    assert data_equivalence(together.reset(seed=20), one_by_one.reset(seed=20))
+    together.action_space.seed(1)
+    for t in range(14):
+        actions = together.action_space.sample()
+        told, expected = together.step(actions), one_by_one.step(actions)
+        assert data_equivalence(told, expected)
+        assert told[3].all() == ((t + 1) % 6 == 5)
+    assert TrafficSignalVectorEnv.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+
+
+def test_gymnasiums_wrappers_of_vectors_take_it():
+    env = gym.make_vec("intergreen.envs:Single-v0", num_envs=2, horizon_s=30, autoreset_mode="NextStep")
+    env = wrappers.RecordEpisodeStatistics(wrappers.NormalizeReward(wrappers.NormalizeObservation(env)))
+    env.reset(seed=0)
+    infos = [env.step(np.zeros(2, int))[4] for _ in range(4)]
+    assert ["episode" in one for one in infos] == [False, False, True, False]
+    assert infos[2]["episode"]["l"].tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.DISABLED, "sometimes"])
+def test_other_ways_to_begin_again_are_refused(mode):
+    with pytest.raises(ValueError, match=r"SAME_STEP or NEXT_STEP|sometimes"):
+        TrafficSignalVectorEnv("single", autoreset_mode=mode)
 
 
 def test_seeds_one_for_each_copy_or_counted_up_from_one(pair):
