@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +54,7 @@ class TrafficVecEnv(VecEnv):
 
     def __init__(
         self,
-        scenario: str | Scenario | Sequence[str | Scenario] | Sequence[Episodes] = "grid4x4",
+        scenario: str | Path | Scenario | Sequence[str | Path | Scenario] | Sequence[Episodes] = "grid4x4",
         *,
         replicas: int = 8,
         threads: int = 1,
@@ -64,7 +65,10 @@ class TrafficVecEnv(VecEnv):
             self.worlds = _with_equal_room(scenario, settings)
         else:
             self.worlds = [Episodes(scenario, **settings)]
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 and len(self.worlds) > 1 else None
+        if not self.worlds:
+            raise ValueError("need at least one scenario, got an empty list")
+        self._threads = threads if threads > 1 and len(self.worlds) > 1 else 0
+        self._pool = self._new_pool()
         blocks = {world.layout.blocks for world in self.worlds}
         if len(blocks) != 1:
             raise ValueError(f"need the same features and room in all worlds, got {len(blocks)} kinds")
@@ -102,7 +106,18 @@ class TrafficVecEnv(VecEnv):
         return observation
 
     def step_async(self, actions: np.ndarray) -> None:
-        self._actions[:] = actions
+        """Take a choice for every slot.
+
+        Raises
+        ------
+        ValueError
+            If they are not whole numbers >= 0, one for each slot.
+        """
+        choices = np.asarray(actions)
+        if choices.dtype.kind not in "iu" or choices.shape != self._actions.shape or choices.min() < 0:
+            problem = f"got shape {choices.shape} of {choices.dtype}"
+            raise ValueError(f"need a choice >= 0, a whole number, for each of {self.num_envs} slots, {problem}")
+        self._actions[:] = choices
 
     def step_wait(self) -> tuple[Float32Array, Float32Array, BoolArray, list[dict[str, Any]]]:
         observation = self._room()
@@ -126,6 +141,13 @@ class TrafficVecEnv(VecEnv):
             world.close()
         if self._pool is not None:
             self._pool.shutdown()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_pool": None}  # threads stay where they are; a copy has its own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._pool = self._new_pool()
 
     def action_masks(self) -> BoolArray:
         """Which choices each slot may ask for now, (slots, C)."""
@@ -160,6 +182,9 @@ class TrafficVecEnv(VecEnv):
     ) -> list[bool]:
         """Never: the slots are no environments of their own."""
         return [False for _ in self._get_indices(indices)]
+
+    def _new_pool(self) -> ThreadPoolExecutor | None:
+        return ThreadPoolExecutor(self._threads) if self._threads else None
 
     def _room(self) -> Float32Array:
         """For all observations; a new array each time, because learners keep the last one."""
@@ -203,7 +228,7 @@ class TrafficVecEnv(VecEnv):
         ]
 
 
-def _with_equal_room(several: Sequence[str | Scenario | Episodes], settings: dict[str, Any]) -> list[Episodes]:
+def _with_equal_room(several: Sequence[str | Path | Scenario | Episodes], settings: dict[str, Any]) -> list[Episodes]:
     """Episodes of each, with room for the widest signal of all; those that were prepared stay as they are."""
     worlds = [one if isinstance(one, Episodes) else Episodes(one, **settings) for one in several]
     room = {

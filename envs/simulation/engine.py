@@ -228,10 +228,20 @@ class Engine:
         if self._pool is not None:
             self._pool.shutdown()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_pool": None}  # threads stay where they are; a copy has its own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start_helpers()
+
     def _share_among_threads(self) -> None:
         self._helpers = min(self._threads, self.n_replicas) - 1  # beside the thread that calls
-        self._pool = ThreadPoolExecutor(self._helpers) if self._helpers > 0 else None
+        self._start_helpers()
         self._calls = KernelCalls(self.n_replicas)
+
+    def _start_helpers(self) -> None:
+        self._pool = ThreadPoolExecutor(self._helpers) if self._helpers > 0 else None
 
     def _allocate(self, trips: TripRows) -> State:
         return allocate(

@@ -1,5 +1,7 @@
 """The `VecEnv`: every slot is what the single environment would have shown, and episodes end as SB3 expects."""
 
+import copy
+import pickle
 import threading
 
 import numpy as np
@@ -220,3 +222,42 @@ def test_reward_that_is_no_number_is_one_line(pair):
     env.worlds[0]._senses.reward_table.weight[0] = np.nan
     with pytest.raises(FloatingPointError, match=r"^pair: the reward of signal 0 in copy 0 is nan at second 10$"):
         env.step(np.zeros(env.num_envs, int))
+
+
+@pytest.mark.parametrize(
+    "actions", [[1.0] * 6, [1] * 5, [[1]] * 6, 1, [0, 0, 0, -1, 0, 0]], ids=["floats", "few", "columns", "one", "-1"]
+)
+def test_actions_that_are_no_choice_for_each_slot_are_refused_before_anything_moves(pair, actions):
+    env = TrafficVecEnv(pair, replicas=REPLICAS)
+    env.reset()
+    with pytest.raises(ValueError, match="need a choice >= 0, a whole number, for each of 6 slots, got shape"):
+        env.step(np.array(actions))
+    assert env.worlds[0].time_s == 0
+
+
+@pytest.mark.parametrize("networks", [1, 2])
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_copy_with_threads_goes_on_as_the_original(networks, copied, pair):
+    env = TrafficVecEnv([pair] * networks, replicas=2, threads=2)
+    env.seed(3)
+    env.reset()
+    env.step(np.ones(env.num_envs, int))
+    other = copied(env)
+    here, there = (rollout_of(one) for one in (env, other))
+    assert np.array_equal(here, there)
+    env.close()
+    other.close()
+
+
+def rollout_of(env):
+    return np.array([env.step(np.full(env.num_envs, t % 4))[0] for t in range(12)])
+
+
+def test_scenario_may_be_a_path(pair_file):
+    assert TrafficVecEnv([pair_file, str(pair_file)], replicas=1).num_envs == 4
+    assert TrafficVecEnv(pair_file, replicas=1).worlds[0].scenario.name == "pair"
+
+
+def test_no_scenario_at_all_is_one_line():
+    with pytest.raises(ValueError, match="need at least one scenario"):
+        TrafficVecEnv([])
