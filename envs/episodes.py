@@ -5,7 +5,9 @@ The one place where an episode begins, advances and ends; the environments are t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,7 +62,7 @@ class Episodes:
 
     def __init__(
         self,
-        scenario: str | Scenario,
+        scenario: str | Path | Scenario,
         *,
         protocol: str | None = None,
         horizon_s: int | None = None,
@@ -77,14 +79,17 @@ class Episodes:
         replicas: int = 1,
         threads: int = 1,
     ) -> None:
-        self.scenario = load_scenario(scenario) if isinstance(scenario, str) else scenario
+        self.scenario = load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
         self.protocol: Protocol = protocol_by_name(protocol or self.scenario.default_protocol)
         self.horizon_s = self.scenario.horizon_s if horizon_s is None else horizon_s
         if self.horizon_s <= 0:
             raise ValueError(f"need horizon_s > 0, got {horizon_s}")
+        _check_demand_scale(demand_scale)
+        if not 0.0 <= neighbour_share < math.inf:
+            raise ValueError(f"need a finite neighbour_share >= 0, got {neighbour_share}")
         network = self.scenario.network
         self.plan = self.protocol.plan(network)
-        if isinstance(scenario, str):
+        if isinstance(scenario, str | Path):
             refuse_unsafe(network, self.plan)
         self.layout = make_layout(network, self.plan, features=features, movements=movements, choices=choices)
         self.n_replicas = replicas
@@ -193,6 +198,12 @@ class Episodes:
         lowest, highest = self._demand_scale
         scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
         return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
+
+
+def _check_demand_scale(scale: object) -> None:
+    is_pair = isinstance(scale, Sequence) and len(scale) == 2 and all(isinstance(end, int | float) for end in scale)
+    if not (is_pair and 0.0 <= scale[0] <= scale[1] < math.inf):  # type: ignore[index]
+        raise ValueError(f"need a demand_scale (lowest, highest), 0 <= lowest <= highest, got {scale!r}")
 
 
 def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool = False, scale: float = 1.0) -> Trips:

@@ -162,6 +162,8 @@ class Table(NamedTuple):
 
 def check_features(features: Sequence[str]) -> None:
     """Raise InputError for a feature that is unknown or named twice."""
+    if isinstance(features, str):
+        raise InputError("observation", "features", f"are one text, {features!r}", f"write a list, [{features!r}]")
     for k, name in enumerate(features):
         if name not in ALL_FEATURES:
             near = difflib.get_close_matches(str(name), ALL_FEATURES, n=1)

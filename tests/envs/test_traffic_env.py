@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -242,3 +243,22 @@ def test_environments_run_in_spawned_processes_as_here(pair_file):
         observation, reward, *_ = env.step(actions[k])
         assert np.array_equal(observations[k], observation)
         assert rewards[k] == reward
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"demand_scale": (1.5, 0.5)}, "need a demand_scale (lowest, highest), 0 <= lowest <= highest, got (1.5, 0.5)"),
+        ({"demand_scale": (-1.0, 1.0)}, "need a demand_scale"),
+        ({"demand_scale": 1.5}, "need a demand_scale"),
+        ({"neighbour_share": float("nan")}, "need a finite neighbour_share >= 0, got nan"),
+        ({"features": "queue"}, "are one text, 'queue'; write a list, ['queue']"),
+    ],
+)
+def test_setting_that_cannot_be_is_one_line(pair, settings, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        TrafficSignalEnv(pair, **settings)
+
+
+def test_scenario_may_be_a_path(pair_file):
+    assert TrafficSignalEnv(pair_file).episodes.scenario.name == "pair"
