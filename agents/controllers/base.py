@@ -102,6 +102,8 @@ def check_controller(controller: object) -> None:
     """
     if isinstance(controller, type):
         raise TypeError(f"need a controller, got its class; write {controller.__name__}(...)")
+    if isinstance(controller, str):
+        raise TypeError(f"need a controller, not its name: decider_by_name({controller!r}), of agents.deployment.names")
     missing = [part for part in _PARTS if not hasattr(controller, part)]
     if missing:
         raise TypeError(

@@ -93,7 +93,8 @@ def controller_by_name(name: str) -> Controller:
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known
-    raise InputError("controller", "", f"no controller or folder is called {shown(name)}", mend)
+    bundles = "bundles are read by agents.deployment.names.decider_by_name"
+    raise InputError("controller", "", f"no controller or folder is called {shown(name)}", f"{mend}; {bundles}")
 
 
 def _of_run(run: str, *, best: bool) -> Controller:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,10 +140,11 @@ def evaluate(
     SimulationError
         If SUMO fails in the middle of a run.
     TypeError, ValueError
-        If the controller is none, see `check_controller`, or answers with something else than a phase for every signal.
+        If the controller is none, see `check_controller`, or answers with something else than a phase for every signal;
+        if scenario or protocol are names, or seeds are no whole numbers >= 0.
     """
-    if not seeds:
-        raise ValueError("need at least one seed")
+    seeds = _checked_seeds(seeds)
+    _refuse_names(scenario, protocol)
     check_controller(controller)
     break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
@@ -200,6 +202,22 @@ def evaluate(
         },
         "versions": versions() if simulator == NATIVE else versions_of("intergreen", "numpy", "numba", "libsumo"),
     }
+
+
+def _checked_seeds(seeds: Sequence[int]) -> list[int]:
+    """As plain numbers; those of NumPy do as well."""
+    array = np.asarray(seeds)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:
+        raise ValueError(f"need at least one seed, all whole numbers >= 0, as in seeds=[0, 1], got {seeds!r}")
+    chosen: list[int] = array.tolist()
+    return chosen
+
+
+def _refuse_names(scenario: object, protocol: object) -> None:
+    if isinstance(scenario, str | Path):
+        raise TypeError(f"need a scenario that has been loaded: load_scenario({str(scenario)!r})")
+    if isinstance(protocol, str):
+        raise TypeError(f"need a protocol, not its name: protocol_by_name({protocol!r})")
 
 
 def _what_ran(

@@ -10,7 +10,7 @@ network at once, `SignalPolicy` scores each signal by itself with the same weigh
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import torch
@@ -121,6 +121,16 @@ class SignalPolicy(ActorCriticPolicy):
             return _best_choices(self, observation)
         return super()._predict(observation, deterministic)
 
+    @property
+    def q_net(self) -> NoReturn:
+        """What DQN asks for."""
+        raise TypeError("SignalPolicy is for PPO and A2C; DQN takes SignalQPolicy")
+
+    @property
+    def lstm_actor(self) -> NoReturn:
+        """What RecurrentPPO asks for."""
+        raise TypeError("SignalPolicy remembers nothing and is for PPO and A2C; RecurrentPPO takes 'MlpLstmPolicy'")
+
     def _build(self, lr_schedule: Any) -> None:
         _build_network(self, self._width, lr_schedule)
 
@@ -152,7 +162,8 @@ def drawn(scores: Tensor) -> tuple[Tensor, Tensor]:
     actions, log_probs = torch.empty(len(scores), dtype=torch.int64), scores.new_empty(len(scores))
     arrays = (array.numpy() for array in (actions, log_probs, scores, torch.rand(len(scores))))
     if not kernels.draw(*arrays):
-        raise ValueError("the scores hold invalid values")
+        why = "the weights have diverged, or observations are not >= 0 as environments give them (VecNormalize makes"
+        raise ValueError(f"the scores hold invalid values: {why} them so; use norm_obs=False)")
     return actions, log_probs
 
 

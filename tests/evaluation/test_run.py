@@ -252,3 +252,25 @@ def test_progress_rises_to_one(arterial):
 def test_no_seed_is_refused(arterial):
     with pytest.raises(ValueError, match="at least one seed"):
         evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[])
+
+
+@pytest.mark.parametrize("seeds", [3, [], [-1], [0.5], [[0, 1]]], ids=repr)
+def test_seeds_that_are_none_are_one_line(arterial, seeds):
+    with pytest.raises(ValueError, match=r"need at least one seed, all whole numbers >= 0, as in seeds=\[0, 1\], got"):
+        evaluate(arterial, MaxPressure(), PROTOCOL, seeds=seeds)
+
+
+@pytest.mark.parametrize("seeds", [range(2), (0, 1), np.arange(2), np.arange(2, dtype=np.uint8)], ids=repr)
+def test_seeds_of_any_kind_are_plain_numbers_in_the_result(arterial, seeds):
+    result = evaluate(arterial, MaxPressure(), PROTOCOL, seeds=seeds, horizon_s=60)
+    assert json.dumps(result["seeds"]) == "[0, 1]"
+
+
+def test_name_in_the_place_of_a_thing_says_how_to_get_it(arterial):
+    for arguments, words in [
+        (("arterial6", MaxPressure(), PROTOCOL), r"load_scenario\('arterial6'\)"),
+        ((arterial, "max-pressure", PROTOCOL), r"decider_by_name\('max-pressure'\)"),
+        ((arterial, MaxPressure(), "literature-10-5"), r"protocol_by_name\('literature-10-5'\)"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            evaluate(*arguments, seeds=[0])

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from sb3_contrib import MaskablePPO
+from sb3_contrib import MaskablePPO, RecurrentPPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
 from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.vec_env import VecNormalize
 
 from intergreen.agents.learning.policies import MaskableSignalPolicy, SignalPolicy, SignalQPolicy
 from intergreen.envs.observation import HIGHEST, Blocks
@@ -336,3 +337,18 @@ def test_box_of_the_same_size_is_not_mistaken_for_a_signal():
     with pytest.raises(ValueError, match="Intergreen's environments"):
         SignalPolicy(box, spaces.Discrete(2), lambda _: 1e-3)
     SignalPolicy(SignalSpace(blocks, (2,)), spaces.Discrete(2), lambda _: 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("learner", "words"), [(DQN, "DQN takes SignalQPolicy"), (RecurrentPPO, "RecurrentPPO takes 'MlpLstmPolicy'")]
+)
+def test_policy_in_a_learner_that_it_is_not_for_is_one_clear_line(learner, words, pair):
+    with pytest.raises(TypeError, match=words):
+        learner(SignalPolicy, pair, device="cpu")
+
+
+def test_observations_below_0_are_told_where_they_come_from(pair):
+    model = make("ppo", VecNormalize(pair))
+    with pytest.raises(ValueError, match=r"not >= 0 .*VecNormalize .*norm_obs=False"):
+        model.learn(40)
+    make("ppo", VecNormalize(pair, norm_obs=False)).learn(40)
