@@ -15,7 +15,9 @@ import numpy as np
 from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.demand import randomise
+from intergreen.envs.demand.volumes import released_vehicles
 from intergreen.envs.detector_faults import FaultyDetectors
+from intergreen.envs.errors import InputError
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
@@ -42,6 +44,8 @@ JITTER_S = 120  # how far a trip of a fixed demand moves in time, to both sides
 
 class Episodes:
     """B episodes of one scenario, which begin and end together.
+
+    InputError if nobody departs before the horizon.
 
     Parameters
     ----------
@@ -87,6 +91,7 @@ class Episodes:
         _check_demand_scale(demand_scale)
         if not 0.0 <= neighbour_share < math.inf:
             raise ValueError(f"need a finite neighbour_share >= 0, got {neighbour_share}")
+        _require_traffic(self.scenario, self.horizon_s)
         network = self.scenario.network
         self.plan = self.protocol.plan(network)
         if isinstance(scenario, str | Path):
@@ -198,6 +203,15 @@ class Episodes:
         lowest, highest = self._demand_scale
         scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
         return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
+
+
+def _require_traffic(scenario: Scenario, horizon_s: int) -> None:
+    """Nothing is learned on empty roads, and nobody would notice."""
+    if scenario.fixed_demand and not released_vehicles(scenario.demand, horizon_s).any():
+        problem = f"nobody departs before {horizon_s} s"
+        raise InputError(
+            scenario.name, "demand", problem, "make episodes longer (horizon_s), or let flows begin earlier"
+        )
 
 
 def _check_demand_scale(scale: object) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from intergreen.agents.controllers.base import Setup, near_distance_m
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.episodes import training_trips
+from intergreen.envs.errors import InputError
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.simulators import NATIVE, make_core
@@ -66,6 +67,11 @@ class Trials:
     threads : over which the runs are spread; the figures do not depend on it
     simulator : a name of `intergreen.envs.simulators`
     faults : of detectors: controllers are tried on what failing ones tell
+
+    Raises
+    ------
+    InputError
+        If nobody departs in any run of a subject.
     """
 
     def __init__(
@@ -110,6 +116,10 @@ class _Trial:
         self._seeds = range(FIRST_SEED, FIRST_SEED + seeds)
         level = subject.level
         self._trips = [training_trips(scenario, seed, self._horizon_s, scale=level) for seed in self._seeds]
+        if not any(len(trips) for trips in self._trips):
+            problem = f"nobody departs before {self._horizon_s} s"
+            mend = "judge for longer (evaluation: horizon_s), or let flows begin earlier"
+            raise InputError(scenario.name, "demand", problem, mend)
         self.core = make_core(
             simulator,
             scenario,

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
@@ -15,6 +16,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
 from intergreen.envs.episodes import training_trips
+from intergreen.envs.errors import InputError
 from intergreen.envs.observation import LONGEST_GREEN_S
 from intergreen.envs.registration import SCENARIO_OF_ID
 from intergreen.envs.traffic_env import TrafficSignalEnv
@@ -262,3 +264,12 @@ def test_setting_that_cannot_be_is_one_line(pair, settings, message):
 
 def test_scenario_may_be_a_path(pair_file):
     assert TrafficSignalEnv(pair_file).episodes.scenario.name == "pair"
+
+
+def test_episode_without_anybody_is_refused(fixed_pair):
+    demand = fixed_pair.demand
+    late = replace(demand, flow_start_s=np.full(demand.n_flows, 60.0), flow_end_s=np.full(demand.n_flows, -1.0))
+    scenario = replace(fixed_pair, demand=late)
+    with pytest.raises(InputError, match="pair: demand: nobody departs before 50 s; make episodes longer"):
+        TrafficSignalEnv(scenario, horizon_s=50)
+    TrafficSignalEnv(scenario, horizon_s=70)

@@ -1,9 +1,13 @@
 """Trials: the same trips for every controller, on the readings that the training has."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.learning.trials import Subject, Trials
+from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import load_scenario
 
 
@@ -31,3 +35,13 @@ def test_a_fixed_time_plan_does_not_notice_dead_detectors(subject):
 
 def test_threads_do_not_change_a_verdict(subject):
     assert verdict(subject, "max-pressure", threads=2) == verdict(subject, "max-pressure")
+
+
+def test_nobody_can_be_judged_where_nobody_drives(subject):
+    demand = subject.scenario.demand
+    late = dataclasses.replace(
+        demand, flow_start_s=np.full(demand.n_flows, 5000.0), flow_end_s=demand.flow_end_s * 0 - 1
+    )
+    empty = dataclasses.replace(subject.scenario, demand=late, fixed_demand=True)
+    with pytest.raises(InputError, match="demand: nobody departs before 900 s; judge for longer"):
+        Trials([Subject("late", empty, subject.protocol)], seeds=2, horizon_s=900)
