@@ -21,7 +21,7 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
-from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.simulators import NATIVE, make_core
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from intergreen.envs.core import Core
     from intergreen.envs.demand import Trips
     from intergreen.envs.fault_file import FaultSpec
-    from intergreen.envs.protocol import Protocol
     from intergreen.envs.reward import RewardSpec
     from intergreen.envs.scenario import Scenario
 
@@ -50,7 +49,7 @@ class Episodes:
     Parameters
     ----------
     scenario : a name, file or folder, or a scenario that has been loaded
-    protocol : name of the timing rules; None: the scenario's own
+    protocol : the timing rules or their name; None: the scenario's own
     horizon_s : seconds of an episode, rounded up to whole decisions; None: the scenario's
     features : what a policy sees, names of `intergreen.envs.observation`
     reward : a name of `intergreen.envs.reward`, or names with weights
@@ -68,7 +67,7 @@ class Episodes:
         self,
         scenario: str | Path | Scenario,
         *,
-        protocol: str | None = None,
+        protocol: str | Protocol | None = None,
         horizon_s: int | None = None,
         features: Sequence[str] = DEFAULT_FEATURES,
         reward: RewardSpec = "queue",
@@ -84,7 +83,7 @@ class Episodes:
         threads: int = 1,
     ) -> None:
         self.scenario = load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
-        self.protocol: Protocol = protocol_by_name(protocol or self.scenario.default_protocol)
+        self.protocol = _protocol_of(protocol, self.scenario)
         self.horizon_s = self.scenario.horizon_s if horizon_s is None else horizon_s
         if self.horizon_s <= 0:
             raise ValueError(f"need horizon_s > 0, got {horizon_s}")
@@ -94,7 +93,7 @@ class Episodes:
         _require_traffic(self.scenario, self.horizon_s)
         network = self.scenario.network
         self.plan = self.protocol.plan(network)
-        if isinstance(scenario, str | Path):
+        if isinstance(scenario, str | Path) or isinstance(protocol, Protocol):
             refuse_unsafe(network, self.plan)
         self.layout = make_layout(network, self.plan, features=features, movements=movements, choices=choices)
         self.n_replicas = replicas
@@ -203,6 +202,10 @@ class Episodes:
         lowest, highest = self._demand_scale
         scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
         return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
+
+
+def _protocol_of(asked: str | Protocol | None, scenario: Scenario) -> Protocol:
+    return asked if isinstance(asked, Protocol) else protocol_by_name(asked or scenario.default_protocol)
 
 
 def _require_traffic(scenario: Scenario, horizon_s: int) -> None:

@@ -118,7 +118,7 @@ class SignalController:
         bundle: str | Path,
         network: RoadNetwork | str | Path,
         *,
-        protocol: str = "field",
+        protocol: str | Protocol = "field",
         settings: LadderSettings | None = None,
         flows_vph: FloatArray | None = None,
     ) -> SignalController:
@@ -128,7 +128,7 @@ class SignalController:
         ----------
         bundle : its folder, or the name of one that is shipped
         network : a network, a `roadnet.json` or the folder of one, or SUMO's `.net.xml`
-        protocol : the timing of the signals; `field` is the MUTCD's, decided every 5 s
+        protocol : the timing of the signals, or its name; `field` is the MUTCD's, decided every 5 s
         settings : of the ladder
         flows_vph : (M,) volumes that the fixed-time programme is made for; None: the network's own programme
 
@@ -138,7 +138,8 @@ class SignalController:
             In one line, if anything about bundle, network or their fit is wrong.
         """
         loaded = network if isinstance(network, RoadNetwork) else _read_network(Path(network))
-        made = cls(_read_bundle(bundle), loaded, protocol_by_name(protocol), settings=settings, flows_vph=flows_vph)
+        rules = protocol_by_name(protocol) if isinstance(protocol, str) else protocol
+        made = cls(_read_bundle(bundle), loaded, rules, settings=settings, flows_vph=flows_vph)
         if made.unproved:
             _LOG.warning("%s: %d signal plans are not proved in the bundle", loaded.name, len(made.unproved))
         for words in made.unlike_training:

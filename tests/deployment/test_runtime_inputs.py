@@ -1,5 +1,7 @@
 """What a street's program hands the runtime: ages, calls, volumes, names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from network import small
@@ -7,6 +9,9 @@ from network import small
 from intergreen.agents.deployment.runtime import SignalController, lane_readings
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import N_BINS
+from intergreen.envs.protocol import Protocol
+from intergreen.envs.signals import FieldTiming
+from intergreen.envs.signals.presets import PROFILES
 
 
 @pytest.fixture
@@ -56,3 +61,11 @@ def test_shipped_bundle_is_loaded_by_its_name_unless_a_folder_is_called_so(
     (tmp_path / "universal").symlink_to(bundle_folder)
     own = SignalController.load("universal", folder)
     assert own._decider.bundle.name == bundle_folder.name
+
+
+def test_protocol_of_ones_own_times_the_street(folder, bundle_folder):
+    slow = replace(PROFILES["us-mutcd"], name="slow", shortest_yellow_s=5.0)
+    controller = SignalController.load(
+        bundle_folder, folder, protocol=Protocol("slow-5", 5, FieldTiming(slow), "literature-8")
+    )
+    assert controller.plan.rules.yellow.min() == 5

@@ -18,7 +18,10 @@ from stable_baselines3.common.env_checker import check_env as check_sb3_env
 from intergreen.envs.episodes import training_trips
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import LONGEST_GREEN_S
+from intergreen.envs.protocol import Protocol
 from intergreen.envs.registration import SCENARIO_OF_ID
+from intergreen.envs.signals import FieldTiming, FixedClearance
+from intergreen.envs.signals.presets import PROFILES
 from intergreen.envs.traffic_env import TrafficSignalEnv
 
 IDS = [name for name in SCENARIO_OF_ID if name != "City1024-v0"]
@@ -273,3 +276,15 @@ def test_episode_without_anybody_is_refused(fixed_pair):
     with pytest.raises(InputError, match="pair: demand: nobody departs before 50 s; make episodes longer"):
         TrafficSignalEnv(scenario, horizon_s=50)
     TrafficSignalEnv(scenario, horizon_s=70)
+
+
+def test_protocol_of_ones_own_is_what_one_by_its_name_is(pair):
+    own = Protocol("mine", interval_s=10, timing=FixedClearance(2))
+    named = [rollout(TrafficSignalEnv(pair, protocol=protocol), seed=5) for protocol in (own, "literature-10-2")]
+    assert np.array_equal(named[0][0], named[1][0])
+
+
+def test_timing_of_ones_own_reaches_the_signals(pair):
+    slow = replace(PROFILES["us-mutcd"], name="slow", shortest_yellow_s=5.0)
+    env = TrafficSignalEnv(pair, protocol=Protocol("slow-5", 5, FieldTiming(slow), "literature-8"))
+    assert env.episodes.plan.rules.yellow.min() == 5
