@@ -31,13 +31,12 @@ from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network
 from intergreen.envs.scenario_file import read_scenario_file
-from intergreen.envs.sumo_config import read_sumo_config
+from intergreen.envs.sumo_config import SUFFIX, read_sumo_config, sumo_config_in
 
 EMBEDDED = ("single", "arterial6", "grid4x4", "town", "city1024")
 FOLDER_HORIZON_S = 3600
 FOLDER_PROTOCOL = "literature-10-5"
 SUMO_PROTOCOL = "resco"
-SUMO_SUFFIX = ".sumocfg"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,19 +146,16 @@ def load_scenario(name: str | Path, *, drop_invalid_routes: bool = False) -> Sce
     if path.is_dir():
         return _from_folder(path, path.resolve().name, drop_invalid_routes)
     if path.is_file():
-        if path.suffix == SUMO_SUFFIX:
+        if path.suffix == SUFFIX:
             return _from_sumo(path, path.stem, drop_invalid_routes)
         return _from_yaml(path)
     raise _unknown(text)
 
 
 def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario:
-    configs = sorted(folder.glob(f"*{SUMO_SUFFIX}"))
-    if configs:
-        if len(configs) > 1:
-            problem = f"holds {len(configs)} files {SUMO_SUFFIX}, {configs[0].name} and {configs[1].name} among them"
-            raise InputError(folder, "", problem, "name the one you mean")
-        return _from_sumo(configs[0], name, drop_invalid_routes)
+    config = sumo_config_in(folder)
+    if config is not None:
+        return _from_sumo(config, name, drop_invalid_routes)
     roadnet = find_file(folder, "roadnet.json")
     network = read_cityflow_network(roadnet)
     if not len(network.signalled):

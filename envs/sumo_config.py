@@ -12,6 +12,7 @@ from intergreen.envs.demand.sumo_times import seconds
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children
 
+SUFFIX = ".sumocfg"
 ROOTS = ("configuration", "sumoConfiguration")
 DEFAULT_LENGTH_S = 3600  # of a window without an end
 MOST = 1000.0  # of a factor: more is surely a slip
@@ -36,6 +37,21 @@ class SumoConfig(NamedTuple):
     def demand_files(self) -> tuple[Path, ...]:
         """Additional files first: types and routes stand before who uses them."""
         return (*self.additional, *self.routes)
+
+
+def sumo_config_in(folder: Path) -> Path | None:
+    """The one ``.sumocfg`` of the folder, None where there is none.
+
+    Raises
+    ------
+    InputError
+        If there are several.
+    """
+    configs = sorted(folder.glob(f"*{SUFFIX}"))
+    if len(configs) > 1:
+        problem = f"holds {len(configs)} files {SUFFIX}, {configs[0].name} and {configs[1].name} among them"
+        raise InputError(folder, "", problem, "name the one you mean")
+    return configs[0] if configs else None
 
 
 def read_sumo_config(path: str | Path) -> SumoConfig:

@@ -127,7 +127,7 @@ class SignalController:
         Parameters
         ----------
         bundle : its folder, or the name of one that is shipped
-        network : a network, a `roadnet.json` or the folder of one, or SUMO's `.net.xml`
+        network : a network, a `roadnet.json`, SUMO's `.net.xml` or `.sumocfg`, or a folder as scenarios have it
         protocol : the timing of the signals, or its name; `field` is the MUTCD's, decided every 5 s
         settings : of the ladder
         flows_vph : (M,) volumes that the fixed-time programme is made for; None: the network's own programme
@@ -273,7 +273,12 @@ def _read_bundle(bundle: str | Path) -> Bundle:
 
 def _read_network(path: Path) -> RoadNetwork:
     from intergreen.envs.network import find_file, read_cityflow_network, read_sumo_network
+    from intergreen.envs.sumo_config import SUFFIX, read_sumo_config, sumo_config_in
 
+    config = sumo_config_in(path) if path.is_dir() else path if path.suffix == SUFFIX else None
+    if config is not None:
+        named = read_sumo_config(config)
+        return read_sumo_network(named.net, begin_s=named.given.window.begin_s, additional=named.additional)
     if path.name.endswith((".net.xml", ".net.xml.gz")):
         return read_sumo_network(path)
     return read_cityflow_network(find_file(path, "roadnet.json") if path.is_dir() else path)

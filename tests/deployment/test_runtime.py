@@ -14,6 +14,7 @@ from intergreen.agents.deployment.controller import BundleController
 from intergreen.agents.deployment.ladder import Rung
 from intergreen.agents.deployment.runtime import SignalController, lane_readings
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.network import read_sumo_network
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
@@ -202,3 +203,12 @@ def test_network_from_sumo_is_bound_by_its_file(tmp_path, caplog):
     assert (shown[0] == RED).all()
     assert any((aspects == GREEN).any() for aspects in shown)
     assert controller.flash_reason == ""
+
+
+@pytest.mark.parametrize("named", ["small.sumocfg", "."])
+def test_network_from_sumo_is_bound_by_its_scenario(tmp_path, named):
+    (tmp_path / "small.net.xml").write_text(sumo_small.Crossroads().xml())
+    config = '<configuration><input><net-file value="small.net.xml"/><route-files value="a.rou.xml"/></input></configuration>'
+    (tmp_path / "small.sumocfg").write_text(config)
+    bound = SignalController.load("universal", tmp_path / named)
+    assert bound.network.road_ids == read_sumo_network(tmp_path / "small.net.xml").road_ids
