@@ -1,5 +1,6 @@
 """What the monitor and the proof go by, made from the roads' geometry and the profile: no plan is read, and of phases
-only whether a junction is an open one, and which approaches of a bent street they let face each other.
+only whether a junction is an open one, and which approaches of a bent street, or movements of one approach whose paths
+cross as drawn, the file has together.
 
 The shield's rules come from the same formulas but by another way, so a mistake in phases, transitions or the shield
 itself shows as a fault against the card.

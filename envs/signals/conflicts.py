@@ -12,8 +12,10 @@ left, left    from opposite approaches may cross; they may not merge, since neit
 a bend        approaches that meet at a wider angle than opposite ones do face each other all the same where a phase of
               the file has a left turn of the one with a stream of the other: that is for whoever drew it to know
 one stream    two movements from one road to one other road are one stream written in two, and change lanes as any does
-all others    never: straight against straight, and left against anything straight or left of a cross street, or of
-              its own approach where the paths cross
+one approach  movements from one road may go together where a phase of the file has both: one signal face is for all of
+              them, and where their paths cross as drawn (no width between the lanes' ends, lanes that serve every turn)
+              drivers sort it out as they do on their way there
+all others    never: straight against straight, and left against anything straight or left of a cross street
 
 Networks whose source says who yields to whom (SUMO) go by that, pair by pair, instead of by the kinds of turn.
 
@@ -65,7 +67,9 @@ def permitted_conflicts(network: RoadNetwork, j: int) -> BoolArray:
     right_yields = _either(turn == TURN_RIGHT, np.ones_like(turn, dtype=bool))
     left_yields = _either(turn == TURN_LEFT, turn == STRAIGHT) & opposite
     lefts_cross = _both(turn == TURN_LEFT, turn == TURN_LEFT) & opposite & ~merge
-    return conflicts & (right_yields | left_yields | lefts_cross | _one_stream(network, j))
+    start = network.movement_from_road[network.movements_of(j)]
+    one_approach = (start[:, None] == start) & _shown_together(network, j)
+    return conflicts & (right_yields | left_yields | lefts_cross | _one_stream(network, j) | one_approach)
 
 
 def is_open_junction(network: RoadNetwork, j: int) -> bool:
@@ -114,15 +118,13 @@ def _check_pairs(network: RoadNetwork, j: int, shown: Sequence[int], greens: Boo
     refused = ~permissive_matrix(network, j)
     for p in shown:
         for a, b in np.argwhere(np.triu(refused & _both(greens[p], greens[p])))[:1].tolist():
-            pair = network.movement_start[j] + np.array([a, b])
-            starts, ends = network.movement_from_road[pair], network.movement_to_road[pair]
-            meet = "merge" if ends[0] == ends[1] else "cross"
-            own_side = "let turns start from lanes on their own side, or " if starts[0] == starts[1] else ""
+            roads = network.movement_to_road[network.movement_start[j] + np.array([a, b])]
+            meet = "merge" if roads[0] == roads[1] else "cross"
             raise InputError(
                 network.name, f"intersection {network.intersection_ids[j]}, phase {p}",
                 f"green together for {_name(network, j, a)} and {_name(network, j, b)}, whose paths {meet}"
                 " and of which neither is a turn that yields to the other",
-                f"{own_side}take one of them out of the phase",
+                "take one of them out of the phase",
             )  # fmt: skip
 
 
@@ -153,11 +155,16 @@ def _opposite(network: RoadNetwork, j: int) -> BoolArray:
     """(m, m): do the two come from approaches that face each other?"""
     heading = headings_deg(network, network.movements_of(j))
     apart = np.abs((heading[:, None] - heading + 180.0) % 360.0 - 180.0)  # 0 to 180
-    green = network.phase_matrix(j).astype(np.int32)
-    together = green.T @ green > 0
-    is_bent = together & (apart >= 180.0 - OPPOSITE_IF_SHOWN_WITHIN_DEG)
+    is_bent = _shown_together(network, j) & (apart >= 180.0 - OPPOSITE_IF_SHOWN_WITHIN_DEG)
     opposite: BoolArray = (apart >= 180.0 - OPPOSITE_WITHIN_DEG) | is_bent
     return opposite
+
+
+def _shown_together(network: RoadNetwork, j: int) -> BoolArray:
+    """(m, m): has a phase of the file both?"""
+    green = network.phase_matrix(j).astype(np.int32)
+    together: BoolArray = green.T @ green > 0
+    return together
 
 
 def headings_deg(network: RoadNetwork, movements: slice) -> FloatArray:

@@ -208,7 +208,7 @@ def test_network_from_sumo_is_bound_by_its_file(tmp_path, caplog):
 @pytest.mark.parametrize("named", ["small.sumocfg", "."])
 def test_network_from_sumo_is_bound_by_its_scenario(tmp_path, named):
     (tmp_path / "small.net.xml").write_text(sumo_small.Crossroads().xml())
-    config = '<configuration><input><net-file value="small.net.xml"/><route-files value="a.rou.xml"/></input></configuration>'
-    (tmp_path / "small.sumocfg").write_text(config)
+    files = '<net-file value="small.net.xml"/><route-files value="a.rou.xml"/>'
+    (tmp_path / "small.sumocfg").write_text(f"<configuration><input>{files}</input></configuration>")
     bound = SignalController.load("universal", tmp_path / named)
     assert bound.network.road_ids == read_sumo_network(tmp_path / "small.net.xml").road_ids

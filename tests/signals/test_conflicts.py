@@ -282,3 +282,19 @@ def test_phase_of_a_file_lets_a_left_turn_yield_around_a_bend_of_fifty_five_degr
     if not faces:
         with pytest.raises(InputError, match="of which neither is a turn that yields to the other"):
             check_phases(network, 0)
+
+
+def test_movements_of_one_approach_may_cross_each_other_where_the_file_shows_them_together(tmp_path):
+    roadnet = crossroads()
+    centre = roadnet["intersections"][0]
+    for movement in (of("W", LEFT), of("W", AHEAD)):  # left from the right lane, straight on from the left one
+        lane = int(movement == of("W", LEFT))
+        centre["roadLinks"][movement]["laneLinks"] = [{"startLaneIndex": lane, "endLaneIndex": lane}]
+    apart = [[m] for m in ALL if m not in RIGHTS]
+    for phases, may in [(apart, False), ([*apart, [of("W", LEFT), of("W", AHEAD)]], True)]:
+        centre["trafficLight"]["lightphases"] = [{"time": 10, "availableRoadLinks": [*RIGHTS, *p]} for p in phases]
+        network = read_cityflow_network(write(Path(tmp_path), roadnet=roadnet) / "roadnet.json")
+        check_phases(network, 0)
+        assert network.conflict_matrix(0)[of("W", LEFT), of("W", AHEAD)]
+        assert permissive_matrix(network, 0)[of("W", LEFT), of("W", AHEAD)] == may
+        assert not permissive_matrix(network, 0)[of("W", LEFT), of("S", AHEAD)]
