@@ -8,6 +8,7 @@ signal_ppo          PPO with its update written out: `surrogate` the loss, `upda
 prepare     a run, read and checked before it begins
 train       the run itself, on every signal of every copy of the networks
 model       the learner that the recipe describes: PPO, MaskablePPO or DQN
+saved_model a model that was trained in Python, as the folder of a run
 discount    by time instead of by decision, where the recipe asks for it
 averaging   the mean of the weights over the updates
 keeper      when to stop, to evaluate and to write

@@ -10,6 +10,7 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import Logger
 
 from intergreen.agents.learning.discount import TimedDiscount
+from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.policies import MaskableSignalPolicy, SignalPolicy, SignalQPolicy
 from intergreen.agents.learning.signal_ppo import SignalPPO
 from intergreen.agents.learning.update import warm_up
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from intergreen.agents.controllers.policy_network import PolicyNetwork
     from intergreen.agents.learning.budget import Budget
-    from intergreen.agents.learning.network import SignalNetwork
     from intergreen.agents.learning.recipe import Recipe
     from intergreen.envs.vector_env import TrafficVecEnv
 
@@ -55,6 +55,8 @@ def network_of(model: BaseAlgorithm) -> PolicyNetwork:
     ------
     FloatingPointError
         If a weight is no longer a finite number.
+    TypeError
+        If the model has another policy than those of `policies.py`.
     """
     layers = _signal_network(model)
     if not all(torch.isfinite(tensor).all() for tensor in layers.state_dict().values()):
@@ -98,6 +100,9 @@ def _dqn(env: TrafficVecEnv, recipe: Recipe, budget: Budget, common: dict[str, A
 
 def _signal_network(model: BaseAlgorithm) -> SignalNetwork:
     policy: Any = model.policy
-    together = policy.q_net.q_net if isinstance(model, DQN) else policy.mlp_extractor
-    network: SignalNetwork = together.network
+    together = getattr(policy.q_net, "q_net", None) if isinstance(model, DQN) else policy.mlp_extractor
+    network = getattr(together, "network", None)
+    if not isinstance(network, SignalNetwork):
+        kinds = "SignalPolicy, MaskableSignalPolicy or SignalQPolicy"
+        raise TypeError(f"need a model with {kinds}, its policy is a {type(policy).__name__}")
     return network

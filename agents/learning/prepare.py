@@ -85,9 +85,21 @@ def prepare(
         return _prepare_resumed(config, resume, out, changes)
     if config is None:
         raise InputError("command line", "CONFIG", "is missing", "name a recipe, a scenario, or --resume RUN")
-    recipe = _with_full_paths(read_recipe(config, **changes))
+    recipe = read_recipe(config, **changes)
     folder = out or new_run_folder(Path(recipe.scenario or config).stem)
+    return new_training(recipe, folder, drop_invalid_routes=drop_invalid_routes)
+
+
+def new_training(recipe: Recipe, folder: Path, *, drop_invalid_routes: bool = False) -> Training:
+    """A run of the recipe that has not begun, in a folder that holds none.
+
+    Raises
+    ------
+    InputError
+        If the folder is in use, or a scenario is wrong.
+    """
     refuse_used(folder)
+    recipe = _with_full_paths(recipe)
     scenario, judged = _scenarios(recipe, drop_invalid_routes)
     run = _new_run(recipe, scenario, judged, drop_invalid_routes)
     return Training(recipe, scenario, judged, folder, run, resumed=False)

@@ -1,0 +1,56 @@
+"""A model trained in Python, by stock learners: a controller by its folder, and a bundle."""
+
+import pytest
+from learning.test_policies import LEARNERS, make
+from stable_baselines3 import PPO
+
+from intergreen.agents.controllers.learned import PolicyController
+from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.deployment.runtime import SignalController
+from intergreen.agents.evaluation.exporting import export_run
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.agents.learning.model import network_of
+from intergreen.agents.learning.saved_model import save_as_run
+from intergreen.envs.errors import InputError
+from intergreen.envs.observation import DEFAULT_FEATURES
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import load_scenario
+from intergreen.envs.vector_env import TrafficVecEnv
+
+
+@pytest.fixture
+def pair(pair_file):
+    return TrafficVecEnv(str(pair_file), replicas=2)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_model_of_any_learner_is_a_controller_with_a_folder_and_without(name, pair, pair_file, tmp_path):
+    model = make(name, pair)
+    model.learn(100)
+    folder = save_as_run(model, tmp_path / "mine", scenario=pair_file)
+    scenario, protocol = load_scenario(pair_file), protocol_by_name("literature-10-5")
+    results = [
+        evaluate(scenario, controller, protocol, seeds=[0], horizon_s=300)["metrics"]
+        for controller in (decider_by_name(str(folder)), PolicyController(name, network_of(model), DEFAULT_FEATURES))
+    ]
+    assert results[0] == results[1]
+
+
+def test_model_is_exported_and_bound(pair, pair_file, tmp_path):
+    model = make("ppo", pair)
+    folder = save_as_run(model, tmp_path / "mine", scenario=pair_file, reward={"delay": 1.0})
+    bundle = export_run(folder, tmp_path / "bundle", scenarios=[])
+    controller = SignalController.load(bundle, load_scenario(pair_file).network)
+    assert controller.rungs == ["learned policy"] * 2
+
+
+def test_other_features_another_policy_and_a_folder_in_use_are_refused(pair, pair_file, tmp_path):
+    model = make("ppo", pair)
+    with pytest.raises(ValueError, match="the model was trained with other features than queue"):
+        save_as_run(model, tmp_path / "a", scenario=pair_file, features=("queue",))
+    with pytest.raises(TypeError, match=r"need a model with SignalPolicy, .* its policy is a ActorCriticPolicy"):
+        save_as_run(PPO("MlpPolicy", pair, device="cpu"), tmp_path / "a", scenario=pair_file)
+    assert not (tmp_path / "a").exists()
+    save_as_run(model, tmp_path / "a", scenario=pair_file)
+    with pytest.raises(InputError, match="a"):
+        save_as_run(model, tmp_path / "a", scenario=pair_file)
