@@ -25,6 +25,7 @@ from intergreen.envs.observation import CHOICE_COLUMNS, MOVEMENT_COLUMNS, SIGNAL
 
 FORMAT = 2
 RUN, RECIPE, POLICY, BEST = "run.json", "recipe.yaml", "policy.npz", "best.npz"
+SAVED = "save_as_run"  # as `made_by`: a model that was trained in Python; `intergreen train` states nothing
 CHECKPOINT, LOG, TENSORBOARD = "checkpoint.pt", "progress.csv", "tensorboard"
 _MEND = "name the folder that `intergreen train` wrote"
 

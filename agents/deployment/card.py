@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from intergreen.agents.controllers.run_folder import RECIPE
+from intergreen.agents.controllers.run_folder import RECIPE, SAVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,10 +75,16 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
         ("timings", ", ".join(draft.protocols)),
         ("sees", ", ".join(recipe.features) + "; counts per lane, never a vehicle's identity"),
         ("learner", f"{recipe.algorithm}, reward {recipe.reward}, {budget}, seed {recipe.seed}"),
-        ("trained again by", f"`intergreen train {RECIPE}` with the recipe below"),
+        ("trained again by", _again(run)),
         ("code", f"{run.get('git_commit') or 'not known'}; intergreen {versions.get('intergreen', '?')}"),
         ("export", _export(draft.comparison)),
     ]
+
+
+def _again(run: dict[str, Any]) -> str:
+    if run.get("made_by") == SAVED:
+        return "the Python that called Stable-Baselines3; the recipe below has its scenario, features and reward alone"
+    return f"`intergreen train {RECIPE}` with the recipe below"
 
 
 def _export(found: Comparison) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stable_baselines3 import DQN
 
 from intergreen.agents.controllers.policy_network import write_network
-from intergreen.agents.controllers.run_folder import POLICY, observation_columns, write_run
+from intergreen.agents.controllers.run_folder import POLICY, SAVED, observation_columns, write_run
 from intergreen.agents.learning.model import network_of
 from intergreen.agents.learning.prepare import new_training
 from intergreen.agents.learning.recipe import make_recipe
@@ -63,5 +63,5 @@ def save_as_run(
     training.folder.mkdir(parents=True, exist_ok=True)
     write_network(training.folder / POLICY, network)
     outcome = {"finished": True, "steps": model.num_timesteps, "last": {"file": POLICY}, "best": None}
-    write_run(training.folder, training.run | {"outcome": outcome})
+    write_run(training.folder, training.run | {"outcome": outcome, "made_by": SAVED})
     return training.folder

@@ -42,6 +42,7 @@ def test_model_is_exported_and_bound(pair, pair_file, tmp_path):
     bundle = export_run(folder, tmp_path / "bundle", scenarios=[])
     controller = SignalController.load(bundle, load_scenario(pair_file).network)
     assert controller.rungs == ["learned policy"] * 2
+    assert "trained again by | the Python that called Stable-Baselines3" in (bundle / "MODEL_CARD.md").read_text()
 
 
 def test_other_features_another_policy_and_a_folder_in_use_are_refused(pair, pair_file, tmp_path):
