@@ -22,6 +22,8 @@ except ImportError as error:
     raise ImportError('the parallel environment needs PettingZoo: pip install "intergreen[pettingzoo]"') from error
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from intergreen.envs.arrays import Float32Array
     from intergreen.envs.scenario import Scenario
 
@@ -46,7 +48,7 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     }
 
     def __init__(
-        self, scenario: str | Scenario = "grid4x4", *, render_mode: str | None = None, **episode_settings: Any
+        self, scenario: str | Path | Scenario = "grid4x4", *, render_mode: str | None = None, **episode_settings: Any
     ) -> None:
         self.episodes = Episodes(scenario, replicas=1, **episode_settings)
         self.render_mode = render_mode

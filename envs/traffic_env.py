@@ -16,6 +16,8 @@ from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from intergreen.envs.arrays import BoolArray, Float32Array
     from intergreen.envs.layout import ObservationLayout
     from intergreen.envs.scenario import Scenario
@@ -76,7 +78,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
 
     def __init__(
         self,
-        scenario: str | Scenario = "grid4x4",
+        scenario: str | Path | Scenario = "grid4x4",
         *,
         render_mode: str | None = None,
         **episode_settings: Any,
