@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Channels:
     red_revert_s: ArrayLike = 0.0
     longest_wait_s: ArrayLike = 0.0
     longest_yellow_s: ArrayLike = 0.0
-    red_amber_s: float = 0.0
+    red_amber_s: ArrayLike = 0.0
 
 
 class MonitorCard(NamedTuple):
@@ -86,29 +86,50 @@ def make_card(signals: Sequence[Channels], *, tick_s: float = 1.0) -> MonitorCar
         Shapes that do not fit together, a matrix `permissive` that is not symmetric or not True on its diagonal, a
         column named twice within a signal, a time that is negative or not finite
     """
+    columns = [_column_list(one, i) for i, one in enumerate(signals)]
+    sizes = np.array([len(own) for own in columns], np.int32)
+    parts = [
+        {"columns": own} | _shaped(one, len(own), i) for i, (one, own) in enumerate(zip(signals, columns, strict=True))
+    ]
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([np.zeros(0, np.bool_ if name == "permissive" else np.int32), *(p[name] for p in parts)])
+
+    return make_joined_card(sizes, Channels(*(joined(f.name) for f in fields(Channels))), tick_s=tick_s)
+
+
+def make_joined_card(sizes: IntArray, channels: Channels, *, tick_s: float = 1.0) -> MonitorCard:
+    """The same from fields that hold those of all signals, one after the other, matrices row by row.
+
+    sizes : (I,) channels of each signal; `red_amber_s` has an entry for each
+    """
     if not (math.isfinite(tick_s) and tick_s > 0):
         raise ValueError(f"tick_s must be a positive number of seconds, got {tick_s}")
-    checked = _all_checked(signals, tick_s)
-    sizes = [len(one["columns"]) for one in checked]
+    start, matrix_start = _starts(sizes), _starts(sizes * sizes)
+    columns, permissive = np.asarray(channels.columns), np.asarray(channels.permissive)
+    if columns.shape != (start[-1],) or permissive.shape != (matrix_start[-1],):
+        raise ValueError(f"signals of {sizes.tolist()} channels do not fit {columns.shape} and {permissive.shape}")
+    _check_columns(columns, start)
+    _check_pairs(columns, permissive, start, matrix_start)
 
-    def joined(name: str) -> IntArray:
-        return np.concatenate([np.zeros(0, np.int32), *(one[name].ravel() for one in checked)]).astype(np.int32)
+    def ticks(name: str, starts: IntArray) -> IntArray:
+        return _ticks(getattr(channels, name), name, starts, tick_s)
 
     return MonitorCard(
-        channel_start=np.cumsum([0, *sizes], dtype=np.int32),
-        channel=joined("columns"),
+        channel_start=start,
+        channel=columns.astype(np.int32),
         signal=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
-        first_column=np.array([_first_column(one["columns"]) for one in checked], np.int32),
-        row_past=_row_past([one["columns"] for one in checked]),
-        matrix_start=np.cumsum([0, *(n * n for n in sizes)], dtype=np.int32),
-        permissive=joined("permissive").astype(np.uint8),
-        clearance=joined("intergreen_s"),
-        yellow=joined("yellow_s"),
-        longest_yellow=joined("longest_yellow_s"),
-        green=joined("min_green_s"),
-        red_revert=joined("red_revert_s"),
-        longest_wait=joined("longest_wait_s"),
-        red_amber=joined("red_amber_s"),
+        first_column=_first_columns(columns, start),
+        row_past=_row_past(columns, start),
+        matrix_start=matrix_start,
+        permissive=permissive.astype(np.uint8),
+        clearance=ticks("intergreen_s", matrix_start),
+        yellow=ticks("yellow_s", start),
+        longest_yellow=ticks("longest_yellow_s", start),
+        green=ticks("min_green_s", start),
+        red_revert=ticks("red_revert_s", start),
+        longest_wait=ticks("longest_wait_s", start),
+        red_amber=ticks("red_amber_s", np.arange(len(sizes) + 1, dtype=np.int32)),
         conflict_ticks=max(1, _nearest_tick(CONFLICT_S, tick_s)),
         red_fail_ticks=max(1, _nearest_tick(RED_FAIL_S, tick_s)),
         dual_ticks=max(1, _nearest_tick(DUAL_S, tick_s)),
@@ -116,82 +137,103 @@ def make_card(signals: Sequence[Channels], *, tick_s: float = 1.0) -> MonitorCar
     )
 
 
-def _all_checked(signals: Sequence[Channels], tick_s: float) -> list[dict[str, NDArray[Any]]]:
-    """Signals that share all their times are checked once, but for their columns."""
-    shared: dict[tuple[int, ...], dict[str, NDArray[Any]]] = {}
-    names = [field.name for field in fields(Channels) if field.name != "columns"]
-    checked = []
-    for i, one in enumerate(signals):
-        columns = _checked_columns(one, i)
-        key = len(columns), *(id(getattr(one, name)) for name in names)  # which `signals` keeps from being used again
-        if key not in shared:
-            shared[key] = _checked(one, columns, i, tick_s)
-        checked.append(shared[key] | {"columns": columns})
-    return checked
+def _starts(sizes: IntArray) -> IntArray:
+    return np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
 
 
-def _checked_columns(one: Channels, i: int) -> NDArray[Any]:
+def _signal_at(starts: IntArray, entry: int) -> int:
+    return int(np.searchsorted(starts, entry, side="right")) - 1
+
+
+def _column_list(one: Channels, i: int) -> NDArray[Any]:
     columns = np.asarray(one.columns)
-    n = len(columns) if columns.ndim == 1 else -1
-    wrong = n < 0 or (n and (columns.dtype.kind not in "ui" or columns.min() < 0))
-    if wrong or len(set(columns.tolist())) != n:
-        raise ValueError(f"signal {i}: columns must be a list of different column numbers, got {columns.tolist()}")
-    return columns
+    if columns.ndim != 1 or (len(columns) and columns.dtype.kind not in "ui"):
+        _refuse_columns(columns, i)
+    return columns.astype(np.int64)
 
 
-def _checked(one: Channels, columns: NDArray[Any], i: int, tick_s: float) -> dict[str, NDArray[Any]]:
-    """The fields of one signal as arrays of whole numbers, times in ticks."""
-    permissive, n = np.asarray(one.permissive), len(columns)
+def _refuse_columns(columns: NDArray[Any], i: int) -> NoReturn:
+    raise ValueError(f"signal {i}: columns must be a list of different column numbers, got {columns.tolist()}")
+
+
+def _shaped(one: Channels, n: int, i: int) -> dict[str, NDArray[Any]]:
+    """The other fields of one signal as flat arrays, single numbers repeated for all its channels."""
+    permissive = np.asarray(one.permissive)
     if permissive.shape != (n, n) or permissive.dtype.kind != "b":
         raise ValueError(
             f"signal {i}: permissive must be a ({n}, {n}) matrix of True and False, "
             f"got shape {permissive.shape} of {permissive.dtype}"
         )
-    _check_pairs(columns, permissive, i)
-    values = {"permissive": permissive}
-    for field in fields(Channels):
-        if field.name not in ("columns", "permissive"):
-            shape = {"intergreen_s": (n, n), "red_amber_s": (1,)}.get(field.name, (n,))
-            values[field.name] = _ticks(getattr(one, field.name), shape, f"signal {i}: {field.name}", tick_s)
+    values = {"permissive": permissive.reshape(-1)}
+    for name in (field.name for field in fields(Channels) if field.name not in ("columns", "permissive")):
+        shape = {"intergreen_s": (n, n), "red_amber_s": (1,)}.get(name, (n,))
+        seconds = _numbers(getattr(one, name), f"signal {i}: {name}")
+        if seconds.ndim and seconds.shape != shape:
+            raise ValueError(f"signal {i}: {name} must be one number or of shape {shape}, got shape {seconds.shape}")
+        values[name] = np.broadcast_to(seconds, shape).reshape(-1)
     return values
 
 
-def _first_column(columns: NDArray[Any]) -> int:
-    consecutive = len(columns) > 0 and bool((np.diff(columns) == 1).all())
-    return int(columns[0]) if consecutive else -1
+def _check_columns(columns: NDArray[Any], start: IntArray) -> None:
+    signal = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    order = np.lexsort((columns, signal))
+    again = (np.diff(columns[order]) == 0) & (np.diff(signal[order]) == 0)
+    wrong = np.concatenate([signal[columns < 0], signal[order[1:][again]]])
+    if len(wrong):
+        i = int(wrong.min())
+        _refuse_columns(columns[start[i] : start[i + 1]], i)
 
 
-def _row_past(columns: Sequence[NDArray[Any]]) -> IntArray:
-    past = np.arange(1, len(columns) + 1, dtype=np.int32)
-    first = [_first_column(one) for one in columns]
-    for i in range(len(columns) - 2, -1, -1):
-        if -1 not in first[i : i + 2] and first[i + 1] == first[i] + len(columns[i]):
-            past[i] = past[i + 1]
+def _check_pairs(columns: NDArray[Any], permissive: NDArray[Any], start: IntArray, matrix_start: IntArray) -> None:
+    sizes = np.diff(start)
+    width = np.repeat(sizes, sizes * sizes)
+    at = np.arange(len(permissive)) - np.repeat(matrix_start[:-1], sizes * sizes)
+    row, column = at // np.maximum(width, 1), at % np.maximum(width, 1)
+    mirrored = permissive[np.repeat(matrix_start[:-1], sizes * sizes) + column * width + row]
+    for k in np.flatnonzero((permissive != mirrored) | (~permissive & (row == column)))[:1].tolist():
+        i = _signal_at(matrix_start, k)
+        a, b = columns[start[i] + row[k]], columns[start[i] + column[k]]
+        if a == b:
+            raise ValueError(f"signal {i}: permissive must be True on its diagonal, column {a} is False")
+        raise ValueError(
+            f"signal {i}: permissive must be symmetric, columns {a} and {b} "
+            f"are {permissive[k]} one way and {mirrored[k]} the other"
+        )
+
+
+def _first_columns(columns: NDArray[Any], start: IntArray) -> IntArray:
+    gaps = np.concatenate(([0], np.cumsum(np.diff(columns, prepend=-1) != 1)))  # up to each column, its own included
+    first, past = start[:-1], start[1:]
+    has_any = past > first
+    consecutive = has_any & (gaps[past] == gaps[np.minimum(first + 1, len(columns))])
+    own = columns[np.minimum(first, max(0, len(columns) - 1))] if len(columns) else np.zeros(len(first), np.int32)
+    return np.where(consecutive, own, -1).astype(np.int32)
+
+
+def _row_past(columns: NDArray[Any], start: IntArray) -> IntArray:
+    first, sizes = _first_columns(columns, start), np.diff(start)
+    goes_on = (first[:-1] >= 0) & (first[1:] >= 0) & (first[1:] == first[:-1] + sizes[:-1])
+    past = np.arange(1, len(sizes) + 1, dtype=np.int32)
+    for i in np.flatnonzero(goes_on)[::-1].tolist():
+        past[i] = past[i + 1]
     return past
 
 
-def _check_pairs(columns: NDArray[Any], permissive: NDArray[Any], i: int) -> None:
-    for a, b in np.argwhere(permissive != permissive.T):
-        raise ValueError(
-            f"signal {i}: permissive must be symmetric, columns {columns[a]} and {columns[b]} "
-            f"are {permissive[a, b]} one way and {permissive[b, a]} the other"
-        )
-    for a in np.flatnonzero(~permissive.diagonal()):
-        raise ValueError(f"signal {i}: permissive must be True on its diagonal, column {columns[a]} is False")
-
-
-def _ticks(seconds: ArrayLike, shape: tuple[int, ...], name: str, tick_s: float) -> IntArray:
+def _numbers(seconds: ArrayLike, name: str) -> NDArray[np.float64]:
     try:
-        values = np.asarray(seconds, np.float64)
+        return np.asarray(seconds, np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be numbers of seconds, got {seconds!r}") from error
-    if values.ndim and values.shape != shape:
-        raise ValueError(f"{name} must be one number or of shape {shape}, got shape {values.shape}")
+
+
+def _ticks(seconds: ArrayLike, name: str, starts: IntArray, tick_s: float) -> IntArray:
+    values = np.broadcast_to(np.asarray(seconds, np.float64), (int(starts[-1]),))
     longest_s = (NEVER // 2) * tick_s
-    wrong = values[~(np.isfinite(values) & (values >= 0) & (values <= longest_s))]
-    if wrong.size:
-        raise ValueError(f"{name} must be from 0 to {longest_s:g} s, got {wrong.flat[0]:g}")
-    return np.broadcast_to(_nearest_tick(values, tick_s), shape).astype(np.int32)
+    for k in np.flatnonzero(~(np.isfinite(values) & (values >= 0) & (values <= longest_s)))[:1].tolist():
+        where = f"signal {_signal_at(starts, k)}: {name}"
+        raise ValueError(f"{where} must be from 0 to {longest_s:g} s, got {values[k]:g}")
+    ticks: IntArray = _nearest_tick(values, tick_s).astype(np.int32)
+    return ticks
 
 
 def _nearest_tick(seconds: Any, tick_s: float) -> Any:
