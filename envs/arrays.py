@@ -18,6 +18,13 @@ FROM_START = (
 )
 
 
+def ranges(first: IntArray, sizes: IntArray) -> IntArray:
+    """first[0], first[0] + 1, ... (sizes[0] of them), first[1], ...; int32."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return (np.arange(total) + np.repeat(first - (ends - sizes), sizes)).astype(np.int32)
+
+
 class ReadOnlyRecord:
     """Base of frozen dataclasses that hold arrays: they are read-only, in an unpickled copy too."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from intergreen.envs.arrays import ranges
 from intergreen.envs.errors import InputError
 from intergreen.envs.network.approaches import approach_lanes_by_movement, stop_line_ahead_m
 from intergreen.envs.observation import (
@@ -76,7 +77,7 @@ def make_layout(
         problem = "has no signal with two phases or more"
         raise InputError(network.name, "signals", problem, "there is nothing to control; use another network")
     counts = np.diff(network.movement_start)[plan.intersection]
-    owned = _ranges(network.movement_start[plan.intersection], counts)
+    owned = ranges(network.movement_start[plan.intersection], counts)
     most = int(counts.max())
     movements = most if movements is None else movements
     choices = plan.choices.shape[1] if choices is None else choices
@@ -86,10 +87,10 @@ def make_layout(
     signal_column, signal_columns = _columns(SIGNAL_COLUMNS, features, first=0)
     first_lane, lanes_of_all = approach_lanes_by_movement(network)
     n_lanes = np.diff(first_lane)[owned]
-    lane_start, lanes = _starts(n_lanes), lanes_of_all[_ranges(first_lane[owned], n_lanes)]
+    lane_start, lanes = _starts(n_lanes), lanes_of_all[ranges(first_lane[owned], n_lanes)]
     first_start, starts_of_all = network.start_lanes_by_movement()
     n_starts = np.diff(first_start)[owned]
-    starting, start_lanes = _starts(n_starts), starts_of_all[_ranges(first_start[owned], n_starts)]
+    starting, start_lanes = _starts(n_starts), starts_of_all[ranges(first_start[owned], n_starts)]
     sharing = np.bincount(start_lanes, minlength=network.n_lanes)
     out_road = network.movement_to_road[owned]
     road_length_m = _sums(network.lane_length_m, network.road_lane_start)
@@ -180,13 +181,7 @@ def _upstream(network: RoadNetwork, owned: IntArray) -> tuple[IntArray, IntArray
     first = _int32(np.searchsorted(to_road[leading], np.arange(network.n_roads + 1)))
     road = network.movement_from_road[owned]
     sizes = np.diff(first)[road]
-    return _starts(sizes), leading[_ranges(first[road], sizes)]
-
-
-def _ranges(first: IntArray, sizes: IntArray) -> IntArray:
-    """first[0], first[0] + 1, ... (sizes[0] of them), first[1], ..."""
-    ends = np.cumsum(sizes)
-    return _int32(np.arange(ends[-1]) + np.repeat(first - (ends - sizes), sizes))
+    return _starts(sizes), leading[ranges(first[road], sizes)]
 
 
 def _phase_serves(network: RoadNetwork, plan: SignalPlan, movements: int) -> IntArray:

@@ -76,7 +76,7 @@ def _movement_rows(n: RoadNetwork) -> NDArray[np.float64]:
             _first_with(n.movement_to_road) - first,
             highest[road],
             lowest[road],
-            headings_deg(n, slice(None)),
+            headings_deg(n, np.arange(n.n_movements)),
         ],
         axis=1,
     ).astype(np.float64)

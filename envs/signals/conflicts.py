@@ -21,7 +21,9 @@ Networks whose source says who yields to whom (SUMO) go by that, pair by pair, i
 
 At an *open junction* the signal never tells anybody to wait for anybody else: every movement has green in its only
 phase, next to which there is at most a clearance. There the right of way is that of a junction without a signal and
-every conflict with a turn in it is permitted (`is_open_junction`).
+every conflict with a turn in it is permitted (`are_open`).
+
+Formulas are those of one pair; they are asked for many intersections at once, see `pairs`.
 """
 
 from __future__ import annotations
@@ -30,14 +32,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from intergreen.envs.arrays import ranges
 from intergreen.envs.errors import InputError
 from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT
+from intergreen.envs.signals.pairs import conflicting, counts_of, greens_of, pairs_of, stated_conflicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from intergreen.envs.arrays import BoolArray, FloatArray
+    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals.pairs import Greens, Pairs
 
 # Approaches whose headings differ by 180 degrees, more or less by this much, face each other. Atlanta's bends make it
 # 27; two streets that cross at 60 degrees or more, as design guides want them, stay apart.
@@ -49,41 +54,66 @@ _KINDS = {TURN_RIGHT: "right turn", TURN_LEFT: "left turn", STRAIGHT: "straight"
 
 def permissive_matrix(network: RoadNetwork, j: int) -> BoolArray:
     """(m, m): may the two movements of intersection `j` be green together? Symmetric, True on the diagonal."""
-    return ~network.conflict_matrix(j) | permitted_conflicts(network, j) | np.eye(_n_movements(network, j), dtype=bool)
+    pairs = pairs_of(network, [j])
+    return np.asarray(pairs.matrix(permissive(network, pairs), 0), np.bool_)
 
 
 def permitted_conflicts(network: RoadNetwork, j: int) -> BoolArray:
     """(m, m): do the two conflict, and may be green together because one yields? Symmetric; rules in the module."""
-    conflicts = network.conflict_matrix(j)
-    if len(network.conflict_permitted) > 0:
-        return conflicts & (_stated(network, j) | _one_stream(network, j))
-    turn = network.movement_turn[network.movements_of(j)]
-    both_straight = _both(turn == STRAIGHT, turn == STRAIGHT)
-    if is_open_junction(network, j):
-        return conflicts & ~(both_straight & ~_one_stream(network, j))
-    opposite = _opposite(network, j)
-    exit_road = network.movement_to_road[network.movements_of(j)]
-    merge = exit_road[:, None] == exit_road
-    right_yields = _either(turn == TURN_RIGHT, np.ones_like(turn, dtype=bool))
-    left_yields = _either(turn == TURN_LEFT, turn == STRAIGHT) & opposite
-    lefts_cross = _both(turn == TURN_LEFT, turn == TURN_LEFT) & opposite & ~merge
-    start = network.movement_from_road[network.movements_of(j)]
-    one_approach = (start[:, None] == start) & _shown_together(network, j)
-    return conflicts & (right_yields | left_yields | lefts_cross | _one_stream(network, j) | one_approach)
+    pairs = pairs_of(network, [j])
+    return np.asarray(pairs.matrix(permitted(network, pairs, conflicting(network, pairs)), 0), np.bool_)
 
 
 def is_open_junction(network: RoadNetwork, j: int) -> bool:
-    """Whether the signal of `j` never makes anybody wait for anybody else.
+    """Whether the signal of `j` never makes anybody wait for anybody else, see `are_open`."""
+    pairs = pairs_of(network, [j])
+    return bool(are_open(network, pairs, conflicting(network, pairs))[0])
+
+
+def permissive(network: RoadNetwork, pairs: Pairs) -> BoolArray:
+    """(N,): may the two be green together?"""
+    conflicts = conflicting(network, pairs)
+    return ~conflicts | permitted(network, pairs, conflicts) | (pairs.row == pairs.column)
+
+
+def permitted(network: RoadNetwork, pairs: Pairs, conflicts: BoolArray) -> BoolArray:
+    """(N,): do the two conflict, and may be green together because one yields?"""
+    one_stream = _one_stream(network, pairs)
+    if len(network.conflict_permitted) > 0:
+        return conflicts & (_stated(network, pairs) | one_stream)
+    turn = network.movement_turn[pairs.movement]
+    exit_road = network.movement_to_road[pairs.movement]
+    merge = exit_road[pairs.row] == exit_road[pairs.column]
+    greens = greens_of(network, pairs)
+    shown_together = _shown_together(pairs, greens)
+    opposite = _opposite(network, pairs, shown_together)
+    right_yields = (turn == TURN_RIGHT)[pairs.row] | (turn == TURN_RIGHT)[pairs.column]
+    left_yields = _either(pairs, turn == TURN_LEFT, turn == STRAIGHT) & opposite
+    lefts_cross = _both(pairs, turn == TURN_LEFT) & opposite & ~merge
+    start = network.movement_from_road[pairs.movement]
+    one_approach = (start[pairs.row] == start[pairs.column]) & shown_together
+    by_turns = right_yields | left_yields | lefts_cross | one_stream | one_approach
+    wherever_one_turns = ~_both(pairs, turn == STRAIGHT) | one_stream
+    is_open = pairs.of_pairs(are_open(network, pairs, conflicts))
+    return conflicts & np.where(is_open, wherever_one_turns, by_turns)
+
+
+def are_open(network: RoadNetwork, pairs: Pairs, conflicts: BoolArray) -> BoolArray:
+    """(I,): does the signal never make anybody wait for anybody else?
 
     One phase gives green to every movement, the others to right turns at most, and no two straight movements conflict.
     Nothing is decided there, and the signal protects nobody. The rule looks at all phases of the intersection, so that
     a phase of all greens slipped in among others is not taken for one.
     """
-    greens = network.phase_matrix(j)
-    turn = network.movement_turn[network.movements_of(j)]
-    open_phases = greens.all(axis=1)
-    crossing = network.conflict_matrix(j) & _both(turn == STRAIGHT, turn == STRAIGHT) & ~_one_stream(network, j)
-    return bool(open_phases.any() and not greens[~open_phases][:, turn != TURN_RIGHT].any() and not crossing.any())
+    greens = greens_of(network, pairs)
+    turn = network.movement_turn[pairs.movement]
+    width = np.diff(greens.start)
+    shows_all = counts_of(greens.is_green, greens.start) == width
+    lets_go = greens.is_green & (turn != TURN_RIGHT)[greens.movement] & ~np.repeat(shows_all, width)
+    crossing = conflicts & _both(pairs, turn == STRAIGHT) & ~_one_stream(network, pairs)
+    phase_start = np.concatenate(([0], np.cumsum(greens.n_phases)))
+    n_all, n_others = counts_of(shows_all, phase_start), counts_of(lets_go, greens.start[phase_start])
+    return (n_all > 0) & (n_others == 0) & (counts_of(crossing, pairs.matrix_start) == 0)
 
 
 def check_phases(network: RoadNetwork, j: int, phases: Sequence[int] | None = None) -> None:
@@ -103,71 +133,106 @@ def check_phases(network: RoadNetwork, j: int, phases: Sequence[int] | None = No
     ValueError
         If there is no such phase.
     """
-    greens = network.phase_matrix(j)
-    if len(greens) == 0:
+    pairs = pairs_of(network, [j])
+    greens = greens_of(network, pairs)
+    n = len(greens.phase)
+    shown = range(n) if phases is None else [int(p) for p in phases]
+    unknown = [p for p in shown if not 0 <= p < n]
+    if unknown and n:
+        raise ValueError(f"intersection {network.intersection_ids[j]} has phases 0 to {n - 1}, not {unknown}")
+    _refuse_first(network, pairs, greens, permissive(network, pairs), shown=np.isin(np.arange(n), shown))
+
+
+def check_all_phases(network: RoadNetwork, pairs: Pairs) -> None:
+    """`check_phases` for every intersection of the pairs: the first that is wrong is refused."""
+    greens = greens_of(network, pairs)
+    _refuse_first(network, pairs, greens, permissive(network, pairs), shown=np.ones(len(greens.phase), np.bool_))
+
+
+def _refuse_first(network: RoadNetwork, pairs: Pairs, greens: Greens, may: BoolArray, *, shown: BoolArray) -> None:
+    """Both checks of the first intersection where one of them fails; shown (P,)."""
+    start = pairs.start
+    is_green = greens.is_green & np.repeat(shown, np.diff(greens.start))
+    clashing, unserved = _clashes(pairs, greens, is_green, may), _unserved(network, pairs, greens, is_green)
+    places = [int(np.searchsorted(start, found[0], side="right")) - 1 for found in (clashing, unserved) if found]
+    if not places:
         return
-    shown = range(len(greens)) if phases is None else [int(p) for p in phases]
-    unknown = [p for p in shown if not 0 <= p < len(greens)]
-    if unknown:
-        raise ValueError(f"intersection {network.intersection_ids[j]} has phases 0 to {len(greens) - 1}, not {unknown}")
-    _check_pairs(network, j, shown, greens)
-    _check_served(network, j, shown, greens)
-
-
-def _check_pairs(network: RoadNetwork, j: int, shown: Sequence[int], greens: BoolArray) -> None:
-    refused = ~permissive_matrix(network, j)
-    for p in shown:
-        for a, b in np.argwhere(np.triu(refused & _both(greens[p], greens[p])))[:1].tolist():
-            roads = network.movement_to_road[network.movement_start[j] + np.array([a, b])]
-            meet = "merge" if roads[0] == roads[1] else "cross"
-            raise InputError(
-                network.name, f"intersection {network.intersection_ids[j]}, phase {p}",
-                f"green together for {_name(network, j, a)} and {_name(network, j, b)}, whose paths {meet}"
-                " and of which neither is a turn that yields to the other",
-                "take one of them out of the phase",
-            )  # fmt: skip
-
-
-def _check_served(network: RoadNetwork, j: int, shown: Sequence[int], greens: BoolArray) -> None:
-    start = network.movement_link_start[network.movement_start[j] : network.movement_start[j + 1] + 1]
-    needs_green = np.diff(start) > 0
-    served = greens[list(shown)].any(axis=0)
-    for m in np.flatnonzero(needs_green & ~served)[:1].tolist():
-        among = "no phase gives" if len(shown) == len(greens) else f"none of the phases {_listed(shown)} gives"
+    i = min(places)
+    where = f"intersection {network.intersection_ids[pairs.intersection[i]]}"
+    first_phase = int(greens.n_phases[:i].sum())
+    if clashing and clashing[0] < start[i + 1]:
+        a, b, p = clashing
+        roads = network.movement_to_road[pairs.movement[[a, b]]]
+        meet = "merge" if roads[0] == roads[1] else "cross"
         raise InputError(
-            network.name, f"intersection {network.intersection_ids[j]}",
-            f"{among} green to {_name(network, j, m)}, which would stay red for ever",
-            "add it to a phase, or take the movement out of the network",
+            network.name, f"{where}, phase {p - first_phase}",
+            f"green together for {_name(network, pairs.movement[a])} and {_name(network, pairs.movement[b])},"
+            f" whose paths {meet} and of which neither is a turn that yields to the other",
+            "take one of them out of the phase",
         )  # fmt: skip
+    among = np.flatnonzero(shown[first_phase : first_phase + greens.n_phases[i]]).tolist()
+    none = "no phase gives" if len(among) == greens.n_phases[i] else f"none of the phases {_listed(among)} gives"
+    raise InputError(
+        network.name, where,
+        f"{none} green to {_name(network, pairs.movement[unserved[0]])}, which would stay red for ever",
+        "add it to a phase, or take the movement out of the network",
+    )  # fmt: skip
 
 
-def _stated(network: RoadNetwork, j: int) -> BoolArray:
-    """(m, m): does the network's source say that one of the two yields wherever both have green?"""
-    first, past = network.movement_start[j : j + 2]
-    rows = np.repeat(np.arange(past - first), np.diff(network.conflict_start[first : past + 1]))
-    pairs = slice(*network.conflict_start[[first, past]].tolist())
-    stated = np.zeros((past - first, past - first), np.bool_)
-    stated[rows, network.conflict_with[pairs] - first] = network.conflict_permitted[pairs]
+def _clashes(pairs: Pairs, greens: Greens, is_green: BoolArray, may: BoolArray) -> tuple[int, ...]:
+    """The first two movements that have green together and may not, and the phase; as they are numbered there."""
+    first, second, n_greens = _green_together(greens, is_green)
+    clashing = np.flatnonzero(~may[pairs.at(first, second)] & (first < second))[:1]
+    if not len(clashing):
+        return ()
+    phase = np.searchsorted(np.cumsum(n_greens * n_greens), clashing[0], side="right")
+    return int(first[clashing[0]]), int(second[clashing[0]]), int(phase)
+
+
+def _green_together(greens: Greens, is_green: BoolArray) -> tuple[IntArray, IntArray, IntArray]:
+    """All ordered pairs that are green in one phase, phase by phase, and how many are green in each (P,)."""
+    n_greens = counts_of(is_green, greens.start)
+    together = greens.movement[is_green]
+    first = np.repeat(together, np.repeat(n_greens, n_greens))
+    second = together[ranges(np.repeat(np.cumsum(n_greens) - n_greens, n_greens), np.repeat(n_greens, n_greens))]
+    return first, second, n_greens
+
+
+def _shown_together(pairs: Pairs, greens: Greens) -> BoolArray:
+    """(N,): has a phase of the file both?"""
+    first, second, _ = _green_together(greens, greens.is_green)
+    together = np.zeros(len(pairs.row), np.bool_)
+    together[pairs.at(first, second)] = True
+    return together
+
+
+def _unserved(network: RoadNetwork, pairs: Pairs, greens: Greens, is_green: BoolArray) -> tuple[int, ...]:
+    """The first movement that has a path and, where there are phases, no green in any."""
+    n = len(pairs.movement)
+    has_path = network.movement_link_start[pairs.movement + 1] > network.movement_link_start[pairs.movement]
+    is_served = np.bincount(greens.movement[is_green], minlength=n) > 0
+    has_phases = np.repeat(greens.n_phases > 0, pairs.size)
+    return tuple(np.flatnonzero(has_path & has_phases & ~is_served)[:1].tolist())
+
+
+def _stated(network: RoadNetwork, pairs: Pairs) -> BoolArray:
+    """(N,): does the network's source say that one of the two yields wherever both have green?"""
+    entry, at = stated_conflicts(network, pairs)
+    stated = np.zeros(len(pairs.row), np.bool_)
+    stated[at] = network.conflict_permitted[entry]
     return stated
 
 
-def _opposite(network: RoadNetwork, j: int) -> BoolArray:
-    """(m, m): do the two come from approaches that face each other?"""
-    heading = headings_deg(network, network.movements_of(j))
-    apart = np.abs((heading[:, None] - heading + 180.0) % 360.0 - 180.0)  # 0 to 180
-    is_bent = _shown_together(network, j) & (apart >= 180.0 - OPPOSITE_IF_SHOWN_WITHIN_DEG)
+def _opposite(network: RoadNetwork, pairs: Pairs, shown_together: BoolArray) -> BoolArray:
+    """(N,): do the two come from approaches that face each other?"""
+    heading = headings_deg(network, pairs.movement)
+    apart = np.abs((heading[pairs.row] - heading[pairs.column] + 180.0) % 360.0 - 180.0)  # 0 to 180
+    is_bent = shown_together & (apart >= 180.0 - OPPOSITE_IF_SHOWN_WITHIN_DEG)
     opposite: BoolArray = (apart >= 180.0 - OPPOSITE_WITHIN_DEG) | is_bent
     return opposite
 
 
-def _shown_together(network: RoadNetwork, j: int) -> BoolArray:
-    """(m, m): has a phase of the file both?"""
-    green = network.phase_matrix(j).astype(np.int32)
-    together: BoolArray = green.T @ green > 0
-    return together
-
-
-def headings_deg(network: RoadNetwork, movements: slice) -> FloatArray:
+def headings_deg(network: RoadNetwork, movements: IntArray) -> FloatArray:
     """(m,) where each movement's approach heads at the stop line, from the last stretch of its road's first lane."""
     lane = network.road_lane_start[network.movement_from_road[movements]]
     last_point = network.lane_point_start[lane + 1] - 1
@@ -175,29 +240,27 @@ def headings_deg(network: RoadNetwork, movements: slice) -> FloatArray:
     return np.asarray(np.degrees(np.arctan2(step[:, 1], step[:, 0])), np.float64)
 
 
-def _one_stream(network: RoadNetwork, j: int) -> BoolArray:
-    """(m, m): do the two go from one road to one other road?"""
-    start, end = (a[network.movements_of(j)] for a in (network.movement_from_road, network.movement_to_road))
-    same: BoolArray = (start[:, None] == start) & (end[:, None] == end)
+def _one_stream(network: RoadNetwork, pairs: Pairs) -> BoolArray:
+    """(N,): do the two go from one road to one other road?"""
+    start, end = (a[pairs.movement] for a in (network.movement_from_road, network.movement_to_road))
+    same: BoolArray = (start[pairs.row] == start[pairs.column]) & (end[pairs.row] == end[pairs.column])
     return same
 
 
-def _both(one: BoolArray, other: BoolArray) -> BoolArray:
-    pairs: BoolArray = one[:, None] & other
-    return pairs
+def _both(pairs: Pairs, is_one: BoolArray) -> BoolArray:
+    """(N,): are both of the pair of that kind?"""
+    both: BoolArray = is_one[pairs.row] & is_one[pairs.column]
+    return both
 
 
-def _either(one: BoolArray, other: BoolArray) -> BoolArray:
-    """(m, m): is one of the pair the one thing and its partner the other?"""
-    return _both(one, other) | _both(other, one)
+def _either(pairs: Pairs, is_one: BoolArray, is_other: BoolArray) -> BoolArray:
+    """(N,): is one of the pair the one thing and its partner the other?"""
+    row, column = pairs.row, pairs.column
+    either: BoolArray = (is_one[row] & is_other[column]) | (is_other[row] & is_one[column])
+    return either
 
 
-def _n_movements(network: RoadNetwork, j: int) -> int:
-    return int(network.movement_start[j + 1] - network.movement_start[j])
-
-
-def _name(network: RoadNetwork, j: int, movement: int) -> str:
-    m = int(network.movement_start[j]) + movement
+def _name(network: RoadNetwork, m: int) -> str:
     start, end = (network.road_ids[road] for road in (network.movement_from_road[m], network.movement_to_road[m]))
     return f"{start} -> {end} ({_KINDS[int(network.movement_turn[m])]})"
 
