@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from intergreen.envs.errors import InputError
@@ -55,11 +56,11 @@ def distinct_models(
     card = card or program_card(network, plan.timing)
     startup_s = startup_red_s(plan.timing)
     alike: dict[tuple[bytes, ...], tuple[SignalModel, list[int]]] = {}
-    for i, j in enumerate(plan.intersection.tolist()):
+    longest = longest_green_s(network, plan.timing)
+    for i, (first, past) in enumerate(pairwise(card.channel_start.tolist())):
         if most_phases is not None and plan.n_phases[i] > most_phases:
             continue
-        longest = longest_green_s(network, j, plan.timing)
-        model = signal_model(plan.rules, i, card, max_green=longest, startup_s=startup_s)
+        model = signal_model(plan.rules, i, card, max_green=longest[first:past], startup_s=startup_s)
         alike.setdefault(model.content, (model, []))[1].append(i)
     return [(model, tuple(signals)) for model, signals in alike.values()]
 

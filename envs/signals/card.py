@@ -8,55 +8,48 @@ itself shows as a fault against the card.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from intergreen.envs.signals import profiles
-from intergreen.envs.signals.alike import first_alike
-from intergreen.envs.signals.conflicts import permissive_matrix
-from intergreen.envs.signals.monitor_card import Channels, make_card
+from intergreen.envs.signals.conflicts import permissive
+from intergreen.envs.signals.monitor_card import Channels, make_joined_card
+from intergreen.envs.signals.pairs import pairs_of
 from intergreen.envs.signals.profiles import whole_seconds
 from intergreen.envs.signals.rules import FieldTiming, FixedClearance
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, IntArray
+    from intergreen.envs.arrays import IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals.monitor_card import MonitorCard
+    from intergreen.envs.signals.pairs import Pairs
     from intergreen.envs.signals.rules import Timing
 
 
 def program_card(network: RoadNetwork, timing: Timing) -> MonitorCard:
     """The card for all signalled intersections, in ticks of a second; columns are the network's movements."""
-    signalled = network.signalled.tolist()
-    kinds = first_alike(network, signalled)
-    made = {kind: channels(network, kind, timing) for kind in dict.fromkeys(kinds)}
-    return make_card(
-        [
-            made[kind] if kind == j else replace(made[kind], columns=_columns(network, j))
-            for j, kind in zip(signalled, kinds, strict=True)
-        ]
-    )
+    pairs = pairs_of(network, network.signalled)
+    return make_joined_card(pairs.size, _channels(network, pairs, timing))
 
 
-def channels(network: RoadNetwork, j: int, timing: Timing) -> Channels:
-    """Who may go together at intersection `j`, and the least times; one channel for every movement."""
-    columns = _columns(network, j)
-    permissive = permissive_matrix(network, j)
+def _channels(network: RoadNetwork, pairs: Pairs, timing: Timing) -> Channels:
+    """Who may go together, and the least times; one channel for every movement, one signal after the other."""
+    may = permissive(network, pairs)
     if not isinstance(timing, FieldTiming):
         seconds = timing.seconds if isinstance(timing, FixedClearance) else 0
-        return Channels(columns, permissive, np.where(permissive, 0, seconds), seconds, longest_yellow_s=seconds)
+        return Channels(pairs.movement, may, np.where(may, 0, seconds), seconds, longest_yellow_s=seconds)
     profile = timing.profile
+    has_path = np.diff(network.movement_link_start)[pairs.movement] > 0
     return Channels(
-        columns,
-        permissive,
-        whole_seconds(profiles.intergreen_s(profile, network, j)),
-        whole_seconds(profiles.yellow_s(profile, network, j)),
-        min_green_s=whole_seconds(profiles.min_green_s(profile, network, j)),
+        pairs.movement,
+        may,
+        whole_seconds(profiles.intergreen_s(profile, network, pairs)),
+        whole_seconds(profiles.yellow_s(profile, network, pairs)),
+        min_green_s=whole_seconds(profiles.min_green_s(profile, network, pairs)),
         red_revert_s=ceil(profile.red_revert_s),
-        longest_wait_s=np.where(_has_path(network, j), timing.longest_wait_s, 0),
+        longest_wait_s=np.where(has_path, timing.longest_wait_s, 0),
         longest_yellow_s=ceil(profile.longest_yellow_s),
         red_amber_s=ceil(profile.red_amber_s),
     )
@@ -67,20 +60,11 @@ def startup_red_s(timing: Timing) -> int:
     return ceil(timing.profile.startup_red_s) if isinstance(timing, FieldTiming) else 0
 
 
-def longest_green_s(network: RoadNetwork, j: int, timing: Timing) -> IntArray:
-    """(m,) whole seconds of green while others wait; 0: no limit. Never below the least green."""
+def longest_green_s(network: RoadNetwork, timing: Timing) -> IntArray:
+    """(n,) whole seconds of green while others wait, for the channels of the card; 0: no limit. Never below the least
+    green."""
+    pairs = pairs_of(network, network.signalled)
     if not isinstance(timing, FieldTiming):
-        return np.zeros(network.movement_start[j + 1] - network.movement_start[j], np.int32)
-    longest = profiles.max_green_s(timing.profile, network, j)
-    return whole_seconds(np.maximum(longest, profiles.min_green_s(timing.profile, network, j)))
-
-
-def _columns(network: RoadNetwork, j: int) -> IntArray:
-    return np.arange(network.movement_start[j], network.movement_start[j + 1])
-
-
-def _has_path(network: RoadNetwork, j: int) -> BoolArray:
-    """(m,): can anybody drive the movement?"""
-    first, past = network.movement_start[j : j + 2]
-    links: BoolArray = np.diff(network.movement_link_start[first : past + 1]) > 0
-    return links
+        return np.zeros(len(pairs.movement), np.int32)
+    longest = profiles.max_green_s(timing.profile, network, pairs)
+    return whole_seconds(np.maximum(longest, profiles.min_green_s(timing.profile, network, pairs)))

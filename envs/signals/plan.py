@@ -93,8 +93,8 @@ def make_plan(network: RoadNetwork, *, choices: Choices = "literature", timing: 
     n_phases = (network.phase_start[intersection + 1] - phase_offset).astype(np.int32)
     clearance_phase = np.full(len(intersection), -1, dtype=np.int32)
     lists: list[Sequence[int]] = []
-    for i, j in enumerate(intersection):
-        greens = _greens(network, int(j))
+    of_signal = _greens(network, intersection)
+    for i, greens in enumerate(of_signal):
         if _phase_0_is_clearance(greens):
             clearance_phase[i] = 0
             lists.append(range(1, _last_choice(greens, choices) + 1))
@@ -102,7 +102,7 @@ def make_plan(network: RoadNetwork, *, choices: Choices = "literature", timing: 
             lists.append(range(len(greens)))
     if isinstance(timing, FieldTiming):
         clearance_phase[:] = -1
-        lists = [_worth_showing(_greens(network, int(j)), some) for j, some in zip(intersection, lists, strict=True)]
+        lists = [_worth_showing(greens, some) for greens, some in zip(of_signal, lists, strict=True)]
     return SignalPlan(
         intersection=intersection,
         n_phases=n_phases,
@@ -128,12 +128,11 @@ def _phase_0_is_clearance(greens: list[set[int]]) -> bool:
     return all(greens[0] <= other for other in greens[1:])
 
 
-def _greens(network: RoadNetwork, j: int) -> list[set[int]]:
-    """Movements with green in each phase of intersection `j`."""
-    return [
-        set(network.phase_movements[network.phase_movement_start[p] : network.phase_movement_start[p + 1]].tolist())
-        for p in range(network.phase_start[j], network.phase_start[j + 1])
-    ]
+def _greens(network: RoadNetwork, intersections: IntArray) -> list[list[set[int]]]:
+    """Movements with green in each phase of each intersection."""
+    movements, starts = network.phase_movements.tolist(), network.phase_movement_start.tolist()
+    bounds = zip(network.phase_start[intersections], network.phase_start[intersections + 1], strict=True)
+    return [[set(movements[starts[p] : starts[p + 1]]) for p in range(first, past)] for first, past in bounds]
 
 
 def _last_choice(greens: list[set[int]], choices: Choices) -> int:

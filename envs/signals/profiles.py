@@ -1,9 +1,9 @@
 """How long yellow, intergreen, green and pedestrian intervals last: published rules applied to geometry.
 
 A `TimingProfile` holds the numbers of one country's practice, each with its source; plain functions of (profile,
-network, intersection) turn them into seconds, as floats that the caller rounds up to its ticks. Movements are numbered
-within the intersection. What could only be given from memory is marked "unverified" in its source; this is no
-substitute for the standard's own text nor for the engineer who signs the timing.
+network, pairs) turn them into seconds, as floats that the caller rounds up to its ticks: for every movement of the
+pairs' intersections (n,) or for every pair (N,), see `pairs`. What could only be given from memory is marked
+"unverified" in its source; this is no substitute for the standard's own text nor for the engineer who signs the timing.
 
 Two speeds stand for an approach: the highest limit of the lanes a movement starts from, where faster needs longer
 (yellow), and the lowest, where slower needs longer (clearing). Turns count with the speed of their approach: cautious
@@ -18,14 +18,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from intergreen.envs.arrays import ranges
 from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT
-from intergreen.envs.signals.conflicts import permissive_matrix
+from intergreen.envs.signals.conflicts import permissive
+from intergreen.envs.signals.pairs import conflicting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals.pairs import Pairs
 
 GRAVITY_MPS2 = 9.81
 STEEPEST_GRADE = 0.2  # beyond any street; keeps the kinematic formula's denominator well above 0
@@ -129,16 +132,16 @@ def numbers(profile: TimingProfile) -> dict[str, float | str]:
     return {"profile": profile.name} | {k: v for k, v in values.items() if k not in ("name", "change", "sources")}
 
 
-def yellow_s(profile: TimingProfile, network: RoadNetwork, j: int, *, grade: float = 0.0) -> FloatArray:
-    """(m,) yellow after the green of each movement of intersection `j`, in seconds.
+def yellow_s(profile: TimingProfile, network: RoadNetwork, pairs: Pairs, *, grade: float = 0.0) -> FloatArray:
+    """(n,) yellow after the green of each movement, in seconds.
 
     grade : of the approaches, as a share (0.05 is 5 % uphill); only the kinematic formula knows it
     """
-    speed_mps = _speeds_mps(network, j)[0]
+    speed_mps = _speeds_mps(network, pairs)[0]
     if isinstance(profile.change, Kinematic):
         seconds = kinematic_yellow_s(profile.change, speed_mps, grade=grade)
     else:
-        own_lanes = _turns_from_lanes_of_their_own(network, j)
+        own_lanes = _turns_from_lanes_of_their_own(network, pairs)
         seconds = np.where(own_lanes, profile.change.yellow_turn_s, rilsa_yellow_s(profile.change, speed_mps))
     return np.clip(seconds, profile.shortest_yellow_s, profile.longest_yellow_s)
 
@@ -165,31 +168,33 @@ def rilsa_yellow_s(change: Rilsa, speed_mps: FloatArray) -> FloatArray:
     return np.select([limit_kmph <= 50.0, limit_kmph <= 60.0], steps, change.yellow_above_60_kmph_s)
 
 
-def intergreen_s(profile: TimingProfile, network: RoadNetwork, j: int, *, grade: float = 0.0) -> FloatArray:
-    """(m, m) from the end of green of the row's movement to the start of green of the column's, in seconds.
+def intergreen_s(profile: TimingProfile, network: RoadNetwork, pairs: Pairs, *, grade: float = 0.0) -> FloatArray:
+    """(N,) from the end of green of the row's movement to the start of green of the column's, in seconds.
 
     0 where the two may be green together. Never below the row's yellow elsewhere.
     """
-    return np.where(permissive_matrix(network, j), 0.0, conflict_intergreen_s(profile, network, j, grade=grade))
+    return np.where(permissive(network, pairs), 0.0, conflict_intergreen_s(profile, network, pairs, grade=grade))
 
 
-def conflict_intergreen_s(profile: TimingProfile, network: RoadNetwork, j: int, *, grade: float = 0.0) -> FloatArray:
+def conflict_intergreen_s(
+    profile: TimingProfile, network: RoadNetwork, pairs: Pairs, *, grade: float = 0.0
+) -> FloatArray:
     """The same for every pair that conflicts, also where one of the two is a turn that may yield; 0 for the others.
 
     A turn that had a green of its own does not yield while it clears: where it ends as the other begins, they need
     their intergreen although a phase might show both.
     """
-    paths = _meeting_paths(network, j)
-    yellow = yellow_s(profile, network, j, grade=grade)
-    slow_mps = _speeds_mps(network, j)[1]
+    paths = _meeting_paths(network, pairs)
+    yellow = yellow_s(profile, network, pairs, grade=grade)
+    slow_mps = _speeds_mps(network, pairs)[1]
     if isinstance(profile.change, Kinematic):
         path_s = red_clearance_s(profile.change, paths.clear_m, slow_mps[paths.first]) + yellow[paths.first]
     else:
-        straight = network.movement_turn[network.movements_of(j)] == STRAIGHT
+        straight = network.movement_turn[pairs.movement] == STRAIGHT
         path_s = _rilsa_path_s(profile.change, paths, slow_mps, straight)
-    seconds = np.repeat(yellow[:, None], len(yellow), axis=1)
-    np.maximum.at(seconds, (paths.first, paths.second), path_s)
-    return np.where(network.conflict_matrix(j), seconds, 0.0)
+    seconds = yellow[pairs.row]
+    np.maximum.at(seconds, pairs.at(paths.first, paths.second), path_s)
+    return np.where(conflicting(network, pairs), seconds, 0.0)
 
 
 def red_clearance_s(change: Kinematic, width_m: FloatArray, speed_mps: FloatArray) -> FloatArray:
@@ -201,25 +206,25 @@ def red_clearance_s(change: Kinematic, width_m: FloatArray, speed_mps: FloatArra
     return np.minimum((width_m + change.vehicle_length_m) / speed_mps, change.longest_red_clearance_s)
 
 
-def min_green_s(profile: TimingProfile, network: RoadNetwork, j: int) -> FloatArray:
-    """(m,) shortest green of each movement, in seconds."""
-    straight = network.movement_turn[network.movements_of(j)] == STRAIGHT
+def min_green_s(profile: TimingProfile, network: RoadNetwork, pairs: Pairs) -> FloatArray:
+    """(n,) shortest green of each movement, in seconds."""
+    straight = network.movement_turn[pairs.movement] == STRAIGHT
     return np.where(straight, profile.min_green_through_s, profile.min_green_turn_s)
 
 
-def max_green_s(profile: TimingProfile, network: RoadNetwork, j: int) -> FloatArray:
-    """(m,) longest green of each movement while somebody else calls, in seconds. A right turn goes with its through.
+def max_green_s(profile: TimingProfile, network: RoadNetwork, pairs: Pairs) -> FloatArray:
+    """(n,) longest green of each movement while somebody else calls, in seconds. A right turn goes with its through.
 
     The speed limit stands in for the class of the road, which networks do not tell.
     """
-    fast = _speeds_mps(network, j)[0] > profile.fast_above_mps
+    fast = _speeds_mps(network, pairs)[0] > profile.fast_above_mps
     through = np.where(fast, profile.max_green_fast_s, profile.max_green_through_s)
-    left = network.movement_turn[network.movements_of(j)] == TURN_LEFT
+    left = network.movement_turn[pairs.movement] == TURN_LEFT
     return np.where(left, profile.max_green_left_s, through)
 
 
 class _Paths(NamedTuple):
-    """Pairs of links that meet, one row per ordered pair; movements numbered within the intersection."""
+    """Pairs of links that meet, one row per ordered pair; movements as they are numbered in the pairs."""
 
     first: IntArray  # movement that clears
     second: IntArray  # movement that enters
@@ -227,27 +232,43 @@ class _Paths(NamedTuple):
     enter_m: FloatArray  # from the stop line of the second to the near side of it
 
 
-def _meeting_paths(network: RoadNetwork, j: int) -> _Paths:
-    first_link, last_link = network.movement_link_start[network.movement_start[[j, j + 1]]].tolist()
-    lane_width_m = np.maximum(
-        network.lane_width_m[network.link_from_lane[first_link:last_link]],
-        network.lane_width_m[network.link_to_lane[first_link:last_link]],
-    )
-    rows = slice(*network.crossing_start[[first_link, last_link]].tolist())
-    own = np.repeat(np.arange(last_link - first_link), np.diff(network.crossing_start[first_link : last_link + 1]))
-    foe = network.crossing_foe_link[rows] - first_link
-    clear_m = network.crossing_distance_m[rows] + lane_width_m[foe] / 2.0
-    enter_m = np.maximum(network.crossing_foe_distance_m[rows] - lane_width_m[own] / 2.0, 0.0)
+def _meeting_paths(network: RoadNetwork, pairs: Pairs) -> _Paths:
+    n_links = _n_links(network, pairs)
+    link = ranges(network.movement_link_start[pairs.movement], n_links)
+    movement = np.repeat(np.arange(len(n_links), dtype=np.int32), n_links)
+    start, end = network.link_from_lane[link], network.link_to_lane[link]
+    half_width_m = np.maximum(network.lane_width_m[start], network.lane_width_m[end]) / 2.0
+    n_crossings = network.crossing_start[link + 1] - network.crossing_start[link]
+    crossing = ranges(network.crossing_start[link], n_crossings)
+    own = np.repeat(np.arange(len(link), dtype=np.int32), n_crossings)
+    foe = network.crossing_foe_link[crossing] + np.repeat(np.arange(len(link)) - link, n_crossings)  # index in `link`
+    clear_m = network.crossing_distance_m[crossing] + half_width_m[foe]
+    enter_m = np.maximum(network.crossing_foe_distance_m[crossing] - half_width_m[own], 0.0)
     # Paths that merge meet at their ends at the latest, and nobody knows from where on they overlap: 0 m to enter.
-    ends = network.link_to_lane[first_link:last_link]
-    merge_own, merge_foe = np.nonzero((ends[:, None] == ends) & ~np.eye(len(ends), dtype=bool))
-    movement = network.link_movement[first_link:last_link] - network.movement_start[j]
+    merge_own, merge_foe = _with_the_same(end)
     return _Paths(
         first=movement[np.concatenate((own, merge_own))],
         second=movement[np.concatenate((foe, merge_foe))],
-        clear_m=np.concatenate((clear_m, network.link_length_m[first_link:last_link][merge_own])),
+        clear_m=np.concatenate((clear_m, network.link_length_m[link][merge_own])),
         enter_m=np.concatenate((enter_m, np.zeros(len(merge_own)))),
     )
+
+
+def _n_links(network: RoadNetwork, pairs: Pairs) -> IntArray:
+    start = network.movement_link_start
+    return np.asarray(start[pairs.movement + 1] - start[pairs.movement], np.int32)
+
+
+def _with_the_same(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Indices of all ordered pairs of two entries that are equal."""
+    order = np.argsort(values, kind="stable").astype(np.int32)
+    _, first, counts = np.unique(values[order], return_index=True, return_counts=True)
+    sizes = np.repeat(counts, counts)
+    one, other = (
+        np.repeat(order, sizes),
+        order[ranges(np.repeat(first, counts).astype(np.int32), sizes.astype(np.int32))],
+    )
+    return one[one != other], other[one != other]
 
 
 def _rilsa_path_s(change: Rilsa, paths: _Paths, slow_mps: FloatArray, straight: BoolArray) -> FloatArray:
@@ -258,35 +279,36 @@ def _rilsa_path_s(change: Rilsa, paths: _Paths, slow_mps: FloatArray, straight: 
     return np.asarray(overrun[paths.first] + clear_s - paths.enter_m / change.entering_mps, np.float64)
 
 
-def _speeds_mps(network: RoadNetwork, j: int) -> FloatArray:
-    """(2, m) highest and lowest limit of the lanes a movement starts from, of all its road's if it has no path."""
-    movements = network.movements_of(j)
-    starts = network.movement_link_start[movements.start : movements.stop + 1]
-    limits = network.lane_speed_limit_mps[network.link_from_lane[starts[0] : starts[-1]]]
-    bounds = np.empty((2, len(starts) - 1))
-    has_path = np.diff(starts) > 0
-    if has_path.any():
-        first = starts[:-1][has_path] - starts[0]
-        bounds[:, has_path] = np.maximum.reduceat(limits, first), np.minimum.reduceat(limits, first)
-    for m in np.flatnonzero(~has_path).tolist():
-        of_road = network.lane_speed_limit_mps[_start_lanes(network, movements.start + m)]
-        bounds[:, m] = of_road.max(), of_road.min()
+def _speeds_mps(network: RoadNetwork, pairs: Pairs) -> FloatArray:
+    """(2, n) highest and lowest limit of the lanes a movement starts from, of all its road's if it has no path."""
+    start, lanes = _start_lanes(network, pairs)
+    limits = network.lane_speed_limit_mps[lanes]
+    if not len(start):
+        return np.empty((2, 0))
+    bounds = np.stack([np.maximum.reduceat(limits, start), np.minimum.reduceat(limits, start)])
     return np.clip(bounds, _SLOWEST_MPS, _FASTEST_MPS)
 
 
-def _start_lanes(network: RoadNetwork, movement: int) -> IntArray:
-    """Of a movement without a path: all lanes of its road."""
-    lanes = network.start_lanes(movement)
-    if len(lanes):
-        return lanes
-    road = network.movement_from_road[movement]
-    return np.arange(network.road_lane_start[road], network.road_lane_start[road + 1], dtype=np.int32)
+def _start_lanes(network: RoadNetwork, pairs: Pairs) -> tuple[IntArray, IntArray]:
+    """Where those of each movement begin (n,), and the lanes its links leave; without links, all lanes of its road."""
+    n_links, first_link = _n_links(network, pairs), network.movement_link_start[pairs.movement]
+    road = network.movement_from_road[pairs.movement]
+    first_lane = network.road_lane_start[road]
+    sizes = np.where(n_links > 0, n_links, network.road_lane_start[road + 1] - first_lane)
+    at = ranges(np.where(n_links > 0, first_link, first_lane), sizes)
+    has_links = np.repeat(n_links > 0, sizes)
+    lanes = at.copy()
+    lanes[has_links] = network.link_from_lane[at[has_links]]
+    return (np.cumsum(sizes) - sizes).astype(np.int32), lanes
 
 
-def _turns_from_lanes_of_their_own(network: RoadNetwork, j: int) -> BoolArray:
-    """(m,): is it a turn, none of whose lanes serves a straight movement?"""
-    first = int(network.movement_start[j])
-    straight = network.movement_turn[network.movements_of(j)] == STRAIGHT
-    lanes = [set(_start_lanes(network, first + m).tolist()) for m in range(len(straight))]
-    through = set().union(*(own for own, goes in zip(lanes, straight, strict=True) if goes))
-    return np.array([not goes and not own & through for own, goes in zip(lanes, straight, strict=True)], bool)
+def _turns_from_lanes_of_their_own(network: RoadNetwork, pairs: Pairs) -> BoolArray:
+    """(n,): is it a turn, none of whose lanes serves a straight movement?"""
+    straight = network.movement_turn[pairs.movement] == STRAIGHT
+    start, lanes = _start_lanes(network, pairs)
+    if not len(start):
+        return straight
+    serves_straight = np.zeros(network.n_lanes, np.bool_)  # a lane leads to one intersection
+    serves_straight[lanes[np.repeat(straight, np.diff(start, append=len(lanes)))]] = True
+    own: BoolArray = ~straight & ~np.logical_or.reduceat(serves_straight[lanes], start)
+    return own

@@ -16,18 +16,18 @@ import numpy as np
 
 from intergreen.envs.errors import InputError
 from intergreen.envs.signals import profiles
-from intergreen.envs.signals.alike import first_alike
-from intergreen.envs.signals.conflicts import check_phases
+from intergreen.envs.signals.conflicts import check_all_phases
+from intergreen.envs.signals.pairs import greens_of, pairs_of
 from intergreen.envs.signals.profiles import whole_seconds
+from intergreen.envs.signals.transitions import Alike, transitions_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals.pairs import Greens, Pairs
     from intergreen.envs.signals.profiles import TimingProfile
-
-_LONG_AGO_S = 10_000
 
 
 class Rules(NamedTuple):
@@ -98,147 +98,199 @@ def make_rules(
         If a signal cannot be made safe: a phase gives green to movements that conflict, no phase serves a movement, or
         not everybody can be served within the longest wait.
     """
-    kinds = first_alike(network, network.signalled.tolist())
-    for j in dict.fromkeys(kinds):
-        check_phases(network, j)
-    made: dict[tuple[int, tuple[int, ...], int], _SignalRules] = {}
-    signals = []
-    for kind, local, between in zip(kinds, choices, clearance, strict=True):
-        key = kind, tuple(local), between
-        if key not in made:
-            made[key] = _signal_rules(network, *key, timing)
-        signals.append(made[key])
-    n_phases = [len(one.min_green) for one in signals]
-    sizes = [len(one.transition) for one in signals]
-    by_phase = np.zeros((3, network.n_phases), np.int32)
-    yellow = np.zeros(network.n_movements, np.int32)
-    for j, one in zip(network.signalled, signals, strict=True):
-        first = network.phase_start[j]
-        by_phase[:, first : first + len(one.min_green)] = one.may_show, one.min_green, one.max_green
-        yellow[network.movement_start[j] : network.movement_start[j + 1]] = one.yellow
+    pairs = pairs_of(network, network.signalled)
+    check_all_phases(network, pairs)
+    greens = greens_of(network, pairs)
+    if isinstance(timing, FieldTiming):
+        times = _field_times(network, pairs, greens, choices, timing)
+    else:
+        times = _same_times(pairs, greens, clearance, timing.seconds if isinstance(timing, FixedClearance) else 0)
+    sizes = greens.n_phases * (greens.n_phases + 1)
     return Rules(
         intersection=_ints(network.signalled),
-        n_phases=_ints(n_phases),
+        n_phases=_ints(greens.n_phases),
         phase_offset=_ints(network.phase_start[network.signalled]),
-        clearance_phase=_ints([one.clearance_phase for one in signals]),
-        may_show=_frozen(by_phase[0].astype(np.uint8)),
-        transition_start=_ints(np.concatenate(([0], np.cumsum(sizes)))[:-1]),
-        transition=_ints([seconds for one in signals for seconds in one.transition]),
-        min_green=_ints(by_phase[1]),
-        max_green=_ints(by_phase[2]),
-        yellow=_ints(yellow),
-        red_amber=_ints([one.red_amber for one in signals]),
-        overdue=_ints([one.overdue for one in signals]),
-        turn_start=_ints(np.concatenate(([0], np.cumsum([len(one.turns) for one in signals])))),
-        turns=_ints([phase for one in signals for phase in one.turns]),
+        clearance_phase=_ints(times.clearance_phase),
+        may_show=_frozen(_placed(times.may_show, greens.phase, network.n_phases).astype(np.uint8)),
+        transition_start=_ints(np.cumsum(sizes) - sizes),
+        transition=_ints(times.transition),
+        min_green=_ints(_placed(times.min_green, greens.phase, network.n_phases)),
+        max_green=_ints(_placed(times.max_green, greens.phase, network.n_phases)),
+        yellow=_ints(_placed(times.yellow, pairs.movement, network.n_movements)),
+        red_amber=_ints(times.red_amber),
+        overdue=_ints(times.overdue),
+        turn_start=_ints(np.concatenate(([0], np.cumsum([len(turns) for turns in times.turns])))),
+        turns=_ints([phase for turns in times.turns for phase in turns]),
         movement_start=network.movement_start,
         phase_movement_start=network.phase_movement_start,
         phase_movements=network.phase_movements,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _SignalRules:
-    """Of one signal; phases local, movements numbered within the intersection."""
+class _Times(NamedTuple):
+    """Of I signals with P phases and n movements in all, one signal after the other."""
 
-    clearance_phase: int
-    may_show: Sequence[int]
-    transition: Sequence[int]
-    min_green: Sequence[int]
-    max_green: Sequence[int]
-    yellow: Sequence[int]
-    red_amber: int
-    overdue: int
-    turns: Sequence[int]
-
-
-def _signal_rules(network: RoadNetwork, j: int, choices: Sequence[int], between: int, timing: Timing) -> _SignalRules:
-    n = int(network.phase_start[j + 1] - network.phase_start[j])
-    n_movements = int(network.movement_start[j + 1] - network.movement_start[j])
-    if isinstance(timing, FieldTiming):
-        return _field_rules(network, j, choices, timing)
-    seconds = timing.seconds if isinstance(timing, FixedClearance) else 0
-    none = [0] * n
-    yellow = [seconds] * n_movements
-    return _SignalRules(between, [1] * n, [seconds] * (n * (n + 1)), none, none, yellow, 0, 0, [])
+    clearance_phase: IntArray  # (I,)
+    may_show: BoolArray  # (P,)
+    transition: IntArray
+    min_green: IntArray  # (P,)
+    max_green: IntArray  # (P,)
+    yellow: IntArray  # (n,)
+    red_amber: IntArray  # (I,)
+    overdue: IntArray  # (I,)
+    turns: Sequence[Sequence[int]]
 
 
-def _field_rules(network: RoadNetwork, j: int, choices: Sequence[int], timing: FieldTiming) -> _SignalRules:
-    profile = timing.profile
-    serves = network.phase_matrix(j)
-    yellow = whole_seconds(profiles.yellow_s(profile, network, j))
-    intergreen = whole_seconds(profiles.conflict_intergreen_s(profile, network, j))
-    least, longest = (
-        whole_seconds(profiles.min_green_s(profile, network, j)),
-        whole_seconds(profiles.max_green_s(profile, network, j)),
+def _same_times(pairs: Pairs, greens: Greens, clearance: Sequence[int], seconds: int) -> _Times:
+    n, none = len(greens.phase), np.zeros(len(pairs.intersection), np.int32)
+    n_transitions = int((greens.n_phases * (greens.n_phases + 1)).sum())
+    return _Times(
+        clearance_phase=np.asarray(clearance, np.int32),
+        may_show=np.ones(n, np.bool_),
+        transition=np.full(n_transitions, seconds, np.int32),
+        min_green=np.zeros(n, np.int32),
+        max_green=np.zeros(n, np.int32),
+        yellow=np.full(len(pairs.movement), seconds, np.int32),
+        red_amber=none,
+        overdue=none,
+        turns=[[] for _ in none],
     )
-    n = len(serves)
-    min_green = [int(max(least[phase], default=0)) for phase in serves]
-    between = _transitions(serves, choices, yellow + ceil(profile.red_revert_s), intergreen, np.array(min_green))
-    begins = (serves[None, :, :] & ~serves[:, None, :]).any(axis=2)
-    between = np.maximum(between, np.where(begins, ceil(profile.red_amber_s), 0))
-    transition = [ceil(profile.startup_red_s)] * n + between.reshape(-1).tolist()
-    max_green = [max(int(max(longest[phase], default=0)), low) for phase, low in zip(serves, min_green, strict=True)]
-    turns = phases_in_turn(serves, choices)
-    overdue = timing.longest_wait_s - _slowest_service(transition, min_green, choices, turns)
-    if overdue < 1:
-        problem = f"serving {len(turns)} phases in turn takes {timing.longest_wait_s - overdue} s"
+
+
+def _field_times(
+    network: RoadNetwork, pairs: Pairs, greens: Greens, choices: Sequence[Sequence[int]], timing: FieldTiming
+) -> _Times:
+    profile = timing.profile
+    yellow = whole_seconds(profiles.yellow_s(profile, network, pairs))
+    min_green = _longest_of_phase(greens, whole_seconds(profiles.min_green_s(profile, network, pairs)))
+    max_green = _longest_of_phase(greens, whole_seconds(profiles.max_green_s(profile, network, pairs)))
+    chosen = _chosen(greens, choices)
+    changes = _changes(network, pairs, greens, chosen, yellow, min_green, profile)
+    overdue = timing.longest_wait_s - np.array([one.slowest_service_s for one in changes], np.int32)
+    for i in np.flatnonzero(overdue < 1)[:1].tolist():
+        problem = f"serving {len(changes[i].turns)} phases in turn takes {changes[i].slowest_service_s} s"
         mend = "give it fewer phases, or, in Python, FieldTiming a longer longest_wait_s"
-        raise InputError(network.name, f"intersection '{network.intersection_ids[j]}'", problem, mend)
-    may_show = [int(phase in choices) for phase in range(n)]
-    red_amber = ceil(profile.red_amber_s)
-    return _SignalRules(-1, may_show, transition, min_green, max_green, yellow.tolist(), red_amber, overdue, turns)
+        raise InputError(
+            network.name, f"intersection '{network.intersection_ids[pairs.intersection[i]]}'", problem, mend
+        )
+    return _Times(
+        clearance_phase=np.full(len(changes), -1, np.int32),
+        may_show=chosen,
+        transition=np.concatenate([np.zeros(0, np.int32), *(one.transition for one in changes)]),
+        min_green=min_green,
+        max_green=np.maximum(max_green, min_green),
+        yellow=yellow,
+        red_amber=np.full(len(changes), ceil(profile.red_amber_s), np.int32),
+        overdue=overdue,
+        turns=[one.turns for one in changes],
+    )
 
 
-def _transitions(
-    serves: BoolArray, choices: Sequence[int], way: IntArray, intergreen: IntArray, min_green: IntArray
-) -> IntArray:
-    """(p, p) seconds from the end of each phase's green to the beginning of each other's.
+class _Changes(NamedTuple):
+    """Of one signal with n phases."""
 
-    Long enough for the yellow of all that ends and a red after it (`way`), so that whatever ended may begin again; for
-    every intergreen of a pair of which one ends and one begins; and, along any way through the choices, for those of
-    pairs of which one ended some phases ago and the other begins only now.
-    """
-    old, new = serves[:, None, :], serves[None, :, :]
-    ends, begins = old & ~new, new & ~old
-    seconds = np.where(ends, way, 0).max(axis=2)
-    pairs = ends[:, :, :, None] & begins[:, :, None, :]
-    seconds = np.maximum(seconds, np.where(pairs, intergreen, 0).max(axis=(2, 3)))
-    chosen = np.zeros(len(serves), np.bool_)
-    chosen[list(choices)] = True
-    steps = chosen[:, None] & chosen & ~np.eye(len(serves), dtype=np.bool_)
-    ended_s = np.full(serves.shape, _LONG_AGO_S)  # when a phase begins, since the end of what it does not serve
-    while True:
-        since = np.where(old, 0, ended_s[:, None, :] + min_green[:, None, None]) + seconds[:, :, None]
-        arrived = np.where(steps[:, :, None] & ~new, since, _LONG_AGO_S).min(axis=0)
-        left = intergreen - (ended_s + min_green[:, None])[:, None, :, None]  # of each pair, in each old phase
-        owed = np.where(begins[:, :, None, :] & ~old[:, :, :, None], left, 0).max(axis=(2, 3))
-        longer = np.where(steps, np.maximum(seconds, owed), seconds)
-        if np.array_equal(arrived, ended_s) and np.array_equal(longer, seconds):
-            return seconds
-        ended_s, seconds = arrived, longer
+    transition: IntArray  # (n (n + 1),) as in `Rules`
+    turns: Sequence[int]
+    slowest_service_s: int
+
+
+def _changes(
+    network: RoadNetwork,
+    pairs: Pairs,
+    greens: Greens,
+    chosen: BoolArray,
+    yellow: IntArray,
+    min_green: IntArray,
+    profile: TimingProfile,
+) -> list[_Changes]:
+    """Of every signal; those that have all numbers alike share what is made of them."""
+    intergreen = whole_seconds(profiles.conflict_intergreen_s(profile, network, pairs))
+    way = yellow + ceil(profile.red_revert_s)
+    first_phase = np.cumsum(greens.n_phases) - greens.n_phases
+    made: list[_Changes | None] = [None] * len(pairs.size)
+    for p, m in np.unique(np.stack([greens.n_phases, pairs.size], axis=1), axis=0).tolist():
+        which = np.flatnonzero((greens.n_phases == p) & (pairs.size == m))
+        rows = [
+            _rows(greens.is_green, greens.start[first_phase[which]], p * m),
+            _rows(chosen, first_phase[which], p),
+            _rows(way, pairs.start[which], m),
+            _rows(intergreen, pairs.matrix_start[which], m * m),
+            _rows(min_green, first_phase[which], p),
+        ]
+        first: dict[bytes, int] = {}
+        kinds = [first.setdefault(row.tobytes(), k) for k, row in enumerate(np.concatenate(rows, axis=1))]
+        different = list(first.values())
+        shapes = (p, m), (p,), (m,), (m, m), (p,)
+        alike = Alike(*(some[different].reshape(-1, *shape) for some, shape in zip(rows, shapes, strict=True)))
+        changes = dict(zip(different, _changes_of(alike, profile), strict=True))
+        for i, kind in zip(which.tolist(), kinds, strict=True):
+            made[i] = changes[kind]
+    return made  # type: ignore[return-value]
+
+
+def _changes_of(alike: Alike, profile: TimingProfile) -> list[_Changes]:
+    serves, n_phases = alike.serves, alike.serves.shape[1]
+    begins = (serves[:, None, :, :] & ~serves[:, :, None, :]).any(axis=3)
+    between = np.maximum(transitions_s(alike), np.where(begins, ceil(profile.red_amber_s), 0))
+    from_red = np.full((len(between), 1, n_phases), ceil(profile.startup_red_s))
+    transition = np.concatenate([from_red, between], axis=1).astype(np.int32)
+    changes = []
+    for k, chosen in enumerate(alike.chosen):
+        choices = np.flatnonzero(chosen).tolist()
+        turns = phases_in_turn(serves[k], choices)
+        slowest_s = _slowest_service_s(transition[k], alike.min_green_s[k], choices, len(turns))
+        changes.append(_Changes(transition[k].reshape(-1), turns, slowest_s))
+    return changes
+
+
+def _longest_of_phase(greens: Greens, seconds: IntArray) -> IntArray:
+    """(P,) the most of the movements (n,) that have green; 0 where none has."""
+    if not len(greens.phase):
+        return np.zeros(0, np.int32)
+    of_greens = np.where(greens.is_green, seconds[greens.movement], 0)
+    return np.asarray(np.maximum.reduceat(of_greens, greens.start[:-1]), np.int32)
+
+
+def _chosen(greens: Greens, choices: Sequence[Sequence[int]]) -> BoolArray:
+    first = np.cumsum(greens.n_phases) - greens.n_phases
+    counts = [len(local) for local in choices]
+    chosen = np.zeros(len(greens.phase), np.bool_)
+    chosen[np.repeat(first, counts) + np.array([phase for local in choices for phase in local], np.int32)] = True
+    return chosen
+
+
+def _rows(values: Any, start: IntArray, size: int) -> Any:
+    """(len(start), size) pieces of a flat array."""
+    return values[start[:, None] + np.arange(size)]
 
 
 def phases_in_turn(serves: BoolArray, choices: Sequence[int]) -> list[int]:
     """Few of the choices that together serve every movement that any choice serves; ascending."""
-    unserved = serves[list(choices)].any(axis=0)
+    served = [int.from_bytes(row) for row in serves]  # a byte for each movement
+    unserved = 0
+    for phase in choices:
+        unserved |= served[phase]
     turns: list[int] = []
-    while unserved.any():
-        best = max(choices, key=lambda phase: (int((serves[phase] & unserved).sum()), -phase))
+    while unserved:
+        best = max(choices, key=lambda phase: ((served[phase] & unserved).bit_count(), -phase))
         turns.append(best)
-        unserved &= ~serves[best]
+        unserved &= ~served[best]
     return sorted(turns)
 
 
-def _slowest_service(
-    transition: Sequence[int], min_green: Sequence[int], choices: Sequence[int], turns: Sequence[int]
-) -> int:
+def _slowest_service_s(transition: IntArray, min_green: IntArray, choices: Sequence[int], n_turns: int) -> int:
     """A bound on the seconds from the moment a call is overdue to its green: the transition that has just begun, the
-    least green of what it leads to, and all the others in turn first."""
-    n = len(min_green)
-    change = max((transition[(old + 1) * n + new] for old in choices for new in choices if old != new), default=0)
-    green = max((min_green[phase] for phase in choices), default=0)
-    return (change + green) * len(turns) + max(change, transition[0]) + 1
+    least green of what it leads to, and all the others in turn first; transition (n + 1, n)."""
+    between = transition[1:][choices][:, choices].astype(np.int64)
+    np.fill_diagonal(between, 0)
+    change, green = int(between.max(initial=0)), int(min_green[choices].max(initial=0))
+    return (change + green) * n_turns + max(change, int(transition[0, 0])) + 1
+
+
+def _placed(values: IntArray | BoolArray, at: IntArray, size: int) -> IntArray:
+    placed = np.zeros(size, np.int32)
+    placed[at] = values
+    return placed
 
 
 def _ints(values: Any) -> IntArray:

@@ -26,7 +26,7 @@ from signals.test_proof import E_AHEAD, E_LEFT, S_LEFT, S_RIGHT, T_PHASES, W_AHE
 from intergreen.envs.arrays import IntArray
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.signals import Rules, SignalPlan, SignalState, profiles, rules, shield
+from intergreen.envs.signals import Rules, SignalPlan, SignalState, profiles, rules, shield, transitions
 from intergreen.envs.signals.aspects import GREEN, RED
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.conflicts import permissive_matrix
@@ -292,17 +292,23 @@ def clearance_phase_where_there_is_none(one):
     return one._replace(clearance_phase=one.clearance_phase + 1 + REST)
 
 
+def patch_intergreen_matrix(monkeypatch, change):
+    right = profiles.conflict_intergreen_s
+
+    def wrong(profile, network, pairs, **grade):
+        return change(pairs.matrix(right(profile, network, pairs, **grade), 0)).reshape(-1)
+
+    monkeypatch.setattr(profiles, "conflict_intergreen_s", wrong)
+
+
 @in_planning("us", "I3", "yellow plus red clearance")
 def matrix_entry_is_flipped(monkeypatch):
-    right = profiles.conflict_intergreen_s
-    flipped = (E_AHEAD, S_LEFT)
-    monkeypatch.setattr(profiles, "conflict_intergreen_s", lambda *a, **k: with_entry(right(*a, **k), flipped, 0.0))
+    patch_intergreen_matrix(monkeypatch, lambda matrix: with_entry(matrix, (E_AHEAD, S_LEFT), 0.0))
 
 
 @in_planning("de", "I3", "yellow plus red clearance")
 def intergreen_matrix_is_transposed(monkeypatch):
-    right = profiles.conflict_intergreen_s
-    monkeypatch.setattr(profiles, "conflict_intergreen_s", lambda *a, **k: right(*a, **k).T)
+    patch_intergreen_matrix(monkeypatch, np.transpose)
 
 
 @in_planning("us", "I3", "yellow plus red clearance")
@@ -313,9 +319,9 @@ def red_clearance_is_forgotten(monkeypatch):
 @in_planning("slow", "I3", "yellow plus red clearance")
 def intergreen_holds_for_one_change_only(monkeypatch):
     one_pass = rewritten(
-        rules, ("if np.array_equal(arrived, ended_s) and np.array_equal(longer, seconds):", "if True:")
+        transitions, ("if np.array_equal(arrived, ended_s) and np.array_equal(longer, seconds):", "if True:")
     )
-    monkeypatch.setattr(rules, "_transitions", one_pass._transitions)
+    monkeypatch.setattr(rules, "transitions_s", one_pass.transitions_s)
 
 
 # else a signal is not even come to before its least green
@@ -895,12 +901,9 @@ def test_table_of_all_seeded_faults():
 
 def test_clearance_that_a_turn_owes_to_those_it_may_yield_to_is_beyond_card_and_proof(monkeypatch):
     """The plan has it, and a plan without it is another one; but the card knows a pair as permitted or as forbidden."""
-    it, right = subject("slow"), profiles.conflict_intergreen_s
-
-    def without(profile, network, j, **grade):
-        return np.where(permissive_matrix(network, j), 0.0, right(profile, network, j, **grade))
-
-    monkeypatch.setattr(profiles, "conflict_intergreen_s", without)
+    it = subject("slow")
+    may = permissive_matrix(it.network, int(it.plan.intersection[0]))
+    patch_intergreen_matrix(monkeypatch, lambda matrix: np.where(may, 0.0, matrix))
     shorter = single(protocol_by_name(it.protocol).plan(it.network).rules, 0)
     assert (shorter.transition < it.model.rules.transition).any()
     assert prove(replace(it.model, rules=shorter)).holds

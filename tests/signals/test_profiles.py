@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network.small import crossroads, write
+from signals.at_one import conflict_intergreen_s, intergreen_s, max_green_s, min_green_s, yellow_s
 
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import (
@@ -30,15 +31,10 @@ from intergreen.envs.signals.presets import PROFILES, profile_by_name
 from intergreen.envs.signals.profiles import (
     Kinematic,
     Rilsa,
-    conflict_intergreen_s,
-    intergreen_s,
     kinematic_yellow_s,
-    max_green_s,
-    min_green_s,
     numbers,
     red_clearance_s,
     rilsa_yellow_s,
-    yellow_s,
 )
 
 MPH = 0.44704

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from signals import at_one
 
 from intergreen.envs import core
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance, SignalState, make_plan, profiles, shield
+from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance, SignalState, make_plan, shield
 from intergreen.envs.signals.aspects import GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.signals.conflicts import permissive_matrix
 from intergreen.envs.signals.presets import PROFILES, profile_by_name
@@ -454,8 +455,8 @@ def test_every_movement_goes_through_its_colours_in_order_and_each_lasts_its_lea
     network, plan = field(name, profile)
     rules = profile_by_name(profile)
     signals = story.run(network, plan)
-    yellow = of_signals(network, plan, lambda j: whole(profiles.yellow_s(rules, network, j)))
-    least = of_signals(network, plan, lambda j: whole(profiles.min_green_s(rules, network, j)))
+    yellow = of_signals(network, plan, lambda j: whole(at_one.yellow_s(rules, network, j)))
+    least = of_signals(network, plan, lambda j: whole(at_one.min_green_s(rules, network, j)))
     amber_s = int(whole(rules.red_amber_s))
     after = {GREEN: {YELLOW}, YELLOW: {RED, RED_AMBER}, RED: {RED_AMBER} if amber_s else {GREEN}, RED_AMBER: {GREEN}}
     for m in yellow:
@@ -482,7 +483,7 @@ def test_between_the_end_of_a_green_and_a_foes_green_the_whole_intergreen_passes
         columns = slice(network.movement_start[j], network.movement_start[j + 1])
         green = signals.aspects[:, columns] == GREEN
         may = permissive_matrix(network, j)
-        apart = np.where(may, 0, whole(profiles.intergreen_s(rules, network, j)))
+        apart = np.where(may, 0, whole(at_one.intergreen_s(rules, network, j)))
         ended = np.full(green.shape[1], -1000)
         begins = green & ~np.roll(green, 1, axis=0)
         begins[0] = green[0]
@@ -493,7 +494,7 @@ def test_between_the_end_of_a_green_and_a_foes_green_the_whole_intergreen_passes
             for m in np.flatnonzero(begins[t]):
                 waits_for = ~green[t]
                 assert (t - ended[waits_for] >= apart[waits_for, m]).all()
-                assert t - ended[m] >= whole(profiles.yellow_s(rules, network, j))[m] + rules.red_revert_s
+                assert t - ended[m] >= whole(at_one.yellow_s(rules, network, j))[m] + rules.red_revert_s
 
 
 @everywhere
@@ -536,7 +537,7 @@ def test_what_ends_as_another_begins_keeps_its_intergreen_even_where_a_turn_migh
     network, plan = field(name, profile)
     signals = story.run(network, plan)
     for i, j in enumerate(plan.intersection.tolist()):
-        apart = whole(profiles.conflict_intergreen_s(profile_by_name(profile), network, j))
+        apart = whole(at_one.conflict_intergreen_s(profile_by_name(profile), network, j))
         greens = network.phase_matrix(j)
         for (old, _), (between, seconds), (new, _) in zip(
             *(run_lengths_of(signals, i)[k:] for k in range(3)), strict=False
@@ -578,7 +579,7 @@ def test_green_ends_at_its_longest_as_soon_as_somebody_else_waits(name, profile,
     signals = replace(story, every_s=1000).run(network, plan)
     rules = profile_by_name(profile)
     for i, j in enumerate(plan.intersection.tolist()):
-        limit = whole(np.maximum(profiles.max_green_s(rules, network, j), profiles.min_green_s(rules, network, j)))
+        limit = whole(np.maximum(at_one.max_green_s(rules, network, j), at_one.min_green_s(rules, network, j)))
         longest = [max(limit[greens], default=0) for greens in network.phase_matrix(j)]
         calls = (signals.called[1:] == 1) & (signals.aspects[:-1] != GREEN) & (network.movement_intersection == j)
         for before, now, somebody_waits in zip(signals.told, signals.told[1:], calls.any(axis=1), strict=False):
