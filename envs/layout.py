@@ -25,6 +25,7 @@ from intergreen.envs.observation import (
     Table,
     check_features,
 )
+from intergreen.envs.signals.pairs import greens_of, pairs_of
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
@@ -185,12 +186,10 @@ def _upstream(network: RoadNetwork, owned: IntArray) -> tuple[IntArray, IntArray
 
 
 def _phase_serves(network: RoadNetwork, plan: SignalPlan, movements: int) -> IntArray:
-    serves = np.zeros((int(plan.n_phases.sum()), movements), np.int32)
-    row = 0
-    for j in plan.intersection:
-        matrix = network.phase_matrix(int(j))
-        serves[row : row + len(matrix), : matrix.shape[1]] = matrix
-        row += len(matrix)
+    greens = greens_of(network, pairs_of(network, plan.intersection))
+    widths = np.diff(greens.start)
+    serves = np.zeros((len(widths), movements), np.int32)
+    serves[np.repeat(np.arange(len(widths)), widths), ranges(np.zeros_like(widths), widths)] = greens.is_green
     return serves
 
 

@@ -114,7 +114,8 @@ def signals_stated(junctions: Sequence[Junctions], protocols: Sequence[str]) -> 
 
 def unproved(network: RoadNetwork, plan: SignalPlan, card: MonitorCard, proved: frozenset[str]) -> list[str]:
     """Hashes of the plan's signals whose proof is not among those."""
-    return [model.hash for model, _ in distinct_models(network, plan, card=card) if model.hash not in proved]
+    hashes = [model.hash for model, _ in distinct_models(network, plan, card=card)]
+    return [one for one in hashes if one not in proved]
 
 
 def _model_stated(
