@@ -12,7 +12,7 @@ import sys
 import pytest
 from deployment.bundles import write_random_bundle
 
-from intergreen.envs.network import GridSpec, generate_grid
+from intergreen.envs.network import GridSpec, TownSpec, generate_grid, generate_town
 from intergreen.envs.observation import ALL_FEATURES
 
 BLOCKED = "torch,gymnasium,numba,llvmlite,stable_baselines3,yaml,pydantic,typer,rich,onnx"
@@ -72,10 +72,13 @@ def run_alone(bundle, network, tmp_path, protocol, seconds):
 
 
 @pytest.mark.parametrize("protocol", ["literature-10-5", "us-mutcd-5"])
-@pytest.mark.parametrize("size", ["one", "thousand"])
+@pytest.mark.parametrize("size", ["one", "thousand", "thousand unlike"])
 def test_runtime_speed(benchmark, tmp_path, protocol, size):
     rows, columns = (1, 1) if size == "one" else (25, 40) if benchmark.enabled else (3, 4)
-    network = generate_grid(GridSpec(rows=rows, columns=columns))
+    if size == "thousand unlike":
+        network = generate_town(TownSpec(signals=rows * columns), seed=1)
+    else:
+        network = generate_grid(GridSpec(rows=rows, columns=columns))
     bundle = write_random_bundle(tmp_path / "bundle", ALL_FEATURES, width=WIDTH)
     seconds = 600 if benchmark.enabled else 40
     told = benchmark.pedantic(run_alone, (bundle, network, tmp_path, protocol, seconds), rounds=1)
