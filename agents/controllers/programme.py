@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.signals.rules import phases_in_turn
+from intergreen.envs.signals.changes import phases_in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,13 +14,14 @@ short for left turns).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from intergreen.envs.arrays import ranges
 from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT
 from intergreen.envs.signals.conflicts import permissive
+from intergreen.envs.signals.meetings import meeting_paths, n_links_of
 from intergreen.envs.signals.pairs import conflicting
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals.meetings import MeetingPaths
     from intergreen.envs.signals.pairs import Pairs
 
 GRAVITY_MPS2 = 9.81
@@ -184,7 +186,7 @@ def conflict_intergreen_s(
     A turn that had a green of its own does not yield while it clears: where it ends as the other begins, they need
     their intergreen although a phase might show both.
     """
-    paths = _meeting_paths(network, pairs)
+    paths = meeting_paths(network, pairs)
     yellow = yellow_s(profile, network, pairs, grade=grade)
     slow_mps = _speeds_mps(network, pairs)[1]
     if isinstance(profile.change, Kinematic):
@@ -223,55 +225,7 @@ def max_green_s(profile: TimingProfile, network: RoadNetwork, pairs: Pairs) -> F
     return np.where(left, profile.max_green_left_s, through)
 
 
-class _Paths(NamedTuple):
-    """Pairs of links that meet, one row per ordered pair; movements as they are numbered in the pairs."""
-
-    first: IntArray  # movement that clears
-    second: IntArray  # movement that enters
-    clear_m: FloatArray  # from the stop line of the first to the far side of where they meet
-    enter_m: FloatArray  # from the stop line of the second to the near side of it
-
-
-def _meeting_paths(network: RoadNetwork, pairs: Pairs) -> _Paths:
-    n_links = _n_links(network, pairs)
-    link = ranges(network.movement_link_start[pairs.movement], n_links)
-    movement = np.repeat(np.arange(len(n_links), dtype=np.int32), n_links)
-    start, end = network.link_from_lane[link], network.link_to_lane[link]
-    half_width_m = np.maximum(network.lane_width_m[start], network.lane_width_m[end]) / 2.0
-    n_crossings = network.crossing_start[link + 1] - network.crossing_start[link]
-    crossing = ranges(network.crossing_start[link], n_crossings)
-    own = np.repeat(np.arange(len(link), dtype=np.int32), n_crossings)
-    foe = network.crossing_foe_link[crossing] + np.repeat(np.arange(len(link)) - link, n_crossings)  # index in `link`
-    clear_m = network.crossing_distance_m[crossing] + half_width_m[foe]
-    enter_m = np.maximum(network.crossing_foe_distance_m[crossing] - half_width_m[own], 0.0)
-    # Paths that merge meet at their ends at the latest, and nobody knows from where on they overlap: 0 m to enter.
-    merge_own, merge_foe = _with_the_same(end)
-    return _Paths(
-        first=movement[np.concatenate((own, merge_own))],
-        second=movement[np.concatenate((foe, merge_foe))],
-        clear_m=np.concatenate((clear_m, network.link_length_m[link][merge_own])),
-        enter_m=np.concatenate((enter_m, np.zeros(len(merge_own)))),
-    )
-
-
-def _n_links(network: RoadNetwork, pairs: Pairs) -> IntArray:
-    start = network.movement_link_start
-    return np.asarray(start[pairs.movement + 1] - start[pairs.movement], np.int32)
-
-
-def _with_the_same(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Indices of all ordered pairs of two entries that are equal."""
-    order = np.argsort(values, kind="stable").astype(np.int32)
-    _, first, counts = np.unique(values[order], return_index=True, return_counts=True)
-    sizes = np.repeat(counts, counts)
-    one, other = (
-        np.repeat(order, sizes),
-        order[ranges(np.repeat(first, counts).astype(np.int32), sizes.astype(np.int32))],
-    )
-    return one[one != other], other[one != other]
-
-
-def _rilsa_path_s(change: Rilsa, paths: _Paths, slow_mps: FloatArray, straight: BoolArray) -> FloatArray:
+def _rilsa_path_s(change: Rilsa, paths: MeetingPaths, slow_mps: FloatArray, straight: BoolArray) -> FloatArray:
     """t_overrun + t_clear - t_enter of every pair of links; nobody clears faster than the speed limit."""
     overrun = np.where(straight, change.overrun_straight_s, change.overrun_turn_s)
     clearing = np.minimum(np.where(straight, change.clearing_straight_mps, change.clearing_turn_mps), slow_mps)
@@ -291,7 +245,7 @@ def _speeds_mps(network: RoadNetwork, pairs: Pairs) -> FloatArray:
 
 def _start_lanes(network: RoadNetwork, pairs: Pairs) -> tuple[IntArray, IntArray]:
     """Where those of each movement begin (n,), and the lanes its links leave; without links, all lanes of its road."""
-    n_links, first_link = _n_links(network, pairs), network.movement_link_start[pairs.movement]
+    n_links, first_link = n_links_of(network, pairs), network.movement_link_start[pairs.movement]
     road = network.movement_from_road[pairs.movement]
     first_lane = network.road_lane_start[road]
     sizes = np.where(n_links > 0, n_links, network.road_lane_start[road + 1] - first_lane)

@@ -16,10 +16,10 @@ import numpy as np
 
 from intergreen.envs.errors import InputError
 from intergreen.envs.signals import profiles
+from intergreen.envs.signals.changes import changes_of_all
 from intergreen.envs.signals.conflicts import check_all_phases
 from intergreen.envs.signals.pairs import greens_of, pairs_of
 from intergreen.envs.signals.profiles import whole_seconds
-from intergreen.envs.signals.transitions import Alike, transitions_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +165,15 @@ def _field_times(
     min_green = _longest_of_phase(greens, whole_seconds(profiles.min_green_s(profile, network, pairs)))
     max_green = _longest_of_phase(greens, whole_seconds(profiles.max_green_s(profile, network, pairs)))
     chosen = _chosen(greens, choices)
-    changes = _changes(network, pairs, greens, chosen, yellow, min_green, profile)
+    changes = changes_of_all(
+        pairs,
+        greens,
+        chosen,
+        way_s=yellow + ceil(profile.red_revert_s),
+        intergreen_s=whole_seconds(profiles.conflict_intergreen_s(profile, network, pairs)),
+        min_green_s=min_green,
+        profile=profile,
+    )
     overdue = timing.longest_wait_s - np.array([one.slowest_service_s for one in changes], np.int32)
     for i in np.flatnonzero(overdue < 1)[:1].tolist():
         problem = f"serving {len(changes[i].turns)} phases in turn takes {changes[i].slowest_service_s} s"
@@ -186,63 +194,6 @@ def _field_times(
     )
 
 
-class _Changes(NamedTuple):
-    """Of one signal with n phases."""
-
-    transition: IntArray  # (n (n + 1),) as in `Rules`
-    turns: Sequence[int]
-    slowest_service_s: int
-
-
-def _changes(
-    network: RoadNetwork,
-    pairs: Pairs,
-    greens: Greens,
-    chosen: BoolArray,
-    yellow: IntArray,
-    min_green: IntArray,
-    profile: TimingProfile,
-) -> list[_Changes]:
-    """Of every signal; those that have all numbers alike share what is made of them."""
-    intergreen = whole_seconds(profiles.conflict_intergreen_s(profile, network, pairs))
-    way = yellow + ceil(profile.red_revert_s)
-    first_phase = np.cumsum(greens.n_phases) - greens.n_phases
-    made: list[_Changes | None] = [None] * len(pairs.size)
-    for p, m in np.unique(np.stack([greens.n_phases, pairs.size], axis=1), axis=0).tolist():
-        which = np.flatnonzero((greens.n_phases == p) & (pairs.size == m))
-        rows = [
-            _rows(greens.is_green, greens.start[first_phase[which]], p * m),
-            _rows(chosen, first_phase[which], p),
-            _rows(way, pairs.start[which], m),
-            _rows(intergreen, pairs.matrix_start[which], m * m),
-            _rows(min_green, first_phase[which], p),
-        ]
-        first: dict[bytes, int] = {}
-        kinds = [first.setdefault(row.tobytes(), k) for k, row in enumerate(np.concatenate(rows, axis=1))]
-        different = list(first.values())
-        shapes = (p, m), (p,), (m,), (m, m), (p,)
-        alike = Alike(*(some[different].reshape(-1, *shape) for some, shape in zip(rows, shapes, strict=True)))
-        changes = dict(zip(different, _changes_of(alike, profile), strict=True))
-        for i, kind in zip(which.tolist(), kinds, strict=True):
-            made[i] = changes[kind]
-    return made  # type: ignore[return-value]
-
-
-def _changes_of(alike: Alike, profile: TimingProfile) -> list[_Changes]:
-    serves, n_phases = alike.serves, alike.serves.shape[1]
-    begins = (serves[:, None, :, :] & ~serves[:, :, None, :]).any(axis=3)
-    between = np.maximum(transitions_s(alike), np.where(begins, ceil(profile.red_amber_s), 0))
-    from_red = np.full((len(between), 1, n_phases), ceil(profile.startup_red_s))
-    transition = np.concatenate([from_red, between], axis=1).astype(np.int32)
-    changes = []
-    for k, chosen in enumerate(alike.chosen):
-        choices = np.flatnonzero(chosen).tolist()
-        turns = phases_in_turn(serves[k], choices)
-        slowest_s = _slowest_service_s(transition[k], alike.min_green_s[k], choices, len(turns))
-        changes.append(_Changes(transition[k].reshape(-1), turns, slowest_s))
-    return changes
-
-
 def _longest_of_phase(greens: Greens, seconds: IntArray) -> IntArray:
     """(P,) the most of the movements (n,) that have green; 0 where none has."""
     if not len(greens.phase):
@@ -257,34 +208,6 @@ def _chosen(greens: Greens, choices: Sequence[Sequence[int]]) -> BoolArray:
     chosen = np.zeros(len(greens.phase), np.bool_)
     chosen[np.repeat(first, counts) + np.array([phase for local in choices for phase in local], np.int32)] = True
     return chosen
-
-
-def _rows(values: Any, start: IntArray, size: int) -> Any:
-    """(len(start), size) pieces of a flat array."""
-    return values[start[:, None] + np.arange(size)]
-
-
-def phases_in_turn(serves: BoolArray, choices: Sequence[int]) -> list[int]:
-    """Few of the choices that together serve every movement that any choice serves; ascending."""
-    served = [int.from_bytes(row) for row in serves]  # a byte for each movement
-    unserved = 0
-    for phase in choices:
-        unserved |= served[phase]
-    turns: list[int] = []
-    while unserved:
-        best = max(choices, key=lambda phase: ((served[phase] & unserved).bit_count(), -phase))
-        turns.append(best)
-        unserved &= ~served[best]
-    return sorted(turns)
-
-
-def _slowest_service_s(transition: IntArray, min_green: IntArray, choices: Sequence[int], n_turns: int) -> int:
-    """A bound on the seconds from the moment a call is overdue to its green: the transition that has just begun, the
-    least green of what it leads to, and all the others in turn first; transition (n + 1, n)."""
-    between = transition[1:][choices][:, choices].astype(np.int64)
-    np.fill_diagonal(between, 0)
-    change, green = int(between.max(initial=0)), int(min_green[choices].max(initial=0))
-    return (change + green) * n_turns + max(change, int(transition[0, 0])) + 1
 
 
 def _placed(values: IntArray | BoolArray, at: IntArray, size: int) -> IntArray:

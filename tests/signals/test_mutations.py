@@ -26,7 +26,7 @@ from signals.test_proof import E_AHEAD, E_LEFT, S_LEFT, S_RIGHT, T_PHASES, W_AHE
 from intergreen.envs.arrays import IntArray
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.signals import Rules, SignalPlan, SignalState, profiles, rules, shield, transitions
+from intergreen.envs.signals import Rules, SignalPlan, SignalState, changes, profiles, shield, transitions
 from intergreen.envs.signals.aspects import GREEN, RED
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.conflicts import permissive_matrix
@@ -321,7 +321,7 @@ def intergreen_holds_for_one_change_only(monkeypatch):
     one_pass = rewritten(
         transitions, ("if np.array_equal(arrived, ended_s) and np.array_equal(longer, seconds):", "if True:")
     )
-    monkeypatch.setattr(rules, "transitions_s", one_pass.transitions_s)
+    monkeypatch.setattr(changes, "transitions_s", one_pass.transitions_s)
 
 
 # else a signal is not even come to before its least green
