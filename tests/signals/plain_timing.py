@@ -6,7 +6,7 @@ from math import atan2, ceil, degrees
 
 from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT
 from intergreen.envs.signals import FieldTiming, FixedClearance
-from intergreen.envs.signals.conflicts import OPPOSITE_WITHIN_DEG
+from intergreen.envs.signals.conflicts import OPPOSITE_IF_SHOWN_WITHIN_DEG, OPPOSITE_WITHIN_DEG
 from intergreen.envs.signals.profiles import Kinematic
 
 LONG_AGO_S = 10_000
@@ -53,9 +53,12 @@ class Junction:
         turns = {self.turn[a], self.turn[b]}
         if self.is_open():
             return turns != {STRAIGHT}
-        if TURN_RIGHT in turns:
+        shown_together = any({a, b} <= phase for phase in self.phases)
+        if TURN_RIGHT in turns or (shown_together and self.ends[a][0] == self.ends[b][0]):
             return True
-        return self.face(a, b) and (turns == {TURN_LEFT, STRAIGHT} or (turns == {TURN_LEFT} and not same_exit))
+        return self.face(a, b, shown_together) and (
+            turns == {TURN_LEFT, STRAIGHT} or (turns == {TURN_LEFT} and not same_exit)
+        )
 
     def is_open(self):
         everybody = set(self.movements)
@@ -67,9 +70,10 @@ class Junction:
             and not any(p in self.stated and self.ends[p[0]] != self.ends[p[1]] for p in product(straight, straight))
         )
 
-    def face(self, a, b):
+    def face(self, a, b, shown_together):
+        within_deg = OPPOSITE_IF_SHOWN_WITHIN_DEG if shown_together else OPPOSITE_WITHIN_DEG
         apart = abs((self.heading_deg(a) - self.heading_deg(b) + 180.0) % 360.0 - 180.0)
-        return apart >= 180.0 - OPPOSITE_WITHIN_DEG
+        return apart >= 180.0 - within_deg
 
     def heading_deg(self, m):
         n = self.network

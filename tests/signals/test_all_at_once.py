@@ -27,8 +27,9 @@ from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import FieldTiming
 from intergreen.envs.signals.card import longest_green_s, program_card, startup_red_s
-from intergreen.envs.signals.conflicts import is_open_junction, permissive_matrix
+from intergreen.envs.signals.conflicts import is_open_junction, permissive, permissive_matrix
 from intergreen.envs.signals.model import SignalModel, signal_model
+from intergreen.envs.signals.pairs import pairs_of
 from intergreen.envs.signals.presets import PROFILES
 from intergreen.envs.verification import distinct_models
 
@@ -144,6 +145,36 @@ def test_an_intersection_asked_about_alone_answers_alike(network, profile):
         assert is_open_junction(network, j) == plain.is_open()
         expected = [whole(plain.intergreen_s(timing, *pair)) for pair in pairs]
         assert np.ceil(at_one.conflict_intergreen_s(timing, network, j).reshape(-1) - 1e-9).tolist() == expected
+
+
+def with_any_phases(network, random):
+    """Whoever happens to be green together, in some phases everybody or next to nobody."""
+    own = [np.arange(*network.movement_start[j : j + 2]) for j in range(network.n_intersections)]
+    phases = [
+        movements[random.random(len(movements)) < random.choice([0.0, 0.3, 0.7, 1.1])]
+        for movements, n in zip(own, np.diff(network.phase_start), strict=True)
+        for _ in range(n)
+    ]
+    sizes = [len(phase) for phase in phases]
+    return replace(
+        network,
+        phase_movement_start=np.concatenate(([0], np.cumsum(sizes))).astype(np.int32),
+        phase_movements=np.concatenate(phases).astype(np.int32),
+    )
+
+
+@settings(max_examples=50)
+@given(network=networks(), seed=st.integers(0, 1 << 30))
+def test_who_may_go_together_under_any_phases_is_what_the_words_say(network, seed):
+    network = with_any_phases(network, np.random.default_rng(seed))
+    pairs = pairs_of(network, network.signalled)
+    may = permissive(network, pairs)
+    for i, j in enumerate(network.signalled.tolist()):
+        plain = Junction(network, j)
+        expected = [[plain.may(a, b) for b in plain.movements] for a in plain.movements]
+        assert pairs.matrix(may, i).tolist() == expected
+        assert permissive_matrix(network, j).tolist() == expected
+        assert is_open_junction(network, j) == plain.is_open()
 
 
 @settings(max_examples=25)
