@@ -44,8 +44,6 @@ JITTER_S = 120  # how far a trip of a fixed demand moves in time, to both sides
 class Episodes:
     """B episodes of one scenario, which begin and end together.
 
-    InputError if nobody departs before the horizon.
-
     Parameters
     ----------
     scenario : a name, file or folder, or a scenario that has been loaded
@@ -61,6 +59,11 @@ class Episodes:
     backlog_periods : for which a vehicle that waits outside counts in the reward, see `intergreen.envs.reward`
     movements, choices : room in the observation for so many; None: those of the widest signal
     simulator : a name of `intergreen.envs.simulators`
+
+    Raises
+    ------
+    InputError
+        If nobody departs before the horizon, or scenario or features are wrong.
     """
 
     def __init__(

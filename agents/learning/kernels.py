@@ -11,7 +11,7 @@ from math import exp, log
 import numpy as np
 from numba import njit
 
-FORBIDDEN = np.float32(-1e9)  # score of a choice that is not allowed
+from intergreen.agents.controllers.ties import FORBIDDEN
 
 _kernel = njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract", "reassoc", "nsz"})
 

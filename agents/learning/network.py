@@ -23,9 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from intergreen.agents.controllers.policy_network import PolicyNetwork, actor_shapes, seen_in
+from intergreen.agents.controllers.policy_network import LOG_10, PolicyNetwork, actor_shapes, seen_in
 from intergreen.agents.controllers.ties import best_choices
-from intergreen.agents.learning.passes import FORBIDDEN, LOG_10, Packed, Passes, prepare_inputs
+from intergreen.agents.learning.passes import FORBIDDEN, Packed, Passes, prepare_inputs
 from intergreen.envs.observation import CHOICE_COLUMNS
 
 if TYPE_CHECKING:

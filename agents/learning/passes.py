@@ -8,7 +8,6 @@ served) is prepared once for all passes over it. Slopes are those of the weights
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,14 +15,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from intergreen.agents.controllers import ties
+from intergreen.agents.controllers.policy_network import LOG_10
 from intergreen.agents.learning import kernels
 from intergreen.envs.observation import CHOICE_COLUMNS
 
 if TYPE_CHECKING:
     from intergreen.envs.observation import Blocks
 
-FORBIDDEN = float(kernels.FORBIDDEN)
-LOG_10 = math.log(10.0)
+FORBIDDEN = float(ties.FORBIDDEN)
 Step = Callable[[], object]
 
 

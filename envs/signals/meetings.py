@@ -24,6 +24,7 @@ class MeetingPaths(NamedTuple):
 
 
 def meeting_paths(network: RoadNetwork, pairs: Pairs) -> MeetingPaths:
+    """Of every two links that cross or merge inside the intersections of the pairs, both ways round."""
     n_links = n_links_of(network, pairs)
     link = ranges(network.movement_link_start[pairs.movement], n_links)
     movement = np.repeat(np.arange(len(n_links), dtype=np.int32), n_links)

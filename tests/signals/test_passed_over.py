@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from signals.states import equal_states
 from signals.test_mutations import rewritten
 
 from intergreen.envs.core import compiled_shield
@@ -45,12 +46,7 @@ def test_signals_passed_over_show_what_they_show_if_come_to_in_every_second(netw
     network = load_scenario(network_name).network
     plan = protocol_by_name(protocol).plan(network)
     random = np.random.default_rng(story["seed"])
-    first = random.integers(-1, 4, (1, plan.n_signals)).astype(np.int32)
-    states = []
-    for _ in range(2):
-        state = shield.signal_state(plan, network, 1)
-        shield.start(first, plan.rules, state)
-        states.append(shield.replica_state(state, 0))
+    states = equal_states(network, plan, random)
     greens = np.zeros((2, network.n_movements), np.uint8)
     shields = compiled_shield(), {"request": restless().request, "tick": restless().tick}
     calls, wanted = np.zeros(network.n_movements, np.uint8), np.full(plan.n_signals, shield.NO_PHASE, np.int32)

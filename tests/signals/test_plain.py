@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from signals.states import equal_states
 
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
@@ -29,17 +30,6 @@ NOTES = (
 def plan_of(name, protocol):
     network = load_scenario(name).network
     return network, protocol_by_name(protocol).plan(network)
-
-
-def copies(network, plan, random):
-    """Two equal states with a random beginning."""
-    first = random.integers(-1, 4, (1, plan.n_signals)).astype(np.int32)
-    states = []
-    for _ in range(2):
-        state = shield.signal_state(plan, network, 1)
-        shield.start(first, plan.rules, state)
-        states.append(shield.replica_state(state, 0))
-    return states
 
 
 def oldest_calls(plan, state):
@@ -77,7 +67,7 @@ stories = st.fixed_dictionaries(
 def test_signals_passed_over_are_as_if_each_had_been_asked(network_name, protocol, story):
     network, plan = plan_of(network_name, protocol)
     random = np.random.default_rng(story["seed"])
-    mine, plain = copies(network, plan, random)
+    mine, plain = equal_states(network, plan, random)
     passing, grants = PlainShield(plan.rules, mine), make_grants(plan.rules, network.n_phases, network.n_movements)
     card = program_card(network, plan.timing)
     watching, memory = PlainMonitor(card), monitor.make_memory(card)
