@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.arrays import ranges
-from intergreen.envs.errors import InputError
 from intergreen.envs.network.approaches import approach_lanes_by_movement, stop_line_ahead_m
+from intergreen.envs.network.road_network import require_signals
 from intergreen.envs.observation import (
     ARRIVAL_BOUNDS_S,
     CHOICE_COLUMNS,
@@ -74,9 +74,7 @@ def make_layout(
         If a feature is unknown or named twice, or the network has no signals.
     """
     check_features(features)
-    if plan.n_signals == 0:
-        problem = "has no signal with two phases or more"
-        raise InputError(network.name, "signals", problem, "there is nothing to control; use another network")
+    require_signals(network, network.name, mend="use another network")
     counts = np.diff(network.movement_start)[plan.intersection]
     owned = ranges(network.movement_start[plan.intersection], counts)
     most = int(counts.max())

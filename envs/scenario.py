@@ -29,8 +29,8 @@ from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError
-from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network
-from intergreen.envs.scenario_file import read_scenario_file
+from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network, require_signals
+from intergreen.envs.scenario_file import NO_LIGHTPHASES, read_scenario_file
 from intergreen.envs.sumo_config import SUFFIX, read_sumo_config, sumo_config_in
 
 EMBEDDED = ("single", "arterial6", "grid4x4", "town", "city1024")
@@ -158,9 +158,7 @@ def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario
         return _from_sumo(config, name, drop_invalid_routes)
     roadnet = find_file(folder, "roadnet.json")
     network = read_cityflow_network(roadnet)
-    if not len(network.signalled):
-        problem = "no junction has a signal with two phases or more, so there is nothing to control"
-        raise InputError(roadnet, "", problem, "give lightphases to an intersection that is not virtual")
+    require_signals(network, roadnet, mend=NO_LIGHTPHASES)
     demand = read_cityflow_demand(find_file(folder, "flow.json"), network, drop_invalid=drop_invalid_routes)
     return Scenario(name, network, demand, FOLDER_HORIZON_S, fixed_demand=True, default_protocol=FOLDER_PROTOCOL)
 
@@ -169,9 +167,7 @@ def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
     config = read_sumo_config(path)
     begin_s = config.given.window.begin_s
     network = read_sumo_network(config.net, begin_s=begin_s, additional=config.additional)
-    if not len(network.signalled):
-        problem = "no junction has a signal with two phases or more, so there is nothing to control"
-        raise InputError(config.net, "", problem, "use a network with traffic lights (netconvert --tls.guess)")
+    require_signals(network, config.net, mend="use a network with traffic lights (netconvert --tls.guess)")
     given = config.given._replace(drop_invalid=drop_invalid_routes or config.given.drop_invalid)
     demand = read_sumo_demand(config.demand_files, network, given, net_file=config.net)
     protocol = benchmarks.PROTOCOLS.get(name, SUMO_PROTOCOL)

@@ -34,10 +34,12 @@ from intergreen.envs.network import (
     generate_grid,
     generate_town,
     read_cityflow_network,
+    require_signals,
 )
 from intergreen.envs.protocol import LONGEST_HORIZON_S, protocol_by_name
 from intergreen.envs.yaml_files import read_yaml
 
+NO_LIGHTPHASES = "give lightphases to an intersection that is not virtual"
 _TYPES = {vehicle_type.name: vehicle_type for vehicle_type in (CAR, BUS, EMERGENCY)}
 
 
@@ -158,7 +160,10 @@ def _check_protocol(path: Path, name: str) -> None:
 
 def _network(path: Path, spec: Any) -> RoadNetwork:
     if isinstance(spec, CityFlowSection):
-        return read_cityflow_network(path.parent / spec.file)
+        roadnet = path.parent / spec.file
+        network = read_cityflow_network(roadnet)
+        require_signals(network, roadnet, mend=NO_LIGHTPHASES)
+        return network
     try:
         return _generated(spec)
     except InputError as error:  # it names a place in a file that was never written

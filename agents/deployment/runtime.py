@@ -25,7 +25,7 @@ from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
 from intergreen.agents.deployment.shipped import bundle_by_name
 from intergreen.envs.errors import InputError
-from intergreen.envs.network import RoadNetwork
+from intergreen.envs.network import RoadNetwork, require_signals
 from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes_by_movement
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
@@ -89,8 +89,7 @@ class SignalController:
     ) -> None:
         self.network, self.protocol = network, protocol
         self.plan = protocol.plan(network)
-        if self.plan.n_signals == 0:
-            raise InputError(network.name, "signals", "has no signal with two phases or more", "use another network")
+        require_signals(network, network.name, mend="use another network")
         if flows_vph is not None:
             flows_vph = _checked_flows(flows_vph, network)
         card = program_card(network, self.plan.timing)

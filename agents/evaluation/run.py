@@ -38,6 +38,7 @@ from intergreen.agents.versions import versions_of
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.errors import InputError
 from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
+from intergreen.envs.network import require_signals
 from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.stated import timing_stated
 from intergreen.envs.simulators import NATIVE, SUMO, engine_core, make_core
@@ -135,8 +136,8 @@ def evaluate(
     Raises
     ------
     InputError
-        If nobody departs before the horizon, a fault names a lane that the network does not have, or the simulator is
-        not there.
+        If there is no signal, nobody departs before the horizon, a fault names a lane that the network does not have,
+        or the simulator is not there.
     SimulationError
         If SUMO fails in the middle of a run.
     TypeError, ValueError
@@ -145,6 +146,7 @@ def evaluate(
     """
     seeds = _checked_seeds(seeds)
     _refuse_names(scenario, protocol)
+    require_signals(scenario.network, scenario.name, mend="use another network")
     check_controller(controller)
     break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from intergreen.envs.network.files import find_file
     from intergreen.envs.network.grid import ArterialSpec, GridSpec, generate_arterial, generate_grid
     from intergreen.envs.network.phases import Timing
-    from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT, RoadNetwork
+    from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT, RoadNetwork, require_signals
     from intergreen.envs.network.sumo import read_sumo_network
     from intergreen.envs.network.town import TownSpec, generate_town
 
@@ -27,6 +27,7 @@ _HOME = {
     "TURN_RIGHT": "road_network",
     "TURN_LEFT": "road_network",
     "STRAIGHT": "road_network",
+    "require_signals": "road_network",
     "build_network": "builder",
     "read_cityflow_network": "cityflow",
     "read_sumo_network": "sumo",
@@ -56,6 +57,7 @@ __all__ = [
     "generate_town",
     "read_cityflow_network",
     "read_sumo_network",
+    "require_signals",
 ]
 
 

@@ -1,12 +1,14 @@
 """The road network as immutable arrays. Knows nothing of files, vehicles or time; needs NumPy only."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from intergreen.envs.arrays import BoolArray, FloatArray, IntArray, ReadOnlyRecord
+from intergreen.envs.errors import InputError
 
 TURN_RIGHT, TURN_LEFT, STRAIGHT = 1, 2, 3  # in CityFlow also the right of way where paths cross: higher goes first
 TURN_SPEED_MPS = 8.3333  # CityFlow's: no driver turns faster
@@ -160,3 +162,10 @@ class RoadNetwork(ReadOnlyRecord):
         rows = np.repeat(np.arange(past - first), np.diff(starts))
         matrix[rows, self.phase_movements[starts[0] : starts[-1]] - first_movement] = True
         return matrix
+
+
+def require_signals(network: RoadNetwork, file: str | Path, *, mend: str) -> None:
+    """Raise InputError if no intersection of the network has anything to decide."""
+    if not len(network.signalled):
+        problem = "no junction has a signal with two phases or more, so there is nothing to control"
+        raise InputError(file, "", problem, mend)

@@ -11,9 +11,11 @@ from intergreen.agents.controllers import FixedTime, MaxPressure, Setup, control
 from intergreen.agents.evaluation import run
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.demand import TurnSpec, generate_demand
 from intergreen.envs.errors import InputError
+from intergreen.envs.network import read_cityflow_network
 from intergreen.envs.protocol import Protocol, protocol_by_name
-from intergreen.envs.scenario import load_scenario
+from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.signals import make_plan
 from intergreen.envs.signals.shield import INTERVENTIONS
 
@@ -115,6 +117,15 @@ def test_run_in_which_nobody_departs_is_refused(tmp_path, name):
     assert evaluate(scenario, controller_by_name(name), PROTOCOL, seeds=[0], horizon_s=720)["seeds"] == [0]
     with pytest.raises(InputError, match="demand: nobody departs before 600 s; run longer"):
         evaluate(scenario, controller_by_name(name), PROTOCOL, seeds=[0], horizon_s=600)
+
+
+@pytest.mark.parametrize("name", ["max-pressure", "free-flow"])
+def test_run_without_a_signal_is_refused(tmp_path, name):
+    network = read_cityflow_network(small.write(tmp_path, roadnet=small.unsignalled()) / "roadnet.json")
+    demand = generate_demand(network, TurnSpec(300), seed=0)
+    scenario = Scenario("mine", network, demand, 600, fixed_demand=True, default_protocol=PROTOCOL.name)
+    with pytest.raises(InputError, match="mine: no junction has a signal with two phases or more, so there is nothing"):
+        evaluate(scenario, controller_by_name(name), PROTOCOL, seeds=[0])
 
 
 @pytest.mark.parametrize("name", controller_names())

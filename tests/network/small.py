@@ -23,6 +23,14 @@ def crossroads() -> dict[str, Any]:
     return copy.deepcopy({"intersections": [_centre(), *map(_end, ENDS)], "roads": roads})
 
 
+def unsignalled() -> dict[str, Any]:
+    """roadnet.json of the same crossroads without a phase to choose; new on every call."""
+    roadnet = crossroads()
+    for intersection in roadnet["intersections"]:
+        intersection.get("trafficLight", {})["lightphases"] = []
+    return roadnet
+
+
 def flows() -> list[dict[str, Any]]:
     """flow.json: three flows; new on every call."""
     return [

@@ -221,3 +221,10 @@ def test_folder_without_a_signal_to_control_is_refused(tmp_path, phases):
     signal["lightphases"] = signal["lightphases"][:phases]
     with pytest.raises(InputError, match=r"roadnet.json: no junction has a signal with two phases or more"):
         load_scenario(small.write(tmp_path, roadnet=roadnet))
+
+
+def test_file_on_a_network_without_a_signal_to_control_is_refused(tmp_path, write):
+    small.write(tmp_path, roadnet=small.unsignalled())
+    path = write("name: mine\nnetwork: {kind: cityflow, file: roadnet.json}\ndemand: {kind: turns, entry_vph: 300}\n")
+    with pytest.raises(InputError, match=r"roadnet.json: no junction has a signal with two phases or more.*; give"):
+        load_scenario(path)
