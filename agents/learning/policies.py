@@ -10,7 +10,7 @@ network at once, `SignalPolicy` scores each signal by itself with the same weigh
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -27,6 +27,13 @@ from intergreen.agents.learning import kernels
 from intergreen.agents.learning.network import SignalNetwork
 from intergreen.envs.observation import CHOICE_COLUMNS
 from intergreen.envs.spaces import SignalSpace
+
+
+# What learners ask a policy for that SignalPolicy is not made for, and what to give them.
+_ASKED_BY_OTHERS = {
+    "q_net": "it is for PPO and A2C; DQN takes SignalQPolicy",
+    "lstm_actor": "it remembers nothing and is for PPO and A2C; RecurrentPPO takes 'MlpLstmPolicy'",
+}
 
 
 class _Together(nn.Module):
@@ -121,15 +128,10 @@ class SignalPolicy(ActorCriticPolicy):
             return _best_choices(self, observation)
         return super()._predict(observation, deterministic)
 
-    @property
-    def q_net(self) -> NoReturn:
-        """What DQN asks for."""
-        raise TypeError("SignalPolicy is for PPO and A2C; DQN takes SignalQPolicy")
-
-    @property
-    def lstm_actor(self) -> NoReturn:
-        """What RecurrentPPO asks for."""
-        raise TypeError("SignalPolicy remembers nothing and is for PPO and A2C; RecurrentPPO takes 'MlpLstmPolicy'")
+    def __getattr__(self, name: str) -> Any:
+        if name in _ASKED_BY_OTHERS:
+            raise AttributeError(f"SignalPolicy has no {name}: {_ASKED_BY_OTHERS[name]}")
+        return super().__getattr__(name)
 
     def _build(self, lr_schedule: Any) -> None:
         _build_network(self, self._width, lr_schedule)

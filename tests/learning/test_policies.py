@@ -343,8 +343,13 @@ def test_box_of_the_same_size_is_not_mistaken_for_a_signal():
     ("learner", "words"), [(DQN, "DQN takes SignalQPolicy"), (RecurrentPPO, "RecurrentPPO takes 'MlpLstmPolicy'")]
 )
 def test_policy_in_a_learner_that_it_is_not_for_is_one_clear_line(learner, words, pair):
-    with pytest.raises(TypeError, match=words):
+    with pytest.raises(AttributeError, match=words):
         learner(SignalPolicy, pair, device="cpu")
+
+
+@pytest.mark.parametrize("name", ["q_net", "lstm_actor", "nothing_of_the_kind"])
+def test_policy_says_of_what_it_lacks_that_it_is_not_there(name, pair):
+    assert not hasattr(make("ppo", pair).policy, name)
 
 
 def test_observations_below_0_are_told_where_they_come_from(pair):
