@@ -28,12 +28,14 @@ from intergreen.agents.learning.network import SignalNetwork
 from intergreen.envs.observation import CHOICE_COLUMNS
 from intergreen.envs.spaces import SignalSpace
 
-
 # What learners ask a policy for that SignalPolicy is not made for, and what to give them.
 _ASKED_BY_OTHERS = {
     "q_net": "it is for PPO and A2C; DQN takes SignalQPolicy",
     "lstm_actor": "it remembers nothing and is for PPO and A2C; RecurrentPPO takes 'MlpLstmPolicy'",
 }
+
+_LAYERS = ("net_arch", "activation_fn", "ortho_init")  # of an actor-critic policy of Stable-Baselines3
+_Q_LAYERS = ("net_arch", "activation_fn", "features_extractor_class", "features_extractor_kwargs")
 
 
 class _Together(nn.Module):
@@ -105,6 +107,7 @@ class SignalPolicy(ActorCriticPolicy):
     """For PPO and A2C. `policy_kwargs={"width": 64}` sets the width of all layers."""
 
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
+        _refuse_layers(type(self), kwargs, _LAYERS)
         self._width = width
         super().__init__(*args, **kwargs)
 
@@ -137,13 +140,14 @@ class SignalPolicy(ActorCriticPolicy):
         _build_network(self, self._width, lr_schedule)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), "width": self._width}
+        return _without(super()._get_constructor_parameters(), _LAYERS) | {"width": self._width}
 
 
 class MaskableSignalPolicy(MaskableActorCriticPolicy):
     """For MaskablePPO."""
 
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
+        _refuse_layers(type(self), kwargs, _LAYERS)
         self._width = width
         super().__init__(*args, **kwargs)
 
@@ -156,7 +160,7 @@ class MaskableSignalPolicy(MaskableActorCriticPolicy):
         _build_network(self, self._width, lr_schedule)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), "width": self._width}
+        return _without(super()._get_constructor_parameters(), _LAYERS) | {"width": self._width}
 
 
 def drawn(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -222,6 +226,7 @@ class SignalQPolicy(DQNPolicy):
     """For DQN."""
 
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
+        _refuse_layers(type(self), kwargs, _Q_LAYERS)
         self._width = width
         super().__init__(*args, **kwargs)
 
@@ -236,7 +241,7 @@ class SignalQPolicy(DQNPolicy):
         ).to(self.device)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {**super()._get_constructor_parameters(), "width": self._width}
+        return _without(super()._get_constructor_parameters(), _Q_LAYERS) | {"width": self._width}
 
 
 def require_signal_space(space: spaces.Space[Any]) -> SignalSpace:
@@ -244,3 +249,15 @@ def require_signal_space(space: spaces.Space[Any]) -> SignalSpace:
     if not isinstance(space, SignalSpace):
         raise ValueError(f"the policy reads observations of Intergreen's environments, got the space {space}")
     return space
+
+
+def _refuse_layers(policy: type, kwargs: dict[str, Any], layers: tuple[str, ...]) -> None:
+    """TypeError for settings of layers that the network of a policy here takes the place of."""
+    for name in layers:
+        if name in kwargs:
+            instead = 'policy_kwargs={"width": 64} sets the width of all of them'
+            raise TypeError(f"{policy.__name__} has layers of its own and takes no {name}; {instead}")
+
+
+def _without(parameters: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name not in names}

@@ -300,6 +300,23 @@ def test_width_asked_for_is_that_of_all_layers(name, width, pair):
 
 
 @pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(("key", "value"), [("net_arch", [64, 64]), ("activation_fn", torch.nn.ReLU)])
+def test_layers_of_stock_policies_are_refused_with_what_to_set_instead(name, key, value, pair):
+    with pytest.raises(TypeError, match=rf"takes no {key}; policy_kwargs=\{{\"width\": 64\}} sets the width of all"):
+        make(name, pair, policy_kwargs={key: value})
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_policy_alone_is_saved_and_loaded_with_its_width(name, pair, tmp_path):
+    policy = make(name, pair, policy_kwargs={"width": 5}).policy
+    policy.save(tmp_path / "policy")
+    again = type(policy).load(tmp_path / "policy", device="cpu")
+    assert {key: value.shape for key, value in again.state_dict().items()} == {
+        key: value.shape for key, value in policy.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize("name", LEARNERS)
 def test_number_of_weights_does_not_depend_on_movements_and_choices(name, pair, town):
     envs = [pair, town, TrafficVecEnv("single", replicas=2, movements=20, choices=9)]
     assert len({env.blocks for env in envs}) == len(envs)
