@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from intergreen.agents.controllers.greedy_queue import GreedyQueue
 from intergreen.agents.controllers.max_pressure import MaxPressure
 from intergreen.agents.controllers.random_phases import RandomPhases
 from intergreen.agents.controllers.rollout import Rollout
-from intergreen.agents.controllers.run_folder import RUN
+from intergreen.agents.controllers.run_folder import RUN, say_if_hidden
 from intergreen.agents.controllers.sotl import Sotl
 from intergreen.agents.controllers.webster import Coordinated, Webster
 from intergreen.envs.errors import InputError, shown
@@ -63,11 +64,23 @@ def policy_names() -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in shipped if entry.is_dir() and (entry / RUN).is_file()))
 
 
+@contextmanager
+def run_folder(run: str) -> Iterator[Path]:
+    """The folder of a shipped policy, or else the one whose path this is."""
+    if run in policy_names():
+        say_if_hidden(run)
+        with as_file(files("intergreen.checkpoints") / run) as folder:
+            yield folder
+    else:
+        yield Path(run)
+
+
 def controller_by_name(name: str) -> Controller:
     """A fresh controller: a baseline or a shipped policy by its name, or the learned policy of a run folder.
 
     `advanced-max-pressure:2` counts arriving vehicles twice, as the literature does at 5 s on some networks.
     `RUN` and `RUN:last` are the policy that a run ended with, `RUN:best` the one that did best in its evaluations.
+    The name of what is shipped means just that; a folder here that is called the same is `./NAME`.
 
     Raises
     ------
@@ -84,7 +97,7 @@ def controller_by_name(name: str) -> Controller:
         if name.endswith(ending) and (Path(run).is_dir() or run in policy_names()):
             return _of_run(run, best=ending == _BEST)
     run, colon, which = name.rpartition(":")
-    if colon and (Path(run) / RUN).is_file():
+    if colon and (run in policy_names() or (Path(run) / RUN).is_file()):
         problem = f"a run has no policy {shown(which)}"
         raise InputError(
             "controller", "", problem, f"write {run}, or {run}{_BEST} for the one that was best in training"
@@ -100,9 +113,7 @@ def controller_by_name(name: str) -> Controller:
 def _of_run(run: str, *, best: bool) -> Controller:
     from intergreen.agents.controllers.learned import load_policy_controller  # it needs the compiler
 
-    if Path(run).is_dir():
-        return load_policy_controller(Path(run), best=best)
-    with as_file(files("intergreen.checkpoints") / run) as folder:
+    with run_folder(run) as folder:
         return load_policy_controller(folder, best=best)
 
 

@@ -14,8 +14,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from intergreen.envs.errors import InputError, shown
 from intergreen.envs.files import write_json, write_text
 from intergreen.envs.observation import CHOICE_COLUMNS, MOVEMENT_COLUMNS, SIGNAL_COLUMNS, check_features
 
+_LOG = logging.getLogger(__name__)
 FORMAT = 2
 RUN, RECIPE, POLICY, BEST = "run.json", "recipe.yaml", "policy.npz", "best.npz"
 SAVED = "save_as_run"  # as `made_by`: a model that was trained in Python; `intergreen train` states nothing
@@ -41,6 +44,13 @@ def observation_stated(features: Sequence[str]) -> dict[str, list[str]]:
     """What `run.json` says of the observation."""
     movement, signal = observation_columns(features)
     return {"features": list(features), "movement": movement, "choice": list(CHOICE_COLUMNS), "signal": signal}
+
+
+@cache
+def say_if_hidden(name: str) -> None:
+    """Tell, once, that a shipped name was taken for what is shipped although a folder here is called so too."""
+    if Path(name).is_dir():
+        _LOG.warning("%s: taken for the shipped policy; the folder of that name is ./%s", name, name)
 
 
 def new_run_folder(name: str) -> Path:

@@ -30,13 +30,18 @@ def is_named_bundle(name: str) -> bool:
 
 
 def decider_by_name(name: str) -> Controller:
-    """A fresh controller: a baseline, a shipped bundle, the folder of a bundle, or the folder of a training run.
+    """A fresh controller: a baseline, a shipped policy, the folder of a bundle, or the folder of a training run.
+
+    What is there by name is meant by it; a folder here that is called the same is `./NAME`.
 
     Raises
     ------
     InputError
         If there is none of that name, or its files are wrong.
     """
+    others = (*controller_names(), *oracle_names(), *bound_names(), *policy_names())
+    if name in others:
+        return controller_by_name(name)
     if name in bundle_names() or is_bundle(Path(name)) or (Path(name) / SUMS).is_file():
         return BundleController(bundle_by_name(name))
     if Path(name).is_dir() and not (Path(name) / RUN).is_file():
@@ -47,7 +52,7 @@ def decider_by_name(name: str) -> Controller:
     except InputError as error:
         if "no controller or folder" not in error.problem:
             raise
-    names = (*controller_names(), *oracle_names(), *bound_names(), *bundle_names(), *policy_names())
+    names = (*others, *bundle_names())
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, or the folder of a bundle or of a training run"
     mend = f"did you mean '{near[0]}'?" if near else known

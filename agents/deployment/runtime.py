@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.agents.controllers.base import Setup
-from intergreen.agents.deployment.bundle import Bundle, read_bundle
+from intergreen.agents.deployment.bundle import Bundle
 from intergreen.agents.deployment.controller import BundleController, LadderSettings
 from intergreen.agents.deployment.health import STALE_DECISIONS
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
@@ -125,7 +125,7 @@ class SignalController:
 
         Parameters
         ----------
-        bundle : its folder, or the name of one that is shipped
+        bundle : the name of one that is shipped, else its folder; `./NAME` or a `Path` where both are there
         network : a network, a `roadnet.json`, SUMO's `.net.xml` or `.sumocfg`, or a folder as scenarios have it
         protocol : the timing of the signals, or its name; `field` is the MUTCD's, decided every 5 s
         settings : of the ladder
@@ -138,7 +138,7 @@ class SignalController:
         """
         loaded = network if isinstance(network, RoadNetwork) else _read_network(Path(network))
         rules = protocol_by_name(protocol) if isinstance(protocol, str) else protocol
-        made = cls(_read_bundle(bundle), loaded, rules, settings=settings, flows_vph=flows_vph)
+        made = cls(bundle_by_name(bundle), loaded, rules, settings=settings, flows_vph=flows_vph)
         if made.unproved:
             _LOG.warning("%s: %d signal plans are not proved in the bundle", loaded.name, len(made.unproved))
         for words in made.unlike_training:
@@ -264,10 +264,6 @@ class SignalController:
         self._yellow_left = np.maximum(self._yellow_left - 1, 0)
         self._signals.aspects[:] = aspects
         return aspects
-
-
-def _read_bundle(bundle: str | Path) -> Bundle:
-    return read_bundle(bundle) if Path(bundle).is_dir() else bundle_by_name(bundle)
 
 
 def _read_network(path: Path) -> RoadNetwork:

@@ -12,7 +12,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intergreen.agents.controllers.registry import policy_names
+from intergreen.agents.controllers.registry import policy_names, run_folder
 from intergreen.agents.controllers.run_folder import BEST, POLICY, RUN
 from intergreen.agents.deployment.bundle import SUMS
 from intergreen.agents.deployment.shipped import bundle_names
@@ -72,24 +72,25 @@ def scenario_fingerprint(scenario: Scenario) -> str:
 
 def policy_fingerprint(name: str) -> str:
     """Of the weights behind a controller's name; an empty text for a baseline, whose source is the library's."""
-    if name in bundle_names() or (Path(name) / SUMS).is_file():
-        return _of_files(name, (SUMS,))
+    if name in bundle_names():
+        with as_file(files("intergreen.checkpoints") / name) as folder:
+            return _of_files(folder, (SUMS,))
+    if (Path(name) / SUMS).is_file():
+        return _of_files(Path(name), (SUMS,))
     run, ending = name, ""
     for one in _ENDINGS:
         if name.endswith(one):
             run, ending = name.removesuffix(one), one
     if Path(run).is_dir() or run in policy_names():
-        return _of_files(run, (RUN, BEST if ending == ":best" else POLICY))
+        with run_folder(run) as folder:
+            return _of_files(folder, (RUN, BEST if ending == ":best" else POLICY))
     return ""
 
 
-def _of_files(name: str, wanted: tuple[str, ...]) -> str:
-    if not Path(name).is_dir():
-        with as_file(files("intergreen.checkpoints") / name) as folder:
-            return _of_files(str(folder), wanted)
+def _of_files(folder: Path, wanted: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for one in wanted:
-        digest.update((Path(name) / one).read_bytes())
+        digest.update((folder / one).read_bytes())
     return digest.hexdigest()[:DIGITS]
 
 

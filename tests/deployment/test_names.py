@@ -4,9 +4,11 @@ import os
 
 import pytest
 
+from intergreen.agents.controllers.run_folder import say_if_hidden
 from intergreen.agents.deployment.controller import BundleController
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.deployment.shipped import bundle_by_name, bundle_names
+from intergreen.agents.evaluation.provenance import policy_fingerprint
 from intergreen.envs.errors import InputError
 
 
@@ -24,9 +26,31 @@ def test_baseline_decides_under_its_name():
     assert decider_by_name("max-pressure").name == "max-pressure"
 
 
+def test_baseline_is_meant_by_its_name_whatever_folder_is_called_so(bundle_folder, tmp_path, monkeypatch):
+    (tmp_path / "webster").symlink_to(bundle_folder)
+    monkeypatch.chdir(tmp_path)
+    assert decider_by_name("webster").name == "webster"
+    assert decider_by_name("./webster").name == "random"
+
+
 def test_shipped_bundles_are_read_by_their_name():
     for name in bundle_names():
         assert bundle_by_name(name).name == name
+
+
+@pytest.mark.parametrize("name", ["universal", "universal-0", "universal-0:best"])
+def test_shipped_name_is_what_is_shipped_whatever_folder_is_called_so(name, tmp_path, monkeypatch, caplog):
+    shipped = policy_fingerprint(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name.partition(":")[0]).mkdir()
+    say_if_hidden.cache_clear()
+    assert decider_by_name(name).name == name
+    assert policy_fingerprint(name) == shipped
+    assert [record.message.partition("; ")[2] for record in caplog.records] == [
+        f"the folder of that name is ./{name.partition(':')[0]}"
+    ]
+    with pytest.raises(InputError, match=r"holds neither|not in this folder"):
+        decider_by_name(f"./{name}")
 
 
 @pytest.mark.parametrize(

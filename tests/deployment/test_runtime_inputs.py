@@ -1,6 +1,7 @@
 """What a street's program hands the runtime: ages, calls, volumes, names."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,14 +54,16 @@ def test_volumes_that_cannot_be_are_one_line(folder, bundle_folder, flows):
         SignalController.load(bundle_folder, folder, flows_vph=flows)
 
 
-def test_shipped_bundle_is_loaded_by_its_name_unless_a_folder_is_called_so(
-    folder, bundle_folder, tmp_path, monkeypatch
-):
-    assert SignalController.load("universal", folder).unlike_training is not None
+def test_shipped_name_is_what_is_shipped_and_a_folder_called_so_is_a_path(folder, bundle_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "universal").symlink_to(bundle_folder)
-    own = SignalController.load("universal", folder)
-    assert own._decider.bundle.name == bundle_folder.name
+    for bundle, name in (("universal", "universal"), ("./universal", "random"), (Path("universal"), "random")):
+        assert SignalController.load(bundle, folder)._decider.bundle.name == name
+
+
+def test_bundle_that_is_not_there_is_answered_with_those_that_are(folder):
+    with pytest.raises(InputError, match="no such folder; name the folder of a bundle, or one of quick, universal"):
+        SignalController.load("univrsal", folder)
 
 
 def test_protocol_of_ones_own_times_the_street(folder, bundle_folder):

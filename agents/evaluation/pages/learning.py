@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from intergreen.agents.controllers.registry import policy_names
+from intergreen.agents.controllers.registry import policy_names, run_folder
 from intergreen.agents.controllers.run_folder import RUN, read_log, read_run
 from intergreen.agents.evaluation.pages.charts import Curve
 
@@ -28,13 +27,10 @@ def learnt(controllers: Sequence[tuple[int, str, str]]) -> Learnt:
     curves, baselines = [], []
     for number, asked, name in controllers:
         run = asked.removesuffix(_ENDINGS[0]).removesuffix(_ENDINGS[1])
-        if (Path(run) / RUN).is_file():
-            told = _told(Path(run), number, name)
-        elif run in policy_names():
-            with as_file(files("intergreen.checkpoints") / run) as folder:
-                told = _told(folder, number, name)
-        else:
+        if run not in policy_names() and not (Path(run) / RUN).is_file():
             continue
+        with run_folder(run) as folder:
+            told = _told(folder, number, name)
         curves.append(told[0])
         baselines.append(told[1])
     agree = all(one == baselines[0] for one in baselines)
