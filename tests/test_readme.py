@@ -3,8 +3,10 @@
 Commands are taken apart by the command line itself, and not run; other tests run them.
 """
 
+import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 import typer
 from network import small
 
-from intergreen.agents.cli import app
+from intergreen.agents.cli import app, main
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.scenario import load_scenario
 
@@ -69,6 +71,16 @@ def test_snippet_runs_as_it_stands(number):
     bins = np.zeros((len(nobody), N_BINS), dtype=int)
     told = {"waiting": nobody, "vehicles": nobody, "arriving": bins, "time_s": 0}
     exec(compile(text, f"README's snippet {number}", "exec"), told)
+
+
+@pytest.mark.usefixtures("beside_my_network")
+def test_method_of_ones_own_is_compared_as_it_says(monkeypatch):
+    (text,) = [text for text in fenced("python") if "class LongestQueue" in text]
+    Path("my_method.py").write_text(text.split("scenario = ")[0])
+    (command,) = [one for one in commands() if "my_method:LongestQueue" in one]
+    assert main([*shlex.split(command)[1:], "--horizon", "120", "--json", "told.json"]) == 0
+    assert [one["controller"] for one in json.loads(Path("told.json").read_text())] == ["max-pressure", "longest-queue"]
+    monkeypatch.delitem(sys.modules, "my_method")
 
 
 def test_scenario_of_ones_own_can_be_loaded(tmp_path):

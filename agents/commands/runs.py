@@ -58,7 +58,9 @@ def scenarios(json: JsonOption = None) -> None:
 
 def evaluate(
     scenario: ScenarioArgument,
-    controller: Annotated[str, typer.Option("--controller", help="a baseline's name, a run's folder, or RUN:best")],
+    controller: Annotated[
+        str, typer.Option("--controller", help="a name, a run's folder, RUN:best, or package.module:class of your own")
+    ],
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0",
     simulator: SimulatorOption = "native",
@@ -124,7 +126,7 @@ def compare(
     ],
     controllers: Annotated[
         str,
-        typer.Option("--controllers", metavar="A,B,C", help="names or run folders; all: every baseline but rollout"),
+        typer.Option("--controllers", metavar="A,B,C", help="see evaluate; all: every baseline but rollout"),
     ],
     protocol: ProtocolOption = None,
     seeds: SeedsOption = "0-4",

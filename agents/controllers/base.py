@@ -98,7 +98,7 @@ def check_controller(controller: object) -> None:
     TypeError
         If it is a class, or lacks a part of `Controller`.
     ValueError
-        If it does not decide after whole seconds.
+        If it has no name, or does not decide after whole seconds.
     """
     if isinstance(controller, type):
         raise TypeError(f"need a controller, got its class; write {controller.__name__}(...)")
@@ -109,6 +109,9 @@ def check_controller(controller: object) -> None:
         raise TypeError(
             f"a {type(controller).__name__} is no controller, it has no {', '.join(missing)}; see Controller"
         )
+    name = controller.name  # type: ignore[attr-defined]
+    if not (isinstance(name, str) and name):
+        raise ValueError(f"need a name that is a text, got {name!r}")
     interval_s = controller.interval_s  # type: ignore[attr-defined]
     if interval_s is not None and not (isinstance(interval_s, int | np.integer) and interval_s >= 1):
         raise ValueError(f"need an interval_s of whole seconds >= 1, or None for the protocol's, got {interval_s!r}")

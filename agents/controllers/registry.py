@@ -1,4 +1,6 @@
-"""Controllers by name: a baseline, a shipped policy, or a training run's folder, with `:best` for its best policy."""
+"""Controllers by name: a baseline, a shipped policy, a training run's folder, with `:best` for its best policy, or a
+class of one's own as `package.module:name`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,7 @@ from intergreen.agents.controllers.fixed_time import FixedTime
 from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.controllers.greedy_queue import GreedyQueue
 from intergreen.agents.controllers.max_pressure import MaxPressure
+from intergreen.agents.controllers.own import names_own, own_controller
 from intergreen.agents.controllers.random_phases import RandomPhases
 from intergreen.agents.controllers.rollout import Rollout
 from intergreen.agents.controllers.run_folder import RUN, say_if_hidden
@@ -76,16 +79,17 @@ def run_folder(run: str) -> Iterator[Path]:
 
 
 def controller_by_name(name: str) -> Controller:
-    """A fresh controller: a baseline or a shipped policy by its name, or the learned policy of a run folder.
+    """A fresh controller: a baseline or a shipped policy by its name, the learned policy of a run folder, or your own.
 
     `advanced-max-pressure:2` counts arriving vehicles twice, as the literature does at 5 s on some networks.
     `RUN` and `RUN:last` are the policy that a run ended with, `RUN:best` the one that did best in its evaluations.
+    `package.module:name` imports that module and calls its class or function `name`, without arguments.
     The name of what is shipped means just that; a folder here that is called the same is `./NAME`.
 
     Raises
     ------
     InputError
-        If `name` is no baseline, no shipped policy and no folder that holds `run.json`.
+        If `name` is none of these.
     """
     for kind in (_BASELINES, _ORACLES, _BOUNDS):
         if name in kind:
@@ -102,12 +106,20 @@ def controller_by_name(name: str) -> Controller:
         raise InputError(
             "controller", "", problem, f"write {run}, or {run}{_BEST} for the one that was best in training"
         )
+    if names_own(name):
+        return own_controller(name)
     names = (*_BASELINES, *_ORACLES, *_BOUNDS, *policy_names())
     near = difflib.get_close_matches(name, names, n=1)
-    known = f"use one of {', '.join(names)}, or the folder of a training run"
+    known = f"use one of {', '.join(names)}, the folder of a training run, or package.module:name"
     mend = f"did you mean '{near[0]}'?" if near else known
     bundles = "bundles are read by agents.deployment.names.decider_by_name"
     raise InputError("controller", "", f"no controller or folder is called {shown(name)}", f"{mend}; {bundles}")
+
+
+def is_own(name: str) -> bool:
+    """Does `controller_by_name` import it from a module of the user's?"""
+    run, _, which = name.partition(":")
+    return names_own(name) and not (which in ("best", "last") and Path(run).is_dir())
 
 
 def _of_run(run: str, *, best: bool) -> Controller:

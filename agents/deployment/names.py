@@ -30,7 +30,7 @@ def is_named_bundle(name: str) -> bool:
 
 
 def decider_by_name(name: str) -> Controller:
-    """A fresh controller: a baseline, a shipped policy, the folder of a bundle, or the folder of a training run.
+    """A fresh controller: whatever `controller_by_name` knows, a shipped bundle, or the folder of a bundle.
 
     What is there by name is meant by it; a folder here that is called the same is `./NAME`.
 
@@ -54,6 +54,6 @@ def decider_by_name(name: str) -> Controller:
             raise
     names = (*others, *bundle_names())
     near = difflib.get_close_matches(name, names, n=1)
-    known = f"use one of {', '.join(names)}, or the folder of a bundle or of a training run"
+    known = f"use one of {', '.join(names)}, the folder of a bundle or of a training run, or package.module:name"
     mend = f"did you mean '{near[0]}'?" if near else known
     raise InputError("controller", "", f"no controller or folder is called {shown(name)}", mend)

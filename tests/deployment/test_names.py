@@ -57,7 +57,7 @@ def test_shipped_name_is_what_is_shipped_whatever_folder_is_called_so(name, tmp_
     ("name", "words"),
     [
         ("max-presure", "did you mean 'max-pressure'?"),
-        ("nobody at all", "or the folder of a bundle or of a training run"),
+        ("nobody at all", "the folder of a bundle or of a training run, or package.module:name"),
         ("a\nb\0c", "no controller or folder is called"),
         ("{folder}", "holds neither run.json nor SHA256SUMS"),
     ],

@@ -1,0 +1,109 @@
+"""A controller of one's own by `package.module:name`, a class or a function that makes one.
+
+Nothing is imported but what the user names, looked for where Python looks and then in the working folder, which comes
+last: what is installed is never taken for a file that happens to lie there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from intergreen.agents.controllers.base import Controller, check_controller
+from intergreen.envs.errors import InputError, shown
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_NAME = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
+_MEND = "name a class, or a function, that gives one without arguments"
+
+
+def names_own(name: str) -> bool:
+    """Is it written like `package.module:name`?"""
+    return _NAME.fullmatch(name) is not None
+
+
+def own_controller(name: str) -> Controller:
+    """A fresh controller from what `name`, as in `package.module:name`, stands for.
+
+    Raises
+    ------
+    InputError
+        If there is no such module or name in it, importing or making fails, or what is made is no controller.
+    """
+    module_name, _, attribute = name.partition(":")
+    with _working_folder_last():
+        made = _made(name, _attribute(name, _module(name, module_name), attribute))
+    try:
+        check_controller(made)
+    except (TypeError, ValueError) as error:
+        raise InputError(name, "", str(error), "see Controller in agents/controllers/base.py") from None
+    return made
+
+
+@contextmanager
+def _working_folder_last() -> Iterator[None]:
+    here = os.getcwd()
+    is_new = here not in sys.path
+    if is_new:
+        sys.path.append(here)
+    try:
+        yield
+    finally:
+        if is_new and here in sys.path:
+            sys.path.remove(here)
+
+
+def _module(name: str, module_name: str) -> ModuleType:
+    importlib.invalidate_caches()  # it may have been written a moment ago
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{module_name}.".startswith(f"{error.name}."):
+            mend = f"install it, or start where {error.name.rpartition('.')[2]}.py lies; a run's folder is a path"
+            raise InputError(name, "", f"there is no module {error.name!r}", mend) from None
+        raise _failed(name, "cannot be imported", error) from error
+    except Exception as error:  # whatever a user's file does
+        raise _failed(name, "cannot be imported", error) from error
+
+
+def _attribute(name: str, module: ModuleType, attribute: str) -> Any:
+    if hasattr(module, attribute):
+        return getattr(module, attribute)
+    near = difflib.get_close_matches(attribute, [one for one in vars(module) if not one.startswith("_")], n=1)
+    problem = f"{module.__file__ or module.__name__} has no {attribute!r}"
+    raise InputError(name, "", problem, f"did you mean {near[0]!r}?" if near else _MEND)
+
+
+def _made(name: str, make: Any) -> Any:
+    if not callable(make):
+        what = "a controller that is made already" if isinstance(make, Controller) else shown(make)
+        raise InputError(name, "", f"is {what}", _MEND)
+    _check_needs_nothing(name, make)
+    try:
+        return make()
+    except Exception as error:  # whatever a user's function does
+        raise _failed(name, "makes none", error) from error
+
+
+def _check_needs_nothing(name: str, make: Callable[..., Any]) -> None:
+    try:
+        signature = inspect.signature(make)
+    except ValueError:  # written in C
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise InputError(name, "", f"cannot be called without arguments: {error}", _MEND) from None
+
+
+def _failed(name: str, what: str, error: Exception) -> InputError:
+    return InputError(name, "", f"{what}: {type(error).__name__}: {error}", "mend the file")

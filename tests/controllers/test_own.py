@@ -1,0 +1,135 @@
+"""A controller of one's own by `package.module:name`: what it may be, where it is looked for, and what goes wrong."""
+
+import sys
+
+import pytest
+
+from intergreen.agents.cli import main
+from intergreen.agents.controllers import controller_by_name
+from intergreen.agents.controllers.registry import is_own
+from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.evaluation.compare import comparison_cells
+from intergreen.agents.evaluation.grid import run_grid
+from intergreen.envs.errors import InputError
+
+METHODS = """
+import helpers_of_mine
+from intergreen.agents.controllers import MaxPressure
+
+class Mine(MaxPressure):
+    name = "mine"
+
+class Nameless(MaxPressure):
+    name = None
+
+class Short:
+    name = "short"
+
+class Choosy(MaxPressure):
+    def __init__(self, weight): ...
+
+def fresh():
+    return Mine()
+
+def broken():
+    return 1 / 0
+
+READY = Mine()
+NUMBER = 7
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The working folder, with `methods_of_mine.py` and a package; forgotten afterwards."""
+    (tmp_path / "methods_of_mine.py").write_text(METHODS)
+    (tmp_path / "helpers_of_mine.py").write_text("")
+    (tmp_path / "bad_of_mine.py").write_text("import no_such_dependency\n")
+    (tmp_path / "torn_of_mine.py").write_text("def f(:\n")
+    (tmp_path / "queue.py").write_text("raise SystemExit('the wrong queue')\n")
+    package = tmp_path / "package_of_mine"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "deep.py").write_text("from methods_of_mine import Mine\n")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in [one for one in sys.modules if "_of_mine" in one]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("name", ["methods_of_mine:Mine", "methods_of_mine:fresh", "package_of_mine.deep:Mine"])
+@pytest.mark.usefixtures("here")
+def test_class_or_function_gives_a_fresh_controller(name):
+    before = list(sys.path)
+    one, other = controller_by_name(name), decider_by_name(name)
+    assert one.name == other.name == "mine"
+    assert one is not other
+    assert is_own(name)
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_such_of_mine:Mine", "there is no module 'no_such_of_mine'; install it, or start where no_such_of_mine.py"),
+        ("methods_of_mine.deep:Mine", "there is no module 'methods_of_mine.deep'"),
+        ("methods_of_mine:Mein", "methods_of_mine.py has no 'Mein'; did you mean 'Mine'?"),
+        ("methods_of_mine:NUMBER", "is 7; name a class, or a function"),
+        ("methods_of_mine:READY", "is a controller that is made already; name a class"),
+        ("methods_of_mine:Choosy", "cannot be called without arguments: missing a required argument: 'weight'"),
+        ("methods_of_mine:Short", "a Short is no controller, it has no interval_s, own_clearance, start, decide"),
+        ("methods_of_mine:Nameless", "need a name that is a text, got None"),
+        ("methods_of_mine:broken", "makes none: ZeroDivisionError"),
+        ("bad_of_mine:Mine", "cannot be imported: ModuleNotFoundError: No module named 'no_such_dependency'"),
+        ("torn_of_mine:Mine", "cannot be imported: SyntaxError"),
+        ("queue:Mine", "has no 'Mine'"),  # Python's own, not the file that lies here
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_what_gives_no_controller_is_one_line(name, words):
+    with pytest.raises(InputError) as caught:
+        decider_by_name(name)
+    assert str(caught.value).startswith(f"{name}: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("here")
+def test_nothing_is_imported_but_what_is_named():
+    with pytest.raises(InputError):
+        decider_by_name("methods_of_mine")  # no colon: a name like any other
+    with pytest.raises(InputError):
+        decider_by_name("./methods_of_mine:Mine")
+    assert "methods_of_mine" not in sys.modules
+
+
+def test_best_policy_of_a_run_is_no_module(here):
+    (here / "helpers_of_mine").mkdir()
+    assert not is_own("helpers_of_mine:best")
+    with pytest.raises(InputError, match=r"run\.json: not in this folder"):
+        controller_by_name("helpers_of_mine:best")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.usefixtures("here")
+def test_own_controller_stands_in_a_comparison_whatever_process_runs_it(workers):
+    cells = comparison_cells(["single"], ["max-pressure", "methods_of_mine:Mine"])
+    theirs, mine = run_grid(cells, seeds=[0, 1], workers=workers, horizon_s=120)
+    assert (theirs["controller"], mine["controller"]) == ("max-pressure", "mine")
+    assert mine["metrics"] == theirs["metrics"]
+    assert not mine["failed"]
+
+
+@pytest.mark.usefixtures("here")
+def test_command_line_takes_one_and_refuses_what_is_none(capsys):
+    assert main(["evaluate", "single", "--controller", "methods_of_mine:Mine", "--horizon", "60"]) == 0
+    assert "mine" in capsys.readouterr().out
+    assert main(["evaluate", "single", "--controller", "methods_of_mine:Mein", "--horizon", "60"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_store_keeps_nothing_of_a_controller_whose_source_it_does_not_know(here):
+    pytest.importorskip("pyarrow")
+    cells = comparison_cells(["single"], ["methods_of_mine:Mine"])
+    run_grid(cells, seeds=[0], horizon_s=60, store=here / "store")
+    assert not list((here / "store").rglob("*.parquet"))
