@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -53,8 +53,20 @@ def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type)
             mend = f"{hint}known keys: {', '.join(kind + known)}"
             raise InputError(path, ".".join((*place, str(key))), "unknown key", mend)
         inner = get_type_hints(spec)[key]
-        if is_dataclass(inner) and isinstance(inner, type):
-            _refuse_unknown(path, (*place, str(key)), value, inner)
+        for within, section, kind_of_section in _sections_within(inner, value):
+            _refuse_unknown(path, (*place, str(key), *within), section, kind_of_section)
+
+
+def _sections_within(annotation: Any, value: Any) -> Iterator[tuple[tuple[str, ...], Any, type]]:
+    """Where below a key sections stand, what stands there and what it should become: one, by name, or in a list."""
+    if is_dataclass(annotation) and isinstance(annotation, type):
+        yield (), value, annotation
+        return
+    inner = [one for one in get_args(annotation) if is_dataclass(one) and isinstance(one, type)]
+    if get_origin(annotation) is dict and isinstance(value, dict):
+        yield from (((str(name),), section, one) for one in inner for name, section in value.items())
+    if get_origin(annotation) is list and isinstance(value, list):
+        yield from (((str(number),), section, one) for one in inner for number, section in enumerate(value))
 
 
 def _written_keys(values: Any, location: tuple[int | str, ...]) -> list[str]:

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from intergreen.envs.demand import (
-    BUS,
     CAR,
-    EMERGENCY,
     ClassMix,
     Demand,
     ODSpec,
     Profile,
     TurnShares,
     TurnSpec,
+    VehicleType,
     generate_demand,
 )
 from intergreen.envs.errors import InputError
@@ -37,10 +36,10 @@ from intergreen.envs.network import (
     require_signals,
 )
 from intergreen.envs.protocol import LONGEST_HORIZON_S, protocol_by_name
+from intergreen.envs.vehicle_sections import VehicleSection, vehicle_types
 from intergreen.envs.yaml_files import read_yaml
 
 NO_LIGHTPHASES = "give lightphases to an intersection that is not virtual"
-_TYPES = {vehicle_type.name: vehicle_type for vehicle_type in (CAR, BUS, EMERGENCY)}
 
 
 class ScenarioContent(NamedTuple):
@@ -99,6 +98,7 @@ class TurnsSection:
     turns: TurnShares = field(default_factory=TurnShares)
     profile: Profile = field(default_factory=Profile)
     classes: dict[str, float] = field(default_factory=lambda: {CAR.name: 1.0})
+    vehicle_types: dict[str, VehicleSection] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -118,6 +118,7 @@ class PairsSection:
     pairs: list[Pair]
     profile: Profile = field(default_factory=Profile)
     classes: dict[str, float] = field(default_factory=lambda: {CAR.name: 1.0})
+    vehicle_types: dict[str, VehicleSection] = field(default_factory=dict)
     seed: int = 0
 
 
@@ -142,8 +143,10 @@ def read_scenario_file(path: Path) -> ScenarioContent:
     network = _network(path, section_of_kind(path, "network", content.network, _NETWORKS))
     section = section_of_kind(path, "demand", content.demand, _DEMANDS)
     _check_protocol(path, content.protocol)
+    types = vehicle_types(path, section.vehicle_types, network)
+    _refuse_unused(path, section)
     try:
-        demand = generate_demand(network, _demand_spec(section, content.horizon_s), seed=section.seed)
+        demand = generate_demand(network, _demand_spec(section, content.horizon_s, types), seed=section.seed)
     except ValueError as error:
         raise InputError(path, "demand", str(error), "mend the demand or the network") from None
     if demand.n_flows == 0:
@@ -178,8 +181,17 @@ def _generated(spec: GridSpec | ArterialSpec | TownSection) -> RoadNetwork:
     return generate_town(spec, seed=spec.seed)
 
 
-def _demand_spec(section: TurnsSection | PairsSection, horizon_s: int) -> TurnSpec | ODSpec:
-    mix = _class_mix(section.classes)
+def _refuse_unused(path: Path, section: TurnsSection | PairsSection) -> None:
+    for name in section.vehicle_types:
+        if name not in section.classes:
+            mend = f"give {name} a share under demand.classes"
+            raise InputError(path, f"demand.vehicle_types.{name}", "no vehicle is of this kind", mend)
+
+
+def _demand_spec(
+    section: TurnsSection | PairsSection, horizon_s: int, types: Mapping[str, VehicleType]
+) -> TurnSpec | ODSpec:
+    mix = _class_mix(section.classes, types)
     if isinstance(section, TurnsSection):
         return TurnSpec(section.entry_vph, section.turns, horizon_s, section.profile, mix)
     vehicles: dict[tuple[str, str], float] = {}
@@ -189,8 +201,9 @@ def _demand_spec(section: TurnsSection | PairsSection, horizon_s: int) -> TurnSp
     return ODSpec(vehicles, horizon_s, "counts", section.profile, mix)
 
 
-def _class_mix(classes: Mapping[str, float]) -> ClassMix:
-    unknown = [name for name in classes if name not in _TYPES]
+def _class_mix(classes: Mapping[str, float], types: Mapping[str, VehicleType]) -> ClassMix:
+    unknown = [name for name in classes if name not in types]
     if unknown:
-        raise ValueError(f"no vehicle class is called {unknown[0]!r}; known: {', '.join(_TYPES)}")
-    return ClassMix(tuple(_TYPES[name] for name in classes), tuple(classes.values()))
+        known = f"known: {', '.join(types)}, and others by what they have under vehicle_types"
+        raise ValueError(f"no vehicle class is called {unknown[0]!r}; {known}")
+    return ClassMix(tuple(types[name] for name in classes), tuple(classes.values()))

@@ -34,21 +34,29 @@ def write_sumo_trips(path: Path, demand: Demand, trips: Trips, road_ids: Sequenc
 
 
 def _attributes(kind: VehicleType) -> dict[str, str]:
-    """As the source has it; one of ours neither dawdles nor differs in speed, and its queues discharge as ours do."""
+    """As the source has it; the queues of one of ours discharge as ours do, or it drives by SUMO's rule here too."""
     if kind.sumo_attributes:
         return dict(kind.sumo_attributes)
-    krauss = KraussType(
-        kind.length_m, kind.min_gap_m, kind.max_accel_mps2, kind.max_decel_mps2, kind.headway_s, 0.0, 0.0,
-        min(LIMIT_MPS, kind.max_speed_mps),
-    )  # fmt: skip
+    tau_s, sigma = kind.headway_s, kind.dawdle_mps / kind.max_accel_mps2
+    if not kind.follows_krauss:
+        tau_s, sigma = round(equal_tau_s(_like_cityflow(kind)), 3), 0.0
     values = {
         "length": kind.length_m,
         "minGap": kind.min_gap_m,
         "maxSpeed": kind.max_speed_mps,
         "accel": kind.max_accel_mps2,
         "decel": kind.max_decel_mps2,
-        "tau": round(equal_tau_s(krauss), 3),
-        "sigma": 0.0,
-        "speedDev": 0.0,
+        "tau": tau_s,
+        "sigma": sigma,
+        "speedDev": kind.speed_deviation,
     }
+    if kind.speed_factor != 1.0:
+        values["speedFactor"] = kind.speed_factor
     return {key: str(value) for key, value in values.items()}
+
+
+def _like_cityflow(kind: VehicleType) -> KraussType:
+    return KraussType(
+        kind.length_m, kind.min_gap_m, kind.max_accel_mps2, kind.max_decel_mps2, kind.headway_s, 0.0, 0.0,
+        min(LIMIT_MPS, kind.max_speed_mps),
+    )  # fmt: skip

@@ -1,8 +1,11 @@
 """Saturation flows that SUMO itself shows, and the headway with which its queues discharge as CityFlow's."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
+from intergreen.envs.demand import Demand, Trips, VehicleType
 from intergreen.envs.demand.krauss import (
     KraussType,
     _safe_speed,
@@ -10,6 +13,7 @@ from intergreen.envs.demand.krauss import (
     equal_tau_s,
     sumo_discharge,
 )
+from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.simulation.driving import chance, krauss_speed
 
 DEFAULT = KraussType(5.0, 2.5, 2.6, 4.5, tau_s=1.0, sigma=0.5, speed_deviation=0.1)
@@ -36,6 +40,18 @@ def test_sumos_queues_discharge_as_cityflows_cars_with_the_tau_found():
     ours_s = cityflow_discharge(CITYFLOW).headway_s
     assert 3600.0 / ours_s == pytest.approx(1454, rel=0.02)  # the engine, one lane
     assert sumo_discharge(CITYFLOW._replace(tau_s=tau_s)).headway_s == pytest.approx(ours_s, rel=0.005)
+
+
+def test_kind_of_ones_own_drives_in_sumo_by_what_it_states(tmp_path):
+    like_sumos = VehicleType("own", headway_s=1.2, follows_krauss=True, dawdle_mps=0.5, speed_factor=0.9)
+    kinds = (like_sumos, VehicleType(speed_deviation=0.1))
+    one = np.zeros(1, np.int32)
+    demand = Demand(kinds, np.array([0, 1], np.int32), one, one, one, one * 0.0, one * 0.0, one + 1.0)
+    write_sumo_trips(tmp_path / "a.rou.xml", demand, Trips(one, one, one, one), ["road"])
+    own, cityflow = (tag.attrib for tag in ElementTree.parse(tmp_path / "a.rou.xml").iter("vType"))
+    assert [float(own[key]) for key in ("tau", "sigma", "speedFactor", "speedDev")] == [1.2, 0.25, 0.9, 0.0]
+    assert [float(cityflow[key]) for key in ("sigma", "speedDev")] == [0.0, 0.1]
+    assert float(cityflow["tau"]) == pytest.approx(equal_tau_s(CITYFLOW), abs=0.001)
 
 
 def test_the_engines_driver_takes_the_speed_that_krausss_rule_gives():

@@ -1,11 +1,15 @@
 """Scenarios from YAML files and folders, and the one line that every wrong input gets."""
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from network import small
 
+from intergreen.envs.demand import BUS, CAR, VehicleType
 from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import load_scenario, scenario_names
+from intergreen.envs.vehicle_sections import VehicleSection
 
 YAML = """
 name: mine
@@ -58,6 +62,53 @@ def test_pairs_of_roads_make_a_demand(write):
     assert scenario.demand.n_flows == 40
 
 
+OWN_KINDS = YAML.replace(
+    "  classes: {car: 0.9, bus: 0.1}\n",
+    "  classes: {car: 0.6, bus: 0.2, truck: 0.2}\n"
+    "  vehicle_types:\n"
+    "    truck: {length_m: 9, max_accel_mps2: 1.0, headway_s: 2.5, occupancy: 1.2}\n"
+    "    bus: {occupancy: 60}\n",
+)
+
+
+def test_kinds_of_vehicles_of_ones_own_drive(write):
+    scenario = load_scenario(write(OWN_KINDS))
+    truck = replace(
+        CAR, name="truck", length_m=9.0, max_accel_mps2=1.0, usual_accel_mps2=1.0, headway_s=2.5, occupancy=1.2
+    )
+    assert scenario.demand.types == (CAR, replace(BUS, occupancy=60.0), truck)
+    assert {0, 1, 2} == set(scenario.trips(0).type.tolist())
+
+
+def test_every_field_of_a_kind_can_be_given_but_what_sumo_writes():
+    given = {one.name for one in fields(VehicleSection)}
+    assert {one.name for one in fields(VehicleType)} - given == {"name", "sumo_attributes"}
+
+
+WRONG_KINDS = {
+    "unknown key": ("length_m: 9", "lenght_m: 9", r"truck\.lenght_m: unknown key; did you mean 'length_m'"),
+    "no section": ("bus: {occupancy: 60}", "bus: 60", r"vehicle_types\.bus: is 60; write a section"),
+    "no number": ("length_m: 9", "length_m: long", r"truck\.length_m: input should be a valid number.*got 'long'"),
+    "negative": ("length_m: 9", "length_m: -9", r"vehicle_types\.truck: need finite length_m > 0, got -9"),
+    "not finite": ("headway_s: 2.5", "headway_s: .inf", r"truck: need finite headway_s > 0, got inf"),
+    "tiny": ("length_m: 9", "length_m: 0.01", r"truck: need length_m >= 0.5, got 0.01"),
+    "longer than a lane": ("length_m: 9", "length_m: 900", r"truck\.length_m: is 900 m, and the shortest lane of the"),
+    "usual above most": ("length_m: 9", "usual_accel_mps2: 3", r"need usual_accel_mps2 <= max_accel_mps2, got 3 and"),
+    "dawdling": ("length_m: 9", "dawdle_mps: 0.5", r"dawdle_mps has no effect without follows_krauss: true"),
+    "more dawdling": ("length_m: 9", "dawdle_mps: 9, follows_krauss: true", r"need dawdle_mps <= max_accel_mps2, got"),
+    "not used": (", truck: 0.2", "", r"vehicle_types\.truck: no vehicle is of this kind; give truck a share under"),
+    "not described": ("car: 0.6", "tram: 0.6", r"no vehicle class is called 'tram'; known: car, bus, emergency, truck"),
+}
+
+
+@pytest.mark.parametrize(("good", "bad", "message"), WRONG_KINDS.values(), ids=WRONG_KINDS)
+def test_wrong_kind_of_vehicles_gets_one_line(write, good, bad, message):
+    assert good in OWN_KINDS
+    with pytest.raises(InputError, match=message) as caught:
+        load_scenario(write(OWN_KINDS.replace(good, bad)))
+    assert "\n" not in str(caught.value)
+
+
 WRONG = {
     "unknown section key": (
         "rows: 1",
@@ -105,6 +156,11 @@ WRONG = {
         r"demand: [\d.]+e\+12 vehicles are too many; at most",
     ),
     "nobody": ("entry_vph: 300", "entry_vph: 0", r"demand: nobody wants to drive"),
+    "unknown key of a pair": (
+        "kind: turns\n  entry_vph: 300\n  turns: {left: 0.2, straight: 0.5, right: 0.3}",
+        "kind: pairs\n  pairs: [{origin: road_0_1_0, destination: road_2_1_0, vehicles: 4, from: 7}]",
+        r"demand\.pairs\.0\.from: unknown key; known keys: origin, destination, vehicles",
+    ),
     "unknown road": ("entry_vph: 300", "entry_vph: {road_9: 3}", r"demand: network .* has no road 'road_9'"),
     "unknown class": ("car: 0.9", "tram: 0.9", r"no vehicle class is called 'tram'; known: car, bus, emergency"),
     "bad profile": ("factor: [1.0, 0.5]", "factor: [1.0]", r"demand\.profile: need one factor per time"),
