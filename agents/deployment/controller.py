@@ -7,7 +7,7 @@ runs. NumPy and onnxruntime only; the observation has the bits of the compiled o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from intergreen.envs.observation_arrays import Observed
 
 
+_OF_POLICY = ("_policy_asked", "_failing", "_policy")  # attributes
 _NEVER = 2**62  # a second that does not come; clocks may count seconds, or milliseconds, since 1970
 
 
@@ -78,10 +79,24 @@ class BundleController:
         self.bundle = bundle
         self.unlike_training: list[str] = []  # what of the network and its timing training had not, in words
         self.settings = settings or LadderSettings()
-        self._rehearses = policy is None
-        self._policy_asked = policy or policy_of(bundle.model)
+        self._stand_in = policy
+        self._make_policy()
+
+    def _make_policy(self) -> None:
+        self._policy_asked = self._stand_in or policy_of(self.bundle.model)
         self._failing = FailingPolicy(self._policy_asked)
         self._policy = SupervisedPolicy(self._failing, self.settings.budget_s)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the policy, which has a thread, and memory that its layers share: a copy makes its own."""
+        state = {name: value for name, value in vars(self).items() if name not in _OF_POLICY}
+        return state | {"faults": self._failing.faults}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        faults = state.pop("faults")
+        vars(self).update(state)
+        self._make_policy()
+        self.break_policy(faults)
 
     def break_policy(self, faults: Sequence[PolicyFault]) -> None:
         """Let the policy fail in these ways; none: not at all."""
@@ -187,7 +202,7 @@ class BundleController:
     def _rehearse(self) -> None:
         """Decide once on empty roads and think about every choice, so that the first decision finds its room made."""
         nobody, signals = self._empty_roads()
-        if self._rehearses:
+        if self._stand_in is None:
             self._decided(nobody, signals, 0)
             if (self._ladder.rung == Rung.ACTUATED).any():
                 self._actuated.start(self._setup)
@@ -195,7 +210,7 @@ class BundleController:
         vehicles, waiting, arriving, _ = counted(nobody)
         observed = observe_arrays(waiting, vehicles, arriving, signals, self._interval_s, self._gathers)
         self.unlike_training = unlike_training(self.bundle, observed)
-        if self._rehearses:
+        if self._stand_in is None:
             observed.choices[:, :, CHOICE_COLUMNS.index("allowed")] = 1.0
             self._policy_asked.choose(observed)
 

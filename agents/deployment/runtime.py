@@ -71,7 +71,7 @@ def lane_readings(waiting: ArrayLike, vehicles: ArrayLike, arriving: ArrayLike, 
 
 
 class SignalController:
-    """The signals of one network under a bundle; made by `load`.
+    """The signals of one network under a bundle; made by `load`. A copy, deep or pickled, goes on by itself.
 
     aspects   (M,) uint8, lamps lit in the present second, see `intergreen.envs.signals.aspects`
     unproved  hashes of signal plans whose proof is not in the bundle: prove them with `intergreen verify`
@@ -97,9 +97,9 @@ class SignalController:
         self._decider = BundleController(bundle, settings)
         first = self._decider.start(Setup(network, self.plan, protocol, 1, flows_vph=flows_vph))
         self.unlike_training = self._decider.unlike_training
-        self._state = shield.signal_state(self.plan, network, 1)
-        shield.start(first, self.plan.rules, self._state)
-        self._signals = shield.replica_state(self._state, 0)
+        state = shield.signal_state(self.plan, network, 1)
+        shield.start(first, self.plan.rules, state)
+        self._signals = shield.replica_state(state, 0)
         self._shield = PlainShield(self.plan.rules, self._signals)
         self._grants = make_grants(self.plan.rules, network.n_phases, network.n_movements)
         self._monitor = PlainMonitor(card)

@@ -14,7 +14,7 @@ from intergreen.envs.arrays import memory_of
 from intergreen.envs.signals import monitor
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.lawful import Shown, Sieve
-from intergreen.envs.signals.monitor import FaultReport, MonitorState, make_memory, replica_rows
+from intergreen.envs.signals.monitor import FaultReport, MonitorMemory, MonitorState, make_memory, replica_rows
 from intergreen.envs.signals.monitor_card import NEVER, MonitorCard
 
 if TYPE_CHECKING:
@@ -30,11 +30,14 @@ _STATE_BY_SIGNAL = (
 
 
 class PlainMonitor:
-    """One replica watched: `watch` every tick, then read `faults`."""
+    """One replica watched: `watch` every tick, then read `faults`.
 
-    def __init__(self, card: MonitorCard) -> None:
+    memory  what a watch so far has left, of the same card; None: nothing seen yet
+    """
+
+    def __init__(self, card: MonitorCard, memory: MonitorMemory | None = None) -> None:
         self.card = card
-        self._memory = make_memory(card)
+        self._memory = make_memory(card) if memory is None else memory
         self._state = replica_rows(self._memory, 0)
         sizes = np.diff(card.channel_start)
         self._signal = np.repeat(np.arange(len(sizes)), sizes)  # (N,) of every channel
@@ -44,6 +47,10 @@ class PlainMonitor:
         self._clock = np.zeros(1, np.int32)  # the tick that the copies of one signal are told
         self._every = _memory(card, self._state)
         self._single: dict[int, tuple[MonitorCard, MonitorState]] = {}  # of those that had to be looked at
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy reads memory of its own."""
+        return type(self), (self.card, self._memory)
 
     def watch(self, aspects: ByteArray, calls: ByteArray) -> int:
         """Watch one tick of lamps (M,) and calls (M,). Returns the number of new faults."""

@@ -47,6 +47,10 @@ class PlainShield:
         self._remembered = Remembered(rules)
         self._display = np.array([self._shown(i) for i in range(len(first))], np.int32)  # (I,) see `Remembered`
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy reads memory of its own, and remembers anew."""
+        return type(self), (self._rules, self._state)
+
     def request(self, wanted: IntArray) -> None:
         """Take the wanted local phases (I,): `shield.request`."""
         rules, state = self._rules, self._state
