@@ -21,7 +21,7 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
-from intergreen.envs.protocol import Protocol, protocol_by_name
+from intergreen.envs.protocol import Protocol, checked_seconds, protocol_by_name
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.simulators import NATIVE, make_core
@@ -87,9 +87,7 @@ class Episodes:
     ) -> None:
         self.scenario = load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
         self.protocol = _protocol_of(protocol, self.scenario)
-        self.horizon_s = self.scenario.horizon_s if horizon_s is None else horizon_s
-        if self.horizon_s <= 0:
-            raise ValueError(f"need horizon_s > 0, got {horizon_s}")
+        self.horizon_s = checked_seconds("horizon_s", self.scenario.horizon_s if horizon_s is None else horizon_s)
         _check_demand_scale(demand_scale)
         if not 0.0 <= neighbour_share < math.inf:
             raise ValueError(f"need a finite neighbour_share >= 0, got {neighbour_share}")
@@ -205,6 +203,11 @@ class Episodes:
         lowest, highest = self._demand_scale
         scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
         return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
+
+
+def plain_seed(seed: int | None) -> int | None:
+    """A whole number of NumPy's as Gymnasium takes it, as a plain one; anything else is Gymnasium's to judge."""
+    return int(seed) if isinstance(seed, np.integer) else seed
 
 
 def _protocol_of(asked: str | Protocol | None, scenario: Scenario) -> Protocol:

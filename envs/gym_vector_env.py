@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from intergreen.envs.choices import checked_choices
-from intergreen.envs.episodes import Episodes
+from intergreen.envs.episodes import Episodes, plain_seed
 from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, Screen
 from intergreen.envs.traffic_env import flat_masks, mean_reward, signal_spaces
@@ -88,7 +88,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         seeds = self._seeds(seed)
         for b, own in enumerate(seeds):
             if own is not None or self._randoms[b] is None:
-                self._randoms[b], _ = seeding.np_random(own)
+                self._randoms[b], _ = seeding.np_random(plain_seed(own))
         self._is_running, self._has_ended = True, False
         return self._begin(), self._times()
 

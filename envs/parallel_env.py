@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 
 from intergreen.envs.choices import checked_choices
-from intergreen.envs.episodes import Episodes
+from intergreen.envs.episodes import Episodes, plain_seed
 from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
@@ -79,7 +79,7 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     ) -> tuple[dict[str, Float32Array], dict[str, dict[str, Any]]]:
         """Begin an episode; with the same seed the same one, without a seed the next one."""
         if seed is not None or self._random is None:
-            self._random, _ = seeding.np_random(seed)
+            self._random, _ = seeding.np_random(plain_seed(seed))
         self.agents = list(self.possible_agents)
         observation = self.episodes.reset([self._random])
         self._screen.after_step()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from intergreen.envs.errors import InputError, shown
@@ -34,6 +35,14 @@ _RESCO_SECONDS = ("10", "3")  # Ault and Sharon (2021), "Reinforcement learning 
 _FIELD_INTERVAL_S = 5
 
 
+def checked_seconds(name: str, seconds: object) -> int:
+    """As a plain number, those of NumPy too; ValueError unless they are whole and at least one."""
+    is_whole = isinstance(seconds, Integral) or (isinstance(seconds, float) and seconds.is_integer())
+    if not is_whole or isinstance(seconds, bool) or seconds < 1:  # type: ignore[operator]
+        raise ValueError(f"need whole seconds >= 1 as {name}, got {seconds!r}")
+    return int(seconds)  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """Timing of one comparison, in whole seconds."""
@@ -43,6 +52,9 @@ class Protocol:
     timing: FixedClearance | FieldTiming
     choices: Choices = "literature"
     lane_change: bool = False
+
+    def __post_init__(self) -> None:
+        checked_seconds("interval_s", self.interval_s)
 
     @property
     def clearance_s(self) -> int | None:

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from intergreen.envs.choices import checked_choices
-from intergreen.envs.episodes import Episodes
+from intergreen.envs.episodes import Episodes, plain_seed
 from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
@@ -96,7 +96,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32Array, dict[str, Any]]:
         """Begin an episode; see the class for seeding."""
-        super().reset(seed=seed)
+        super().reset(seed=plain_seed(seed))
         observation = self.episodes.reset([self.np_random])
         self._is_running = True
         self._screen.after_step()

@@ -39,6 +39,7 @@ from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.errors import InputError
 from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.network import require_signals
+from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.signals import SignalPlan
 from intergreen.envs.signals.stated import timing_stated
 from intergreen.envs.simulators import NATIVE, SUMO, engine_core, make_core
@@ -142,14 +143,16 @@ def evaluate(
         If SUMO fails in the middle of a run.
     TypeError, ValueError
         If the controller is none, see `check_controller`, or answers with something else than a phase for every signal;
-        if scenario or protocol are names, or seeds are no whole numbers >= 0.
+        if scenario or protocol are names, seeds are no whole numbers >= 0, or the horizon no whole seconds >= 1.
     """
     seeds = _checked_seeds(seeds)
     _refuse_names(scenario, protocol)
     require_signals(scenario.network, scenario.name, mend="use another network")
     check_controller(controller)
     break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
-    horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
+    horizon_s = checked_seconds("horizon_s", scenario.horizon_s if horizon_s is None else horizon_s)
+    if threads < 1:
+        raise ValueError(f"need threads >= 1, got {threads}")
     workshop = workshop or Workshop()
     trips = [workshop.kept(f"trips {seed}", (scenario, horizon_s), partial(scenario.trips, seed, horizon_s=horizon_s))
              for seed in seeds]  # fmt: skip

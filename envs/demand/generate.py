@@ -6,6 +6,7 @@ Every vehicle becomes a flow of its own that releases once, as in the literature
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -194,5 +195,5 @@ def _road_numbers(network: RoadNetwork, names: Iterable[str]) -> dict[str, int]:
 
 
 def _check_horizon(horizon_s: int) -> None:
-    if isinstance(horizon_s, bool) or not isinstance(horizon_s, int) or horizon_s < 1:
+    if isinstance(horizon_s, bool) or not isinstance(horizon_s, Integral) or horizon_s < 1:
         raise ValueError(f"need a whole number horizon_s >= 1, got {horizon_s!r}")

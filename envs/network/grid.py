@@ -2,6 +2,7 @@
 eastward (d = 0), northward (1), westward (2) or southward (3). Row and column 0 are the edge."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 from intergreen.envs.network.phases import LITERATURE_TIMING, Timing
@@ -126,7 +127,7 @@ def road_name(x: int, y: int, direction: int) -> str:
 def check_counts(**counts: int) -> None:
     """Raise ValueError unless all are whole numbers >= 1."""
     for name, count in counts.items():
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
             raise ValueError(f"need a whole number {name} >= 1, got {count!r}")
 
 

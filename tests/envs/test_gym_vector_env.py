@@ -82,6 +82,7 @@ def test_seeds_one_for_each_copy_or_counted_up_from_one(pair):
 
     counted = observed(8)
     assert np.array_equal(counted, observed([8, 9, 10]))
+    assert np.array_equal(counted, observed(np.arange(8, 11)))
     assert np.array_equal(counted[:, ::-1], observed([10, 9, 8]))
     assert not np.array_equal(counted, observed(None))
     with pytest.raises(ValueError, match="need a seed for each of 3 copies, got 2"):

@@ -73,7 +73,7 @@ def test_action_mask_fits_the_agents_space(pair):
 def test_without_a_seed_the_next_episode_differs_and_is_the_same_after_the_same_seed(pair):
     env = TrafficParallelEnv(pair, horizon_s=100)
     episodes = []
-    for seed in (7, None, 7, None):
+    for seed in (7, None, np.int64(7), None):
         env.reset(seed=seed)
         episodes.append(np.array([[*step[0].values()] for step in rollout(env)]))
     assert not np.array_equal(episodes[0], episodes[1])

@@ -72,6 +72,11 @@ def test_same_seed_repeats_the_episode_exactly(pair):
     assert first[1:] == again[1:]
 
 
+def test_seed_of_numpys_is_that_of_pythons(pair):
+    plain, numpys = (rollout(TrafficSignalEnv(pair), seed=seed) for seed in (7, np.int64(7)))
+    assert np.array_equal(plain[0], numpys[0])
+
+
 def test_other_seed_is_another_episode(pair):
     assert not np.array_equal(rollout(TrafficSignalEnv(pair), seed=7)[0], rollout(TrafficSignalEnv(pair), seed=8)[0])
 
@@ -257,6 +262,8 @@ def test_environments_run_in_spawned_processes_as_here(pair_file):
         ({"demand_scale": (-1.0, 1.0)}, "need a demand_scale"),
         ({"demand_scale": 1.5}, "need a demand_scale"),
         ({"neighbour_share": float("nan")}, "need a finite neighbour_share >= 0, got nan"),
+        ({"horizon_s": 0}, "need whole seconds >= 1 as horizon_s, got 0"),
+        ({"horizon_s": 7.5}, "need whole seconds >= 1 as horizon_s, got 7.5"),
         ({"features": "queue"}, "are one text, 'queue'; write a list, ['queue']"),
     ],
 )

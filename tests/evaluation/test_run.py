@@ -260,6 +260,20 @@ def test_progress_rises_to_one(arterial):
     assert shares[-1] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"horizon_s": 0}, "need whole seconds >= 1 as horizon_s, got 0"),
+        ({"horizon_s": 60.5}, "need whole seconds >= 1 as horizon_s, got 60.5"),
+        ({"threads": 0}, "need threads >= 1, got 0"),
+    ],
+    ids=str,
+)
+def test_setting_that_cannot_be_is_one_line(arterial, settings, words):
+    with pytest.raises(ValueError, match=words):
+        evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[0], **settings)
+
+
 def test_no_seed_is_refused(arterial):
     with pytest.raises(ValueError, match="at least one seed"):
         evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[])

@@ -112,7 +112,7 @@ def test_closed_grid_has_three_legs_at_the_edge_and_no_signal_at_corners():
 
 
 def test_same_specification_gives_the_same_bytes():
-    a, b = generate_grid(GridSpec(2, 3)), generate_grid(GridSpec(2, 3))
+    a, b = generate_grid(GridSpec(2, 3)), generate_grid(GridSpec(np.int64(2), np.int32(3)))
     for field in fields(a):
         assert np.array_equal(getattr(a, field.name), getattr(b, field.name))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intergreen.envs.errors import InputError
-from intergreen.envs.protocol import FIELD, LITERATURE, SHIPPED, protocol_by_name
+from intergreen.envs.protocol import FIELD, LITERATURE, SHIPPED, Protocol, protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance
 from intergreen.envs.signals.presets import PROFILES, profile_by_name
@@ -97,6 +97,12 @@ def test_other_names_are_refused_with_the_shipped_ones(name):
     ) as caught:
         protocol_by_name(name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("interval_s", [0, -5, 2.5, float("nan"), True, "5"])
+def test_interval_that_is_no_whole_number_of_seconds_is_refused(interval_s):
+    with pytest.raises(ValueError, match="need whole seconds >= 1 as interval_s, got "):
+        Protocol("own", interval_s, FixedClearance(1))
 
 
 def test_impossible_timing_is_refused():
