@@ -30,6 +30,7 @@ from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network, require_signals
+from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.scenario_file import NO_LIGHTPHASES, read_scenario_file
 from intergreen.envs.sumo_config import SUFFIX, read_sumo_config, sumo_config_in
 
@@ -66,6 +67,15 @@ class Scenario:
     sumo_net: Path | None = None
     sumo_begin_s: float = 0.0
     sumo_additional: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked_seconds("horizon_s", self.horizon_s)
+        last_road = int(self.demand.route_roads.max(initial=-1))
+        if last_road >= self.network.n_roads:
+            there = f"network {self.network.name!r} has {self.network.n_roads}"
+            raise ValueError(
+                f"the demand is of another network: it drives on {last_road + 1} roads or more, and {there}"
+            )
 
     def trips(self, seed: int, *, horizon_s: int | None = None) -> Trips:
         """Trips released before the horizon (the scenario's where none is given); the same for the same seed.
@@ -148,8 +158,18 @@ def load_scenario(name: str | Path, *, drop_invalid_routes: bool = False) -> Sce
     if path.is_file():
         if path.suffix == SUFFIX:
             return _from_sumo(path, path.stem, drop_invalid_routes)
+        _refuse_half(path)
         return _from_yaml(path)
     raise _unknown(text)
+
+
+def _refuse_half(path: Path) -> None:
+    """A network without a demand, or the other way about, is no scenario."""
+    stem = path.name.removesuffix(".gz")
+    if stem in ("roadnet.json", "flow.json"):
+        raise InputError(path, "", "is half a scenario", "name the folder that holds roadnet.json and flow.json")
+    if stem.endswith(".xml"):
+        raise InputError(path, "", "is a part of a scenario of SUMO's", f"name the {SUFFIX} that lists it")
 
 
 def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario:

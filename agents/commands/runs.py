@@ -83,6 +83,8 @@ def evaluate(
     """Run one controller and print its metrics."""
     check_run_options(simulator, threads, horizon, json)
     require_writable("--hires-log", None if hires_log is None else str(hires_log))
+    if "," in controller:
+        raise InputError("command line", "--controller", f"{controller!r} names several", "use intergreen compare")
     seed_list, levels = parse_seeds(seeds), parse_levels(str(demand_level))
     if hires_log is not None and len(seed_list) > 1:
         raise InputError("command line", "--hires-log", "is of one run", "name one seed")

@@ -5,6 +5,7 @@ class of one's own as `package.module:name`.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -78,7 +79,16 @@ def run_folder(run: str) -> Iterator[Path]:
         yield Path(run)
 
 
-def controller_by_name(name: str) -> Controller:
+def as_typed(name: str | Path) -> str:
+    """A name as on the command line, where a folder is never taken for what is shipped if it is written as a path."""
+    if not isinstance(name, str | Path):
+        raise TypeError(f"need the name of a controller, or the path of a folder, got {name!r}")
+    if isinstance(name, Path):
+        return str(name) if name.is_absolute() else f"./{name}"
+    return name
+
+
+def controller_by_name(name: str | Path) -> Controller:
     """A fresh controller: a baseline or a shipped policy by its name, the learned policy of a run folder, or your own.
 
     `advanced-max-pressure:2` counts arriving vehicles twice, as the literature does at 5 s on some networks.
@@ -91,6 +101,7 @@ def controller_by_name(name: str) -> Controller:
     InputError
         If `name` is none of these.
     """
+    name = as_typed(name)
     for kind in (_BASELINES, _ORACLES, _BOUNDS):
         if name in kind:
             return kind[name]()
@@ -108,6 +119,8 @@ def controller_by_name(name: str) -> Controller:
         )
     if names_own(name):
         return own_controller(name)
+    if os.sep in name and not Path(name).exists():
+        raise InputError(name, "", "no such folder", "name the folder of a training run or of a bundle")
     names = (*_BASELINES, *_ORACLES, *_BOUNDS, *policy_names())
     near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, the folder of a training run, or package.module:name"

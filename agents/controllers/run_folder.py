@@ -80,6 +80,8 @@ def read_run(folder: Path) -> dict[str, Any]:
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if not folder.is_dir():
+            raise InputError(folder, "", "no such folder", _MEND) from None
         raise InputError(folder, RUN, "not in this folder", _MEND) from None
     except (ValueError, RecursionError) as error:
         raise InputError(path, "", f"not valid JSON: {shown(str(error))}", _MEND) from None

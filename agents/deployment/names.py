@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intergreen.agents.controllers.registry import (
+    as_typed,
     bound_names,
     controller_by_name,
     controller_names,
@@ -29,7 +30,7 @@ def is_named_bundle(name: str) -> bool:
     return name in bundle_names() or (folder / SUMS).is_file() or (folder / MODEL).is_file()
 
 
-def decider_by_name(name: str) -> Controller:
+def decider_by_name(name: str | Path) -> Controller:
     """A fresh controller: whatever `controller_by_name` knows, a shipped bundle, or the folder of a bundle.
 
     What is there by name is meant by it; a folder here that is called the same is `./NAME`.
@@ -39,6 +40,7 @@ def decider_by_name(name: str) -> Controller:
     InputError
         If there is none of that name, or its files are wrong.
     """
+    name = as_typed(name)
     others = (*controller_names(), *oracle_names(), *bound_names(), *policy_names())
     if name in others:
         return controller_by_name(name)

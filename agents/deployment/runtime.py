@@ -12,6 +12,7 @@ Nothing here listens to a network, and nothing that a bundle holds is executed.
 from __future__ import annotations
 
 import logging
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,7 +137,7 @@ class SignalController:
         InputError
             In one line, if anything about bundle, network or their fit is wrong.
         """
-        loaded = network if isinstance(network, RoadNetwork) else _read_network(Path(network))
+        loaded = network if isinstance(network, RoadNetwork) else _read_network(network)
         rules = protocol_by_name(protocol) if isinstance(protocol, str) else protocol
         made = cls(bundle_by_name(bundle), loaded, rules, settings=settings, flows_vph=flows_vph)
         if made.unproved:
@@ -240,8 +241,8 @@ class SignalController:
     def _check(self, readings: Readings, time_s: int, calls: BoolArray | None) -> None:
         if not isinstance(readings, Readings):
             raise TypeError(f"need readings, made with lane_readings(...), got a {type(readings).__name__}")
-        if time_s != int(time_s) or (self._time_s is not None and time_s <= self._time_s):
-            raise ValueError(f"need a whole second after {self._time_s}, got {time_s}")
+        if not isinstance(time_s, Real) or time_s % 1 != 0 or (self._time_s is not None and time_s <= self._time_s):
+            raise ValueError(f"need a whole second after {self._time_s}, got {time_s!r}")
         lanes = self.network.n_lanes
         shapes = (readings.waiting.shape, readings.vehicles.shape, readings.age_s.shape, readings.arriving.shape)
         if shapes != ((1, lanes), (1, lanes), (1, lanes), (1, lanes, N_BINS)):
@@ -266,14 +267,21 @@ class SignalController:
         return aspects
 
 
-def _read_network(path: Path) -> RoadNetwork:
+def _read_network(named: str | Path) -> RoadNetwork:
+    if not isinstance(named, str | Path):
+        raise TypeError(f"need a network or where one is, not a {type(named).__name__}; of a scenario, its .network")
+
     from intergreen.envs.network import find_file, read_cityflow_network, read_sumo_network
     from intergreen.envs.sumo_config import SUFFIX, read_sumo_config, sumo_config_in
 
+    path = Path(named)
+    if not path.exists() or path.suffix in (".yaml", ".yml"):
+        problem = "is a scenario's file" if path.exists() else "no such file or folder"
+        raise InputError(path, "", problem, f"name a network's; of scenarios give load_scenario({str(path)!r}).network")
     config = sumo_config_in(path) if path.is_dir() else path if path.suffix == SUFFIX else None
     if config is not None:
-        named = read_sumo_config(config)
-        return read_sumo_network(named.net, begin_s=named.given.window.begin_s, additional=named.additional)
+        read = read_sumo_config(config)
+        return read_sumo_network(read.net, begin_s=read.given.window.begin_s, additional=read.additional)
     if path.name.endswith((".net.xml", ".net.xml.gz")):
         return read_sumo_network(path)
     return read_cityflow_network(find_file(path, "roadnet.json") if path.is_dir() else path)

@@ -38,6 +38,6 @@ def bundle_by_name(name: str | Path) -> Bundle:
         with as_file(files(_CHECKPOINTS) / name) as folder:
             return read_bundle(folder)
     if not Path(name).is_dir():
-        mend = f"name the folder of a bundle, or one of {', '.join(bundle_names())}"
+        mend = f"name the folder of a bundle (intergreen export makes one), or one of {', '.join(bundle_names())}"
         raise InputError(name, "", "no such folder", mend)
     return read_bundle(name)

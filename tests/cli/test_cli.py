@@ -65,6 +65,8 @@ def test_help_imports_no_simulator(tmp_path: Path):
         (["evaluate", "{empty}", "--controller", "fixed-time"], "roadnet.json"),
         (["evaluate", "{scenario}", "--controller", "no-such"], "no-such"),
         (["evaluate", "{scenario}", "--controller", "{empty}"], "run.json"),
+        (["evaluate", "{scenario}", "--controller", "webster,sotl"], "names several; use intergreen compare"),
+        (["export", "{empty}/no-such", "--to", "{empty}/x"], "no-such: no such folder"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "literature-5-10"], "--protocol"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "nonsense"], "nonsense"),
         (["evaluate", "{scenario}", "--controller", "fixed-time", "--protocol", "us-mutcd-0"], "decides every 0 s"),

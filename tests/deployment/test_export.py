@@ -197,7 +197,7 @@ def test_run_that_is_not_there_is_one_line(tmp_path, capsys, monkeypatch):
     ready(monkeypatch)
     status, line = told(capsys, tmp_path / "nowhere", "--to", tmp_path / "x")
     assert status == 2
-    assert "run.json: not in this folder" in line
+    assert "no such folder; name the folder" in line
     assert list(tmp_path.iterdir()) == []
 
 

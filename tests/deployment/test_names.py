@@ -1,6 +1,7 @@
 """Whoever decides, by name: baselines, bundles and training runs; anything else is one line."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,16 @@ def test_folder_of_a_bundle_decides_under_its_name(bundle_folder, monkeypatch):
 
 def test_baseline_decides_under_its_name():
     assert decider_by_name("max-pressure").name == "max-pressure"
+
+
+def test_path_is_a_folder_and_never_a_name(bundle_folder, monkeypatch):
+    monkeypatch.chdir(bundle_folder.parent)
+    for path in (bundle_folder, Path(bundle_folder.name)):
+        assert decider_by_name(path).name == "random"
+    with pytest.raises(InputError, match=r"\./max-pressure: no such folder; name the folder of a training run or of"):
+        decider_by_name(Path("max-pressure"))
+    with pytest.raises(TypeError, match="need the name of a controller, or the path of a folder, got None"):
+        decider_by_name(None)
 
 
 def test_baseline_is_meant_by_its_name_whatever_folder_is_called_so(bundle_folder, tmp_path, monkeypatch):
@@ -59,6 +70,7 @@ def test_shipped_name_is_what_is_shipped_whatever_folder_is_called_so(name, tmp_
         ("max-presure", "did you mean 'max-pressure'?"),
         ("nobody at all", "the folder of a bundle or of a training run, or package.module:name"),
         ("a\nb\0c", "no controller or folder is called"),
+        ("{folder}/nobody", "/nobody: no such folder; name the folder of a training run or of a bundle"),
         ("{folder}", "holds neither run.json nor SHA256SUMS"),
     ],
 )

@@ -150,7 +150,7 @@ def empty_lanes(runtime, **other):
 
 def test_time_that_does_not_move_on_is_refused(runtime):
     runtime.step(empty_lanes(runtime), 5)
-    for time_s in (5, 4, 6.5):
+    for time_s in (5, 4, 6.5, np.nan, "6"):
         with pytest.raises(ValueError, match="need a whole second after 5"):
             runtime.step(empty_lanes(runtime), time_s)
     assert runtime.flash_reason == ""

@@ -11,6 +11,7 @@ from intergreen.agents.deployment.runtime import SignalController, lane_readings
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import Protocol
+from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import FieldTiming
 from intergreen.envs.signals.presets import PROFILES
 
@@ -62,8 +63,17 @@ def test_shipped_name_is_what_is_shipped_and_a_folder_called_so_is_a_path(folder
 
 
 def test_bundle_that_is_not_there_is_answered_with_those_that_are(folder):
-    with pytest.raises(InputError, match="no such folder; name the folder of a bundle, or one of quick, universal"):
+    with pytest.raises(InputError, match=r"no such folder; name the folder of a bundle .*, or one of quick, universal"):
         SignalController.load("univrsal", folder)
+
+
+def test_scenario_in_the_place_of_a_network_says_what_to_give(bundle_folder, folder):
+    (folder / "mine.yaml").write_text("name: mine")
+    for name, words in ((folder / "mine.yaml", "is a scenario's file"), ("grid4x4", "no such file or folder")):
+        with pytest.raises(InputError, match=rf"{words}; .* load_scenario\('.*{name}'\)\.network"):
+            SignalController.load(bundle_folder, name)
+    with pytest.raises(TypeError, match=r"not a Scenario; of a scenario, its \.network"):
+        SignalController.load(bundle_folder, load_scenario(folder))
 
 
 def test_protocol_of_ones_own_times_the_street(folder, bundle_folder):

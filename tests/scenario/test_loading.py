@@ -270,6 +270,25 @@ def test_benchmark_name_with_the_variable_on_the_wrong_folder_names_that_folder(
         load_scenario("cityflow/hangzhou_4x4")
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("roadnet.json", "is half a scenario; name the folder that holds roadnet.json and flow.json"),
+        ("flow.json.gz", "is half a scenario"),
+        ("my.net.xml", "is a part of a scenario of SUMO's; name the .sumocfg that lists it"),
+    ],
+)
+def test_part_of_a_scenario_says_what_to_name_instead(write, name, words):
+    with pytest.raises(InputError, match=words):
+        load_scenario(write("{}", name))
+
+
+def test_scenario_on_the_network_of_another_demand_is_refused(write):
+    one, two = (load_scenario(write(YAML.replace("columns: 2", f"columns: {n}"))) for n in (1, 2))
+    with pytest.raises(ValueError, match=r"the demand is of another network: it drives on \d+ roads or more, and"):
+        replace(two, network=one.network)
+
+
 @pytest.mark.parametrize("phases", [0, 1])
 def test_folder_without_a_signal_to_control_is_refused(tmp_path, phases):
     roadnet = small.crossroads()
