@@ -17,13 +17,13 @@ from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.demand import randomise
 from intergreen.envs.demand.volumes import released_vehicles
 from intergreen.envs.detector_faults import FaultyDetectors
-from intergreen.envs.errors import InputError
+from intergreen.envs.errors import InputError, shown
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import Protocol, checked_seconds, protocol_by_name
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
-from intergreen.envs.scenario import load_scenario
+from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.simulators import NATIVE, make_core
 from intergreen.envs.verification import refuse_unsafe
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from intergreen.envs.demand import Trips
     from intergreen.envs.fault_file import FaultSpec
     from intergreen.envs.reward import RewardSpec
-    from intergreen.envs.scenario import Scenario
 
 FIRST_TRAINING_SEED = 1_000_000  # below it are the seeds that people evaluate with
 _LAST_TRAINING_SEED = 2**31 - 1
@@ -86,6 +85,8 @@ class Episodes:
         threads: int = 1,
     ) -> None:
         self.scenario = load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
+        if not isinstance(self.scenario, Scenario):
+            raise TypeError(f"need a scenario, or its name or path, got {shown(scenario)}")
         self.protocol = _protocol_of(protocol, self.scenario)
         self.horizon_s = checked_seconds("horizon_s", self.scenario.horizon_s if horizon_s is None else horizon_s)
         _check_demand_scale(demand_scale)

@@ -107,7 +107,7 @@ class SignalPolicy(ActorCriticPolicy):
     """For PPO and A2C. `policy_kwargs={"width": 64}` sets the width of all layers."""
 
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
-        _refuse_layers(type(self), kwargs, _LAYERS)
+        _check_layers(type(self), width, kwargs, _LAYERS)
         self._width = width
         super().__init__(*args, **kwargs)
 
@@ -147,7 +147,7 @@ class MaskableSignalPolicy(MaskableActorCriticPolicy):
     """For MaskablePPO."""
 
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
-        _refuse_layers(type(self), kwargs, _LAYERS)
+        _check_layers(type(self), width, kwargs, _LAYERS)
         self._width = width
         super().__init__(*args, **kwargs)
 
@@ -226,7 +226,7 @@ class SignalQPolicy(DQNPolicy):
     """For DQN."""
 
     def __init__(self, *args: Any, width: int = 32, **kwargs: Any) -> None:
-        _refuse_layers(type(self), kwargs, _Q_LAYERS)
+        _check_layers(type(self), width, kwargs, _Q_LAYERS)
         self._width = width
         super().__init__(*args, **kwargs)
 
@@ -251,8 +251,10 @@ def require_signal_space(space: spaces.Space[Any]) -> SignalSpace:
     return space
 
 
-def _refuse_layers(policy: type, kwargs: dict[str, Any], layers: tuple[str, ...]) -> None:
-    """TypeError for settings of layers that the network of a policy here takes the place of."""
+def _check_layers(policy: type, width: object, kwargs: dict[str, Any], layers: tuple[str, ...]) -> None:
+    """ValueError for no width, TypeError for settings of layers that the network of a policy here stands for."""
+    if not isinstance(width, int | np.integer) or width < 1:
+        raise ValueError(f"need a whole number width >= 1, got {width!r}")
     for name in layers:
         if name in kwargs:
             instead = 'policy_kwargs={"width": 64} sets the width of all of them'

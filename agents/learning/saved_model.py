@@ -44,7 +44,12 @@ def save_as_run(
         If the folder is in use, or the scenario is wrong.
     ValueError
         If the policy was trained with other features.
+    TypeError
+        If it is another policy, or scenario or protocol have no name that could be stated.
     """
+    for what, value in {"scenario": scenario, "protocol": protocol}.items():
+        if not isinstance(value, str | Path | None):
+            raise TypeError(f"need the {what}'s name, which the run states, got a {type(value).__name__}")
     network = network_of(model)
     movement, signal = observation_columns(features)
     if (network.movement_columns, network.signal_columns) != (len(movement), len(signal)):

@@ -272,6 +272,11 @@ def test_setting_that_cannot_be_is_one_line(pair, settings, message):
         TrafficSignalEnv(pair, **settings)
 
 
+def test_what_is_no_scenario_is_one_line():
+    with pytest.raises(TypeError, match="need a scenario, or its name or path, got None"):
+        TrafficSignalEnv(None)
+
+
 def test_scenario_may_be_a_path(pair_file):
     assert TrafficSignalEnv(pair_file).episodes.scenario.name == "pair"
 

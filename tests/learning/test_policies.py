@@ -307,6 +307,13 @@ def test_layers_of_stock_policies_are_refused_with_what_to_set_instead(name, key
 
 
 @pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize("width", [0, -1, 2.5, "32"])
+def test_width_that_is_none_is_one_line(name, width, pair):
+    with pytest.raises(ValueError, match="need a whole number width >= 1, got "):
+        make(name, pair, policy_kwargs={"width": width})
+
+
+@pytest.mark.parametrize("name", LEARNERS)
 def test_policy_alone_is_saved_and_loaded_with_its_width(name, pair, tmp_path):
     policy = make(name, pair, policy_kwargs={"width": 5}).policy
     policy.save(tmp_path / "policy")

@@ -51,6 +51,8 @@ def test_other_features_another_policy_and_a_folder_in_use_are_refused(pair, pai
         save_as_run(model, tmp_path / "a", scenario=pair_file, features=("queue",))
     with pytest.raises(TypeError, match=r"need a model with SignalPolicy, .* its policy is a ActorCriticPolicy"):
         save_as_run(PPO("MlpPolicy", pair, device="cpu"), tmp_path / "a", scenario=pair_file)
+    with pytest.raises(TypeError, match="need the scenario's name, which the run states, got a Scenario"):
+        save_as_run(model, tmp_path / "a", scenario=load_scenario(pair_file))
     assert not (tmp_path / "a").exists()
     save_as_run(model, tmp_path / "a", scenario=pair_file)
     with pytest.raises(InputError, match="a"):
