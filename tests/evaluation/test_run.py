@@ -110,6 +110,27 @@ def test_controller_that_is_none_is_refused_and_not_run(arterial, controller, er
         evaluate(arterial, controller, PROTOCOL, seeds=[0], horizon_s=60)
 
 
+class Scribbler(MaxPressure):
+    """Decides like max-pressure, and then writes into all that it was told."""
+
+    def decide(self, counts, signals, time_s):
+        wanted = super().decide(counts, signals, time_s).copy()
+        for told in (counts.waiting, counts.vehicles, *signals):
+            told[:] = 3
+        return wanted
+
+
+@pytest.mark.parametrize("protocol", ["literature-10-5", "us-mutcd-5"])
+def test_controller_that_writes_into_what_it_is_told_reaches_neither_shield_nor_traffic(arterial, protocol):
+    results = [
+        evaluate(arterial, controller, protocol_by_name(protocol), seeds=[0, 1], horizon_s=600)
+        for controller in (MaxPressure(), Scribbler())
+    ]
+    polite, scribbler = ({key: one[key] for key in ("metrics", "safety", "series")} for one in results)
+    assert scribbler == polite
+    assert scribbler["safety"]["monitor_faults"] == 0
+
+
 @pytest.mark.parametrize("name", ["max-pressure", "free-flow"])
 def test_run_in_which_nobody_departs_is_refused(tmp_path, name):
     late = [flow | {"startTime": 700, "endTime": 800} for flow in small.flows()]
