@@ -23,12 +23,21 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _NAME = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
+_FILE = re.compile(r"(?:(.*)/)?([^/]*)\.py:(.*)", re.DOTALL)
 _MEND = "name a class, or a function, that gives one without arguments"
 
 
 def names_own(name: str) -> bool:
     """Is it written like `package.module:name`?"""
     return _NAME.fullmatch(name) is not None
+
+
+def refuse_file(name: str) -> None:
+    """Raise InputError where a module is named by its file."""
+    match = _FILE.fullmatch(name)
+    if match:
+        start = f"start in {match[1]} and " if match[1] else ""
+        raise InputError(name, "", "names a file, not a module", f"{start}write {match[2]}:{match[3]}")
 
 
 def own_controller(name: str) -> Controller:

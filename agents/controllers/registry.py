@@ -20,7 +20,7 @@ from intergreen.agents.controllers.fixed_time import FixedTime
 from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.controllers.greedy_queue import GreedyQueue
 from intergreen.agents.controllers.max_pressure import MaxPressure
-from intergreen.agents.controllers.own import names_own, own_controller
+from intergreen.agents.controllers.own import names_own, own_controller, refuse_file
 from intergreen.agents.controllers.random_phases import RandomPhases
 from intergreen.agents.controllers.rollout import Rollout
 from intergreen.agents.controllers.run_folder import RUN, say_if_hidden
@@ -117,6 +117,7 @@ def controller_by_name(name: str | Path) -> Controller:
         raise InputError(
             "controller", "", problem, f"write {run}, or {run}{_BEST} for the one that was best in training"
         )
+    refuse_file(name)
     if names_own(name):
         return own_controller(name)
     if os.sep in name and not Path(name).exists():

@@ -73,6 +73,8 @@ def test_class_or_function_gives_a_fresh_controller(name):
     [
         ("no_such_of_mine:Mine", "there is no module 'no_such_of_mine'; install it, or start where no_such_of_mine.py"),
         ("methods_of_mine.deep:Mine", "there is no module 'methods_of_mine.deep'"),
+        ("methods_of_mine.py:Mine", "names a file, not a module; write methods_of_mine:Mine"),
+        ("some/where/methods_of_mine.py:Mine", "not a module; start in some/where and write methods_of_mine:Mine"),
         ("methods_of_mine:Mein", "methods_of_mine.py has no 'Mein'; did you mean 'Mine'?"),
         ("methods_of_mine:NUMBER", "is 7; name a class, or a function"),
         ("methods_of_mine:READY", "is a controller that is made already; name a class"),
