@@ -65,6 +65,8 @@ class ScenarioFile:
     protocol: str = "literature-10-5"
 
     def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError(f"need a name that is not empty, got {self.name!r}")
         if self.horizon_s <= 0:
             raise ValueError(f"need horizon_s > 0, got {self.horizon_s}")
         if self.horizon_s > LONGEST_HORIZON_S:

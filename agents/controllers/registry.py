@@ -118,7 +118,7 @@ def controller_by_name(name: str | Path) -> Controller:
             "controller", "", problem, f"write {run}, or {run}{_BEST} for the one that was best in training"
         )
     refuse_file(name)
-    if names_own(name):
+    if is_own(name):
         return own_controller(name)
     if os.sep in name and not Path(name).exists():
         raise InputError(name, "", "no such folder", "name the folder of a training run or of a bundle")
@@ -131,9 +131,8 @@ def controller_by_name(name: str | Path) -> Controller:
 
 
 def is_own(name: str) -> bool:
-    """Does `controller_by_name` import it from a module of the user's?"""
-    run, _, which = name.partition(":")
-    return names_own(name) and not (which in ("best", "last") and Path(run).is_dir())
+    """Does `controller_by_name` import it from a module of the user's? What ends like a run's policy is none."""
+    return names_own(name) and not name.endswith((_BEST, _LAST))
 
 
 def _of_run(run: str, *, best: bool) -> Controller:

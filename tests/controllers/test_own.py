@@ -105,11 +105,14 @@ def test_nothing_is_imported_but_what_is_named():
     assert "methods_of_mine" not in sys.modules
 
 
-def test_best_policy_of_a_run_is_no_module(here):
-    (here / "helpers_of_mine").mkdir()
-    assert not is_own("helpers_of_mine:best")
+@pytest.mark.parametrize("which", ["best", "last"])
+def test_best_policy_of_a_run_is_no_module(here, which):
+    assert not is_own(f"methods_of_mine:{which}")
+    with pytest.raises(InputError, match=r"no controller or folder is called 'universal:.*'; did you mean 'universal"):
+        decider_by_name(f"universal:{which}")
+    (here / "methods_of_mine").mkdir()
     with pytest.raises(InputError, match=r"run\.json: not in this folder"):
-        controller_by_name("helpers_of_mine:best")
+        controller_by_name(f"methods_of_mine:{which}")
 
 
 @pytest.mark.parametrize("workers", [1, 2])

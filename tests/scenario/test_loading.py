@@ -126,6 +126,7 @@ WRONG = {
         r"demand\.turns\.lft: unknown key; did you mean 'left'\? known keys: left,",
     ),
     "missing key": ("  entry_vph: 300\n", "", r"demand\.entry_vph: is missing; add it"),
+    "empty name": ("name: mine\n", "name: ' '\n", r"need a name that is not empty, got ' '"),
     "missing name": ("name: mine\n", "", r"name: is missing; add it"),
     "unknown kind": (
         "kind: grid",
