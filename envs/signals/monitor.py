@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.envs.arrays import FROM_START
-from intergreen.envs.signals.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
+from intergreen.envs.signals.aspects import DARK, GREEN, RED_AMBER, YELLOW
 from intergreen.envs.signals.monitor_card import NEVER
 
 if TYPE_CHECKING:
@@ -81,7 +81,6 @@ UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE = 0, 1, 2, 3
 # Plain numbers, because a compiled function cannot mix the members of an enumeration with integers.
 _CONFLICT, _RED_FAIL, _SHORT_YELLOW, _SKIPPED_YELLOW = 1, 2, 3, 4
 _CLEARANCE, _DUAL, _SHORT_GREEN, _LONG_YELLOW, _RED_REVERT, _CYCLE_FAIL = 5, 6, 7, 8, 9, 10
-_N_FAULTS = len(Fault)
 _AT_ONCE, _FEW = 32, 8  # channels compared together
 
 
@@ -104,6 +103,7 @@ class MonitorState(NamedTuple):
     dual_since: IntArray  # (N,) tick since when two lamps have been lit
     dual_due: IntArray  # (N,) tick in which that is a fault; NEVER also once it was raised
     call_due: IntArray  # (N,) tick in which the present call has waited too long; likewise
+    changed: IntArray  # (N,) scratch: the channels that change in a tick, in their order
     seen: ByteArray  # (N,) last aspect
     called: ByteArray  # (N,) last call while the green lamp was not lit
     stage: ByteArray  # (N,) UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE
@@ -113,7 +113,7 @@ class MonitorMemory(NamedTuple):
     """The states of B replicas in few arrays, so that a compiled caller is handed few; see `MonitorState`."""
 
     signals: IntArray  # (B, 8, I) tick to n_faults
-    channels: IntArray  # (B, 8, N) shown_since to call_due
+    channels: IntArray  # (B, 9, N) shown_since to changed
     lamps: ByteArray  # (B, 3, N) seen to stage
 
 
@@ -133,7 +133,7 @@ def make_memory(card: MonitorCard, replicas: int = 1) -> MonitorMemory:
     """Nothing seen yet, no fault; the only way to clear a latched fault."""
     n_signals, n_channels = len(card.channel_start) - 1, len(card.channel)
     signals = np.array([0, 0, -1, Fault.NONE, -1, -1, -1, 0], np.int32)
-    channels = np.array([0, -1, -1, -1, NEVER, 0, NEVER, NEVER], np.int32)
+    channels = np.array([0, -1, -1, -1, NEVER, 0, NEVER, NEVER, 0], np.int32)
     lamps = np.array([DARK, 0, UNSEEN], np.uint8)
     return MonitorMemory(
         np.tile(signals[:, None], (replicas, 1, n_signals)),
@@ -162,6 +162,7 @@ def replica_rows(memory: MonitorMemory, b: int) -> MonitorState:
         channels[5],
         channels[6],
         channels[7],
+        channels[8],
         lamps[0],
         lamps[1],
         lamps[2],
@@ -176,11 +177,31 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
     """
     if state.tick.shape[0] == 0:
         return 0
-    n_signals = card.channel_start.shape[0] - 1
     t = state.tick[0]
     state.tick[0] = t + 1
-    i = 0
-    while i < n_signals:  # what changes is looked for in whole rows
+    n_changed = list_changes(aspects, calls, card, state)
+    found, c = 0, 0
+    while c < n_changed:
+        first, i = c, card.signal[state.changed[c]]
+        while c < n_changed and card.signal[state.changed[c]] == i:
+            n = state.changed[c] & FROM_START
+            m = card.channel[n] & FROM_START
+            notice_call(n, t, aspects[m], calls[m], card, state)
+            if aspects[m] != state.seen[n]:
+                found += notice_lamps(n, t, aspects[m], card, state)
+            c += 1
+        found += settle(i & FROM_START, first, c, t, card, state)
+    if any_due(t, state):
+        for i in range(state.tick.shape[0]):
+            if t >= state.next_check[i]:
+                found += settle(i, 0, 0, t, card, state)
+    return found
+
+
+def list_changes(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: MonitorState) -> int:
+    """Write to `changed` whose lamps, or whose call without green, are others than a tick ago, and return how many."""
+    n_changed, i = 0, 0
+    while i < state.tick.shape[0]:
         past_i, column = card.row_past[i], card.first_column[i]
         start, past = card.channel_start[i] & FROM_START, card.channel_start[past_i] & FROM_START
         i = past_i
@@ -191,187 +212,251 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
             seen, called = state.seen[start : start + whole], state.called[start : start + whole]
             for part in range(n_parts):
                 if any_changes(part * _AT_ONCE, _AT_ONCE, lamps, waiting, seen, called):
-                    for few in range(part * _AT_ONCE, part * _AT_ONCE + _AT_ONCE, _FEW):
+                    for few in range(part * _AT_ONCE, (part + 1) * _AT_ONCE, _FEW):
                         if any_changes(few, _FEW, lamps, waiting, seen, called):
-                            for c in range(few, few + _FEW):
-                                if (lamps[c] != seen[c]) | ((waiting[c] != called[c]) & (lamps[c] & GREEN == 0)):
-                                    notice(start + c, t, lamps[c], waiting[c], card, state)
+                            for k in range(_FEW):
+                                c = np.uint64(few + k)
+                                state.changed[n_changed & FROM_START] = start + few + k
+                                n_changed += changes(lamps[c], waiting[c], seen[c], called[c])
         for n in range(start + n_parts * _AT_ONCE, past):
-            aspect, calling = aspects[card.channel[n]], calls[card.channel[n]]
-            if aspect != state.seen[n] or (calling != state.called[n] and aspect & GREEN == 0):
-                notice(n, t, aspect, calling, card, state)
-
-    total = 0
-    for i in range(n_signals):
-        if t < state.next_check[i]:
-            continue
-        start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
-        matrix_start = card.matrix_start[i] & FROM_START
-        wake = NEVER
-        n_new, worst, first, second = 0, _N_FAULTS, -1, -1
-        way_began, green_began = False, False
-        for n in range(start, past):
-            found = 0  # bits by the number of the fault
             m = card.channel[n] & FROM_START
-            aspect, before = aspects[m], state.seen[n]
-            if t >= state.call_due[n]:
-                found |= 1 << _CYCLE_FAIL
-                state.call_due[n] = NEVER
-            wake = min(wake, state.call_due[n])
-            if aspect == before and found == 0 and (aspect == RED) | (aspect == GREEN):
-                continue  # as most channels: nothing began, and no such display is ever too long
-            state_before = state.stage[n]
-            stage = state_before
-            is_dual = aspect == RED_AMBER or aspect > GREEN
-            if aspect != before:
-                way_began |= (aspect & GREEN or aspect == YELLOW) and not (before & GREEN or before == YELLOW)
-                lit_until = state.shown_since[n] if before == DARK else t
-                state.shown_since[n] = t
+            state.changed[n_changed] = n
+            n_changed += changes(aspects[m], calls[m], state.seen[n], state.called[n])
+    return n_changed
 
-                was_dual = before == RED_AMBER or before > GREEN
-                if is_dual and not was_dual:
-                    state.dual_since[n] = t
-                    state.dual_due[n] = t + card.dual_ticks - 1
-                    if aspect == RED_AMBER:
-                        state.dual_due[n] += card.red_amber[i]
-                elif is_dual and state.dual_due[n] != NEVER:  # not red and amber alone: no longer excused
-                    state.dual_due[n] = state.dual_since[n] + card.dual_ticks - 1
-                elif not is_dual:
-                    announced_nothing = was_dual and state.dual_due[n] != NEVER and aspect != GREEN
-                    if announced_nothing and t - state.dual_since[n] >= card.dual_ticks:
-                        found |= 1 << _DUAL
-                    state.dual_due[n] = NEVER
 
-                if aspect & GREEN:
-                    stage = GREEN_STAGE
-                elif aspect == YELLOW:
-                    stage = YELLOW_STAGE
-                elif aspect != DARK:
-                    stage = STOP_STAGE
-            if stage != state_before:
-                since = state.stage_since[n]
-                if state_before == GREEN_STAGE:
-                    state.green_end[n] = lit_until
-                    if since >= 0 and lit_until - since < card.green[n]:
-                        found |= 1 << _SHORT_GREEN
-                    if stage == STOP_STAGE:
-                        state.way_end[n] = lit_until
-                        if card.yellow[n] > 0:
-                            found |= 1 << _SKIPPED_YELLOW
-                elif state_before == YELLOW_STAGE:
-                    state.way_end[n] = lit_until
-                    state.yellow_due[n] = NEVER
-                    if since >= 0 and lit_until - since < card.yellow[n]:
-                        found |= 1 << _SHORT_YELLOW
-                if stage == GREEN_STAGE and state_before != UNSEEN:
-                    green_began = True
-                    if state.way_end[n] >= 0 and t - state.way_end[n] < card.red_revert[n]:
-                        found |= 1 << _RED_REVERT
-                elif stage == YELLOW_STAGE and card.longest_yellow[n] > 0:
-                    state.yellow_due[n] = t + card.longest_yellow[n]
-                state.stage[n] = stage
-                state.stage_since[n] = -1 if state_before == UNSEEN else t
-
-            # What lasts too long is raised in one tick, and the monitor wakes for that tick.
-            if aspect == DARK:
-                dark_due = state.shown_since[n] + card.red_fail_ticks - 1
-                if t == dark_due:
-                    found |= 1 << _RED_FAIL
-                elif t < dark_due:
-                    wake = min(wake, dark_due)
-            if t >= state.dual_due[n]:
-                found |= 1 << _DUAL
-                state.dual_due[n] = NEVER
-            wake = min(wake, state.dual_due[n])
-            if aspect == YELLOW:
-                if t >= state.yellow_due[n]:
-                    found |= 1 << _LONG_YELLOW
-                    state.yellow_due[n] = NEVER
-                wake = min(wake, state.yellow_due[n])
-            state.seen[n] = aspect
-
-            if found:
-                for fault in range(1, _N_FAULTS):
-                    if found >> fault & 1:
-                        n_new += 1
-                        if fault < worst:
-                            worst, first, second = fault, m, -1
-
-        if green_began:
-            for k in range(start, past):
-                if state.stage[k] != GREEN_STAGE or state.stage_since[k] != t:
-                    continue
-                for n in range(start, past):
-                    pair = matrix_start + (n - start) * (past - start) + k - start
-                    if card.permissive[pair]:
-                        continue
-                    ended = state.green_end[n]
-                    if state.stage[n] == GREEN_STAGE and state.stage_since[n] < t:  # it has not ended
-                        ended = state.shown_since[n] if state.seen[n] == DARK else t
-                    if ended >= 0 and t - ended < card.clearance[pair]:
-                        n_new += 1
-                        if worst > _CLEARANCE:
-                            worst, first, second = _CLEARANCE, card.channel[n], card.channel[k]
-
-        if way_began or state.conflict_since[i] >= 0:
-            one, other = -1, -1
-            for n in range(start, past):
-                lamps = state.seen[n]
-                if one >= 0 or not (lamps & GREEN or lamps == YELLOW):
-                    continue
-                for k in range(n + 1, past):
-                    lamps = state.seen[k]
-                    pair = matrix_start + (n - start) * (past - start) + k - start
-                    if one < 0 and not card.permissive[pair] and (lamps & GREEN or lamps == YELLOW):
-                        one, other = card.channel[n], card.channel[k]
-            if one < 0:
-                state.conflict_since[i] = -1
-            else:
-                if state.conflict_since[i] < 0:
-                    state.conflict_since[i] = t
-                conflict_due = state.conflict_since[i] + card.conflict_ticks - 1
-                if t == conflict_due:
-                    n_new += 1
-                    worst, first, second = _CONFLICT, one, other
-                elif t < conflict_due:
-                    wake = min(wake, conflict_due)
-
-        state.next_check[i] = wake
-        if n_new > 0:
-            total += n_new
-            state.n_faults[i] += n_new
-            if state.fault[i] == 0:
-                state.fault[i] = worst
-                state.fault_tick[i] = t
-                state.fault_first[i] = first
-                state.fault_second[i] = second
-    return total
+def changes(lamps: int, waiting: int, seen: int, called: int) -> bool:
+    """Are the lamps of a channel, or its call without green, others than a tick ago? Answered without a branch."""
+    return (lamps != seen) | ((waiting != called) & (lamps & GREEN == 0))
 
 
 def any_changes(first: int, n: int, lamps: ByteArray, waiting: ByteArray, seen: ByteArray, called: ByteArray) -> bool:
-    """Does a lamp of `n` channels change, or a call of one without green? Without branches 32 take hardly longer than
-    one."""
-    changes = False
+    """Is there a change on any of `n` channels? Without branches 32 take hardly longer than one."""
+    found = False
     for k in range(n):
         c = np.uint64(first + k)  # unsigned: nothing in the loop asks whether an index counts from the end
-        changes |= (lamps[c] != seen[c]) | ((waiting[c] != called[c]) & (lamps[c] & GREEN == 0))
-    return changes
+        found |= (lamps[c] != seen[c]) | ((waiting[c] != called[c]) & (lamps[c] & GREEN == 0))
+    return found
 
 
-def notice(n: int, t: int, aspect: int, calling: int, card: MonitorCard, state: MonitorState) -> None:
-    """Have the signal of channel `n` looked at: now if its lamps have changed, and when a new call is too old."""
-    i, before, called = card.signal[n] & FROM_START, state.seen[n], state.called[n]
-    waited, waits = called != 0 and before & GREEN == 0, calling != 0 and aspect & GREEN == 0
-    if waits != waited:
-        longest = card.longest_wait[n]
-        state.call_due[n] = t + longest if waits and longest > 0 else NEVER
-        state.next_check[i] = min(state.next_check[i], state.call_due[n])
-    if aspect != before:
-        state.next_check[i] = t
+def any_due(t: int, state: MonitorState) -> bool:
+    """Is there a signal to look at although nothing changes?"""
+    found = False
+    for i in range(state.tick.shape[0]):
+        found |= t >= state.next_check[i]
+    return found
+
+
+def notice_call(n: int, t: int, aspect: int, calling: int, card: MonitorCard, state: MonitorState) -> None:
+    """Note when a new call of channel `n` is too old."""
+    waited = (state.called[n] != 0) & (state.seen[n] & GREEN == 0)
+    waits = (calling != 0) & (aspect & GREEN == 0)
+    longest = card.longest_wait[n]
+    due = t + longest if waits & (longest > 0) else NEVER
+    state.call_due[n] = state.call_due[n] if waits == waited else due
     state.called[n] = calling
 
 
-HELPERS = (any_changes, notice)
+def notice_lamps(n: int, t: int, aspect: int, card: MonitorCard, state: MonitorState) -> int:
+    """Note what the lamps of channel `n`, which have changed, tell; returns the number of new faults."""
+    before = state.seen[n]
+    lit_until = state.shown_since[n] if before == DARK else t
+    state.shown_since[n] = t
+    if aspect == RED_AMBER or aspect > GREEN or before == RED_AMBER or before > GREEN:
+        note_dual(n, t, aspect, before, card, state)
+    state.seen[n] = aspect
+    stage = stage_of(aspect, state.stage[n])
+    return 0 if stage == state.stage[n] else enter_stage(n, t, stage, lit_until, card, state)
+
+
+def has_way(aspect: int) -> bool:
+    """Is it right of way that these lamps give?"""
+    return (aspect & GREEN != 0) | (aspect == YELLOW)
+
+
+def stage_of(aspect: int, before: int) -> int:
+    """What the lamps tell drivers who were told `before`."""
+    if aspect & GREEN:
+        return GREEN_STAGE
+    if aspect == YELLOW:
+        return YELLOW_STAGE
+    return before if aspect == DARK else STOP_STAGE
+
+
+def note_dual(n: int, t: int, aspect: int, before: int, card: MonitorCard, state: MonitorState) -> None:
+    """Note when two lamps of channel `n` have been lit for too long; red and amber are excused if green follows."""
+    is_dual, was_dual = aspect == RED_AMBER or aspect > GREEN, before == RED_AMBER or before > GREEN
+    if is_dual and not was_dual:
+        state.dual_since[n] = t
+        state.dual_due[n] = t + card.dual_ticks - 1
+        if aspect == RED_AMBER:
+            state.dual_due[n] += card.red_amber[card.signal[n]]
+    elif is_dual and state.dual_due[n] != NEVER:  # not red and amber alone: no longer excused
+        state.dual_due[n] = state.dual_since[n] + card.dual_ticks - 1
+    elif not is_dual:
+        announced_nothing = state.dual_due[n] != NEVER and aspect != GREEN
+        is_late = announced_nothing and t - state.dual_since[n] >= card.dual_ticks
+        state.dual_due[n] = t if is_late else NEVER
+
+
+def enter_stage(n: int, t: int, stage: int, lit_until: int, card: MonitorCard, state: MonitorState) -> int:
+    """Channel `n` tells drivers something else than before: has what ended lasted, may what begins begin?"""
+    i, before, since, found = card.signal[n] & FROM_START, state.stage[n], state.stage_since[n], 0
+    lasted = lit_until - since if since >= 0 else NEVER  # what began before watching is excused
+    if before == GREEN_STAGE:
+        state.green_end[n] = lit_until
+        if lasted < card.green[n]:
+            found += latch(_SHORT_GREEN, i, t, card.channel[n], -1, state)
+        if stage == STOP_STAGE:
+            state.way_end[n] = lit_until
+            if card.yellow[n] > 0:
+                found += latch(_SKIPPED_YELLOW, i, t, card.channel[n], -1, state)
+    elif before == YELLOW_STAGE:
+        state.way_end[n] = lit_until
+        state.yellow_due[n] = NEVER
+        if lasted < card.yellow[n]:
+            found += latch(_SHORT_YELLOW, i, t, card.channel[n], -1, state)
+    if stage == GREEN_STAGE and before != UNSEEN:
+        if state.way_end[n] >= 0 and t - state.way_end[n] < card.red_revert[n]:
+            found += latch(_RED_REVERT, i, t, card.channel[n], -1, state)
+    elif stage == YELLOW_STAGE and card.longest_yellow[n] > 0:
+        state.yellow_due[n] = t + card.longest_yellow[n]
+    state.stage[n] = stage
+    state.stage_since[n] = -1 if before == UNSEEN else t
+    return found
+
+
+def settle(i: int, first: int, past: int, t: int, card: MonitorCard, state: MonitorState) -> int:
+    """What concerns signal `i` as a whole, once the lamps `changed[first:past]` are noticed: pairs, and what lasts too
+    long."""
+    found, in_conflict = 0, state.conflict_since[i] >= 0
+    for c in range(first, past):
+        k = state.changed[c] & FROM_START
+        if state.shown_since[k] == t and has_way(state.seen[k]):
+            in_conflict |= has_way_against(i, k, card, state)
+            if state.stage_since[k] == t and state.stage[k] == GREEN_STAGE:
+                found += check_clearances(i, k, t, card, state)
+    start, past_n = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
+    wake = soonest(start, past_n, t, card, state)
+    if wake <= t:
+        for n in range(start, past_n):
+            found += end_waits(n, t, card, state)
+        wake = soonest(start, past_n, t + 1, card, state)
+    state.next_check[i] = wake
+    return found + note_conflict(i, t, card, state) if in_conflict else found
+
+
+def has_way_against(i: int, k: int, card: MonitorCard, state: MonitorState) -> bool:
+    """Has a channel of signal `i` right of way that may not go together with `k`?"""
+    start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
+    row = (card.matrix_start[i] & FROM_START) + (k - start) * (past - start)
+    found = False
+    for n in range(start, past):
+        found |= (card.permissive[np.uint64(row + n - start)] == 0) & has_way(state.seen[np.uint64(n)])
+    return found
+
+
+def note_conflict(i: int, t: int, card: MonitorCard, state: MonitorState) -> int:
+    """Note since when there has been a conflict at signal `i`, and raise it once it has lasted."""
+    one, other = first_conflict(i, card, state)
+    if one < 0:
+        state.conflict_since[i] = -1
+        return 0
+    if state.conflict_since[i] < 0:
+        state.conflict_since[i] = t
+    due = state.conflict_since[i] + card.conflict_ticks - 1
+    if t < due:
+        state.next_check[i] = min(state.next_check[i], due)
+    return latch(_CONFLICT, i, t, one, other, state) if t == due else 0
+
+
+def soonest(start: int, past: int, from_t: int, card: MonitorCard, state: MonitorState) -> int:
+    """The first tick from `from_t` on in which something on these channels will have lasted too long."""
+    wake = NEVER
+    for k in range(start, past):  # all are read, and none by a branch: so the processor takes many at a time
+        n = np.uint64(k)
+        seen, dark_due = state.seen[n], state.shown_since[n] + card.red_fail_ticks - 1
+        yellow_due = state.yellow_due[n] if seen == YELLOW else NEVER
+        dark_due = dark_due if (seen == DARK) & (dark_due >= from_t) else NEVER
+        wake = min(wake, min(min(state.call_due[n], state.dual_due[n]), min(yellow_due, dark_due)))
+    return wake
+
+
+def end_waits(n: int, t: int, card: MonitorCard, state: MonitorState) -> int:
+    """Raise what has lasted too long on channel `n` in this tick, once."""
+    i, column, found = card.signal[n] & FROM_START, card.channel[n], 0
+    if t >= state.call_due[n]:
+        state.call_due[n] = NEVER
+        found += latch(_CYCLE_FAIL, i, t, column, -1, state)
+    if state.seen[n] == DARK and t == state.shown_since[n] + card.red_fail_ticks - 1:
+        found += latch(_RED_FAIL, i, t, column, -1, state)
+    if t >= state.dual_due[n]:
+        state.dual_due[n] = NEVER
+        found += latch(_DUAL, i, t, column, -1, state)
+    if state.seen[n] == YELLOW and t >= state.yellow_due[n]:
+        state.yellow_due[n] = NEVER
+        found += latch(_LONG_YELLOW, i, t, column, -1, state)
+    return found
+
+
+def check_clearances(i: int, k: int, t: int, card: MonitorCard, state: MonitorState) -> int:
+    """Channel `k` becomes green: has every green that may not go with it ended for long enough?"""
+    start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
+    pair, found = (card.matrix_start[i] & FROM_START) + k - start, 0
+    for channel in range(start, past):
+        n = np.uint64(channel)
+        dark_since, green_end = state.shown_since[n], state.green_end[n]
+        on_until = dark_since if state.seen[n] == DARK else t
+        is_on = (state.stage[n] == GREEN_STAGE) & (state.stage_since[n] < t)  # it has not ended
+        ended = on_until if is_on else green_end
+        if (card.permissive[np.uint64(pair)] == 0) & (ended >= 0) & (t - ended < card.clearance[np.uint64(pair)]):
+            found += latch(_CLEARANCE, i, t, card.channel[n], card.channel[k], state)
+        pair += past - start
+    return found
+
+
+def first_conflict(i: int, card: MonitorCard, state: MonitorState) -> tuple[int, int]:
+    """The columns of the first two channels that have right of way and may not go together; -1 where there are none."""
+    start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
+    for n in range(start, past):
+        row = (card.matrix_start[i] & FROM_START) + (n - start) * (past - start)
+        for k in range(n + 1, past):
+            if has_way(state.seen[n]) & has_way(state.seen[k]) & (card.permissive[row + k - start] == 0):
+                return card.channel[n], card.channel[k]
+    return -1, -1
+
+
+def latch(fault: int, i: int, t: int, first: int, second: int, state: MonitorState) -> int:
+    """Signal `i` has a fault more, 1; its first one stands, of those in one tick the one with the lowest number."""
+    state.n_faults[i] += 1
+    if state.fault[i] == 0 or (state.fault_tick[i] == t and fault < state.fault[i]):
+        state.fault[i] = fault
+        state.fault_tick[i] = t
+        state.fault_first[i] = first
+        state.fault_second[i] = second
+    return 1
+
+
+HELPERS = (
+    has_way,
+    stage_of,
+    latch,
+    changes,
+    any_changes,
+    list_changes,
+    any_due,
+    note_dual,
+    enter_stage,
+    notice_call,
+    notice_lamps,
+    soonest,
+    end_waits,
+    check_clearances,
+    has_way_against,
+    first_conflict,
+    note_conflict,
+    settle,
+)
 
 
 def faults(card: MonitorCard, memory: MonitorMemory) -> list[FaultReport]:
