@@ -251,9 +251,9 @@ def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: By
     state.rests[i] = 0
     if may_be_overdue(i, 0, rules, state) or (is_late and rules.overdue[i] > 0):
         oldest = state.time[0] + 1
-        for m in range(first, past):
-            if 0 <= state.call_since[m] < oldest:
-                oldest = state.call_since[m]
+        for k in range(first, past):
+            since = state.call_since[np.uint64(k)]
+            oldest = min(oldest, since if since >= 0 else oldest)
         state.oldest_call[i] = min(oldest, state.time[0])
         state.rests[i] = is_late and oldest > state.time[0]
 
@@ -419,9 +419,9 @@ def waiting_phase(i: int, call_s: int, rules: Rules, state: SignalState, calls: 
     """In turn after the present phase, the first that serves a call of `call_s` seconds or more; -1 if none waits."""
     j = rules.intersection[i]
     anybody = False
-    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):
-        if waits(m, call_s, state, calls):
-            anybody = True
+    for k in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        m = np.uint64(k)  # unsigned: no index is asked if it counts from the end
+        anybody |= waits(m, call_s, state, calls)  # type: ignore[arg-type]
     if not anybody:
         return NO_PHASE
     first, past = rules.turn_start[i], rules.turn_start[i + 1]
@@ -439,9 +439,9 @@ def waiting_phase(i: int, call_s: int, rules: Rules, state: SignalState, calls: 
 
 def waits(m: int, call_s: int, state: SignalState, calls: ByteArray) -> bool:
     """Does somebody call for the movement, which has no green, and has for `call_s` seconds or more?"""
-    if calls[m] == 0 or state.aspects[m] == GREEN:
-        return False
-    return call_s <= 0 or (state.call_since[m] >= 0 and state.time[0] - state.call_since[m] >= call_s)
+    since = state.call_since[m]
+    is_old = (call_s <= 0) | ((since >= 0) & (state.time[0] - since >= call_s))
+    return (calls[m] != 0) & (state.aspects[m] != GREEN) & is_old
 
 
 def transition_s(i: int, old: int, new: int, rules: Rules) -> int:

@@ -543,8 +543,8 @@ in_shield(
     "I5 or I9",
     "cycle fail",
     (
-        "    for m in range(rules.movement_start[j], rules.movement_start[j + 1]):\n        if waits(",
-        "    for m in range(rules.movement_start[j], rules.movement_start[j + 1] - 1):\n        if waits(",
+        "    for k in range(rules.movement_start[j], rules.movement_start[j + 1]):\n        m = np",
+        "    for k in range(rules.movement_start[j], rules.movement_start[j + 1] - 1):\n        m = np",
     ),
 )
 in_shield(
@@ -580,7 +580,7 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("                oldest = state.call_since[m]\n", "                pass\n"),
+    ("oldest = min(oldest, since if since >= 0 else oldest)\n", "pass\n"),
 )
 in_shield(
     "signal comes late to what is due",
