@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy as copy_of
-from typing import Any, NamedTuple, Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 from numba.extending import register_jitable
@@ -25,15 +25,19 @@ from intergreen.envs.reward import PERSON_DELAY, RewardTable
 from intergreen.envs.signals import monitor, shield
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.card import program_card
-from intergreen.envs.signals.monitor import FaultReport
+from intergreen.envs.signals.monitor import FaultReport, MonitorMemory
+from intergreen.envs.signals.monitor_card import MonitorCard
 from intergreen.envs.signals.plan import SignalPlan
-from intergreen.envs.signals.shield import SignalStatus, signal_state
+from intergreen.envs.signals.rules import Rules
+from intergreen.envs.signals.shield import SignalState, SignalStatus, signal_state
 from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Totals
-from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.compile import apart, inlined, kernel
 from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
-from intergreen.envs.simulation.lane_change import replica_changes
+from intergreen.envs.simulation.lane_change import Changes, replica_changes
 from intergreen.envs.simulation.packed import opened
-from intergreen.envs.simulation.state import LANES_IN_USE, STEP, replica_state, replica_trips
+from intergreen.envs.simulation.routes import RouteTable
+from intergreen.envs.simulation.state import LANES_IN_USE, STEP, Loops, State, TripRows, replica_state, replica_trips
+from intergreen.envs.simulation.statics import Statics
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.turns import take_turn
 from intergreen.envs.usable import usable_whole
@@ -72,6 +76,28 @@ class Senses(NamedTuple):
     sums: LaneSums  # (B, L)
     observation: Float32Array  # (B, I, size)
     reward: Float32Array  # (B, I)
+
+
+class Period(NamedTuple):
+    """Everything that `_run_period` works on, of B replicas; the same object until the next reset."""
+
+    net: Statics
+    routes: RouteTable
+    loops: Loops
+    trips: TripRows
+    state: State
+    changes: Changes | None
+    rules: Rules
+    shown: SignalState
+    detectors: Detectors | None
+    calls: ByteArray
+    granted: ByteArray
+    red_s: IntArray
+    card: MonitorCard | None
+    watched: MonitorMemory | None
+    notes: Notes
+    wanted: IntArray
+    senses: Senses | None
 
 
 class Core(Protocol):
@@ -167,7 +193,7 @@ class TrafficCore:
         self._shown = signal_state(plan, network, replicas)
         self._card = program_card(network, plan.timing) if monitored else None
         self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
-        self._arguments: tuple[Any, ...] | None = None
+        self._period: Period | None = None
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
         """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance.
@@ -182,7 +208,7 @@ class TrafficCore:
         shield.start(start_phase, self.plan.rules, self._shown)
         if self._card is not None:
             self._watched = monitor.make_memory(self._card, self.n_replicas)
-        self._arguments = None
+        self._period = None
 
     def run(self, wanted: IntArray, seconds: int, senses: Senses | None = None) -> None:
         """One decision period: ask for the local phases `wanted` (B, I), then simulate `seconds`.
@@ -191,14 +217,13 @@ class TrafficCore:
         With `senses`, observations and rewards are made before it returns.
         """
         self._wanted[:] = checked_wishes(wanted, self._wanted.shape)
-        if self._arguments is None or self._arguments[-1] is not senses:
-            self._arguments = self._period_arguments(senses)
-        self.engine.share_out(_run_period, self._arguments, seconds)
+        if self._period is None or self._period.senses is not senses:
+            self._period = self._make_period(senses)
+        self.engine.share_out(_run_period, (self._period,), seconds)
 
-    def _period_arguments(self, senses: Senses | None) -> tuple[Any, ...]:
-        """What `_run_period` needs: the same objects until the next reset."""
+    def _make_period(self, senses: Senses | None) -> Period:
         engine = self.engine
-        return (
+        return Period(
             engine.statics,
             engine.routes,
             engine.loops,
@@ -238,7 +263,7 @@ class TrafficCore:
         )
         other._notes = _notes(self.network, replicas)
         other._shown = signal_state(self.plan, self.network, replicas)
-        other._card = other._watched = other._arguments = None
+        other._card = other._watched = other._period = None
         return other
 
     def copy_from(self, other: TrafficCore, rows: IntArray) -> None:
@@ -411,85 +436,153 @@ _reward_of = kernel(reward.reward_of)
 
 @kernel
 def _run_period(packed, seconds):
-    """Signals and traffic of one decision period."""
-    _run_replicas(*opened(packed), seconds)
+    """Signals and traffic of one decision period, replica by replica, in place.
+
+    Shield, traffic and monitor are functions of their own that are handed one address: together in one function they
+    took each other's registers, which cost as much as shield and monitor themselves.
+    """
+    b = _take_replica(packed)
+    while b >= 0:
+        _begin_period(packed, b)
+        for first in range(0, seconds, _AT_ONCE_S):
+            n_seconds = min(_AT_ONCE_S, seconds - first)
+            at_once = 1 if _minds_calls(packed) else n_seconds  # else who is on the roads does not matter to signals
+            for t in range(0, n_seconds, at_once):
+                _hear_calls(packed, b, t)
+                _show_seconds(packed, b, t, at_once)
+                _drive_seconds(packed, b, t, at_once)
+            _watch_seconds(packed, b, n_seconds)
+        _end_period(packed, b, seconds)
+        b = _take_replica(packed)
 
 
 @inlined
-def _run_replicas(
-    turns,
-    net,
-    routes,
-    loops,
-    trips,
-    state,
-    changes,
-    rules,
-    shown,
-    detectors,
-    calls,
-    granted,
-    red_s,
-    card,
-    watched,
-    notes,
-    wanted,
-    senses,
-    seconds,
-):
-    """Signals and traffic of one decision period, replica by replica; `state` and `shown` in place.
+def _take_replica(packed):
+    """A replica that no thread has simulated yet; -1 once there are no more."""
+    turns, period = opened(packed)
+    b = take_turn(turns, period.wanted.shape[0])
+    return b if b < period.wanted.shape[0] else -1
 
-    With `senses`, the lanes are summed up second by second and rewards and observations made at the end.
-    """
-    b = take_turn(turns, state.tally.shape[0])
-    while b < state.tally.shape[0]:
-        mine = replica_state(state, b)
-        my_trips = replica_trips(trips, b)
-        my_changes = None if changes is None else replica_changes(changes, b)
-        signals, my_calls = _replica_signals(shown, b), calls[b]
-        my_watch = None if watched is None else _replica_rows(watched, b)
-        _request(wanted[b], rules, signals)
-        if senses is not None:
-            every = senses.sums
-            sums = LaneSums(
-                every.queue[b], every.delay[b], every.person_delay[b], every.backlog[b], every.person_backlog[b]
-            )
-            for lane in range(sums.queue.shape[0]):
-                sums.queue[lane] = 0.0
-                sums.delay[lane] = 0.0
-                sums.person_delay[lane] = 0.0
-                sums.backlog[lane] = 0.0
-                sums.person_backlog[lane] = 0.0
-            add_outside(net, my_trips, mine, -1, sums)
-        for first in range(0, seconds, _AT_ONCE_S):
-            n_seconds = min(_AT_ONCE_S, seconds - first)
-            aspects, heard = notes.aspects[b], notes.calls[b]
-            if detectors is None:  # who is on the roads does not matter to the signals
-                for t in range(n_seconds):
-                    _tick(rules, signals, my_calls, mine.green)
-                    _note(signals.aspects, aspects[t])
-            for t in range(n_seconds):
-                if detectors is None:
-                    for m in range(mine.green.shape[0]):
-                        mine.green[m] = aspects[t, m] == GREEN
-                else:
-                    _detect(mine, detectors, my_calls, notes.arrived[b])
-                    _tick(rules, signals, my_calls, mine.green)
-                    if card is not None:
-                        _note(signals.aspects, aspects[t])
-                        _note(my_calls, heard[t])
-                advance_one_second(net, routes, loops, my_trips, mine, my_changes)
-                if senses is not None:
-                    add_lane_second(net, my_trips, mine, senses.reward_table.weight[PERSON_DELAY] != 0.0, sums)
-            if card is not None:
-                for t in range(n_seconds):
-                    _watch(aspects[t], my_calls if detectors is None else heard[t], card, my_watch)
-        if senses is not None:
-            add_outside(net, my_trips, mine, 1, sums)
-            for i in range(signals.phase.shape[0]):
-                senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
-            _sense_replica(net, state, rules, shown, calls, granted, red_s, senses, seconds, b)
-        b = take_turn(turns, state.tally.shape[0])
+
+@inlined
+def _minds_calls(packed):
+    return _is_given(opened(packed)[1].detectors)
+
+
+@inlined
+def _is_given(value):
+    return value is not None
+
+
+@apart
+def _begin_period(packed, b):
+    """Tell the signals what is wished, and begin to sum up the lanes where somebody senses."""
+    _, period = opened(packed)
+    _request(period.wanted[b], period.rules, _replica_signals(period.shown, b))
+    _begin_sums(period.senses, period, b)
+
+
+@apart
+def _hear_calls(packed, b, t):
+    """The detectors: who has arrived at a stop line, where that matters; noted for the monitor."""
+    _, period = opened(packed)
+    _hear_detectors(period.detectors, replica_state(period.state, b), period.calls[b], period.notes, b, t)
+
+
+@apart
+def _show_seconds(packed, b, first, n_seconds):
+    """The shield: what the signals show; noted for traffic and monitor."""
+    _, period = opened(packed)
+    signals, calls, green = _replica_signals(period.shown, b), period.calls[b], period.state.green[b]
+    for t in range(first, first + n_seconds):
+        _tick(period.rules, signals, calls, green)
+        _note(signals.aspects, period.notes.aspects[b, t])
+
+
+@apart
+def _drive_seconds(packed, b, first, n_seconds):
+    """The traffic, under the signals as noted; lanes are summed up second by second where somebody senses."""
+    _, period = opened(packed)
+    state, trips, changes = replica_state(period.state, b), replica_trips(period.trips, b), _changes(period.changes, b)
+    for t in range(first, first + n_seconds):
+        for m in range(state.green.shape[0]):
+            state.green[m] = period.notes.aspects[b, t, m] == GREEN
+        advance_one_second(period.net, period.routes, period.loops, trips, state, changes)
+        _sum_up(period.senses, period.net, trips, state, b)
+
+
+@apart
+def _watch_seconds(packed, b, n_seconds):
+    """The monitor: looks at the seconds that were noted."""
+    _, period = opened(packed)
+    _watch_notes(period.card, period.watched, period.notes, b, n_seconds)
+
+
+@apart
+def _end_period(packed, b, seconds):
+    """Rewards and observations, where somebody senses."""
+    _, period = opened(packed)
+    _sense_period(period.senses, period, b, seconds)
+
+
+# What a period may lack is handed over by itself: code for what is None is left out where it is a parameter.
+
+
+@inlined
+def _changes(changes, b):
+    return None if changes is None else replica_changes(changes, b)
+
+
+@inlined
+def _hear_detectors(detectors, state, calls, notes, b, t):
+    if detectors is not None:
+        _detect(state, detectors, calls, notes.arrived[b])
+        _note(calls, notes.calls[b, t])
+
+
+@inlined
+def _watch_notes(card, watched, notes, b, n_seconds):
+    if card is not None:
+        mine = _replica_rows(watched, b)
+        for t in range(n_seconds):
+            _watch(notes.aspects[b, t], notes.calls[b, t], card, mine)
+
+
+@inlined
+def _begin_sums(senses, period, b):
+    if senses is not None:
+        sums = _replica_sums(senses, b)
+        for lane in range(sums.queue.shape[0]):
+            sums.queue[lane] = 0.0
+            sums.delay[lane] = 0.0
+            sums.person_delay[lane] = 0.0
+            sums.backlog[lane] = 0.0
+            sums.person_backlog[lane] = 0.0
+        add_outside(period.net, replica_trips(period.trips, b), replica_state(period.state, b), -1, sums)
+
+
+@inlined
+def _sum_up(senses, net, trips, state, b):
+    if senses is not None:
+        weighs_persons = senses.reward_table.weight[PERSON_DELAY] != 0.0
+        add_lane_second(net, trips, state, weighs_persons, _replica_sums(senses, b))
+
+
+@inlined
+def _sense_period(senses, period, b, seconds):
+    if senses is not None:
+        net, rules, shown, calls = period.net, period.rules, period.shown, period.calls
+        sums = _replica_sums(senses, b)
+        add_outside(net, replica_trips(period.trips, b), replica_state(period.state, b), 1, sums)
+        for i in range(shown.phase.shape[1]):
+            senses.reward[b, i] = _reward_of(i, seconds, sums, senses.reward_table)
+        _sense_replica(net, period.state, rules, shown, calls, period.granted, period.red_s, senses, seconds, b)
+
+
+@inlined
+def _replica_sums(senses, b):
+    every = senses.sums
+    return LaneSums(every.queue[b], every.delay[b], every.person_delay[b], every.backlog[b], every.person_backlog[b])
 
 
 @inlined

@@ -94,7 +94,7 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
     engine = core.engine
     engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
     core._shown = restored["shown"]
-    core._arguments = None  # those of a period hold the arrays of before
+    core._period = None  # it holds the arrays of before
     # The same detectors fail as before; what they remembered (a frozen reading, readings under way) is forgotten.
     world.restart_detectors(arrays.get(f"{number}.detectors.seeds", world.detector_seeds).tolist())
     world.observe()

@@ -44,3 +44,5 @@ drop_stale_kernels()
 
 kernel = njit(cache=True, error_model="numpy", nogil=True, _nrt=False)
 inlined = njit(cache=True, error_model="numpy", nogil=True, _nrt=False, forceinline=True)
+# What an inlined function calls is inlined too, unless it says that it is not to be.
+apart = njit(cache=True, error_model="numpy", nogil=True, _nrt=False, forceinline=False)

@@ -5,7 +5,7 @@ The order is CityFlow's: trips are released and enter, everybody decides on the 
 
 from __future__ import annotations
 
-from intergreen.envs.simulation.compile import kernel
+from intergreen.envs.simulation.compile import inlined
 from intergreen.envs.simulation.departures import enter_network, release_trips
 from intergreen.envs.simulation.junction import Moment, mark_hot_links, unmark_hot_links
 from intergreen.envs.simulation.lane_change import plan_changes, settle_changes
@@ -24,7 +24,7 @@ from intergreen.envs.simulation.transfer import move_on
 ORDER_EVERY_S = 8
 
 
-@kernel
+@inlined
 def advance_one_second(net, routes, loops, trips, state, changes):
     """Simulate one second; `state` and `changes` in place. Without lane changing `changes` is None."""
     step = state.tally[STEP]
