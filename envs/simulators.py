@@ -52,15 +52,17 @@ def make_core(
 ) -> Core:
     """Signals and traffic of `replicas` copies of a scenario's network.
 
-    threads, lane_change : of the engine; SUMO runs every copy in a process of its own, and its drivers always change
-        lanes
+    threads : of the engine; SUMO runs every copy in a process of its own
+    lane_change : drivers change lanes to pass queues; those of SUMO's types do so in SUMO as their type says
     sumo : SUMO's settings
     """
     check_simulator(simulator)
     if simulator == SUMO:
         from intergreen.envs.sumo_core import SumoCore
 
-        return SumoCore(scenario, plan, replicas=replicas, monitored=monitored, settings=sumo)
+        return SumoCore(
+            scenario, plan, replicas=replicas, lane_change=lane_change, monitored=monitored, settings=sumo
+        )
     return TrafficCore(
         scenario.network,
         plan,

@@ -44,6 +44,7 @@ class SumoCore:
 
     Parameters
     ----------
+    lane_change : drivers that are not of SUMO's types change lanes to pass queues, not only where their route needs it
     settings : of SUMO
     monitored : every display is watched against the program card of network and timing
 
@@ -59,6 +60,7 @@ class SumoCore:
         plan: SignalPlan,
         *,
         replicas: int = 1,
+        lane_change: bool = False,
         settings: SumoSettings | None = None,
         monitored: bool = False,
     ) -> None:
@@ -67,7 +69,12 @@ class SumoCore:
         self._folder = ScratchFolder()
         index = net_of(scenario, self._folder.path)
         world = sumo_world(
-            self.network, scenario.demand, index, settings or SumoSettings(), hears_calls=plan.hears_calls
+            self.network,
+            scenario.demand,
+            index,
+            settings or SumoSettings(),
+            hears_calls=plan.hears_calls,
+            lane_change=lane_change,
         )
         self.simulator = SumoSimulator(self.network, world, replicas=replicas)
         self.near_m: FloatArray = np.zeros(self.network.n_lanes)

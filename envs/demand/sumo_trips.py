@@ -14,14 +14,23 @@ if TYPE_CHECKING:
     from intergreen.envs.demand.demand import Demand, Trips, VehicleType
 
 
-def write_sumo_trips(path: Path, demand: Demand, trips: Trips, road_ids: Sequence[str]) -> None:
+NO_PASSING = {"lcSpeedGain": "0", "lcKeepRight": "0"}  # lanes are changed where the route needs it, and nowhere else
+
+
+def write_sumo_trips(
+    path: Path, demand: Demand, trips: Trips, road_ids: Sequence[str], *, lane_change: bool = False
+) -> None:
     """Write the vehicle types and the trips, in their order, to `path`.
 
     Each starts standing, at the beginning of the lane of its first edge that is best to go on from.
+
+    Parameters
+    ----------
+    lane_change : drivers of ours change lanes to pass queues; those of SUMO's types do as their type says
     """
     root = ElementTree.Element("routes")
     for number, kind in enumerate(demand.types):
-        ElementTree.SubElement(root, "vType", {"id": f"type{number}", **_attributes(kind)})
+        ElementTree.SubElement(root, "vType", {"id": f"type{number}", **_attributes(kind, lane_change)})
     used = sorted(set(trips.route.tolist()))
     for route in used:
         edges = " ".join(road_ids[r] for r in demand.route(route))
@@ -33,7 +42,7 @@ def write_sumo_trips(path: Path, demand: Demand, trips: Trips, road_ids: Sequenc
     ElementTree.ElementTree(root).write(path)
 
 
-def _attributes(kind: VehicleType) -> dict[str, str]:
+def _attributes(kind: VehicleType, lane_change: bool) -> dict[str, str]:
     """As the source has it; the queues of one of ours discharge as ours do, or it drives by SUMO's rule here too."""
     if kind.sumo_attributes:
         return dict(kind.sumo_attributes)
@@ -52,7 +61,7 @@ def _attributes(kind: VehicleType) -> dict[str, str]:
     }
     if kind.speed_factor != 1.0:
         values["speedFactor"] = kind.speed_factor
-    return {key: str(value) for key, value in values.items()}
+    return {key: str(value) for key, value in values.items()} | ({} if lane_change else NO_PASSING)
 
 
 def _like_cityflow(kind: VehicleType) -> KraussType:

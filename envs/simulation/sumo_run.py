@@ -62,7 +62,7 @@ class SumoRun:
         self._end()
         world, sumo = self._world, self._sumo
         routes = self._folder.path / "trips.rou.xml"
-        write_sumo_trips(routes, world.demand, trips, world.road_ids)
+        write_sumo_trips(routes, world.demand, trips, world.road_ids, lane_change=world.lane_change)
         try:
             with heard_errors() as said:
                 start_libsumo(["-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])

@@ -38,6 +38,7 @@ class SumoWorld(NamedTuple):
     calling: tuple[IntArray, IntArray, FloatArray]  # (C,) lane, movement, m: who is so near the end calls
     n_movements: int
     hears_calls: bool
+    lane_change: bool  # drivers that are not of SUMO's types change lanes to pass queues
     fastest_mps: float  # of all types
 
     @property
@@ -46,7 +47,13 @@ class SumoWorld(NamedTuple):
 
 
 def sumo_world(
-    network: RoadNetwork, demand: Demand, index: SumoIndex, settings: SumoSettings, *, hears_calls: bool
+    network: RoadNetwork,
+    demand: Demand,
+    index: SumoIndex,
+    settings: SumoSettings,
+    *,
+    hears_calls: bool,
+    lane_change: bool = False,
 ) -> SumoWorld:
     """The world of a network whose names in SUMO are `index`.
 
@@ -69,6 +76,7 @@ def sumo_world(
         calling=_calling(network),
         n_movements=network.n_movements,
         hears_calls=hears_calls,
+        lane_change=lane_change,
         fastest_mps=max(kind.max_speed_mps for kind in demand.types),
     )
 

@@ -23,11 +23,12 @@ from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
 THREE = SignalLamps("C", 4, character=(3, 0, 1), movement=(0, 0, 1), yields_to=((2,), (), ()))
 
 
-def simulator_of(scenario, folder, *, replicas=1, hears_calls=False):
+def simulator_of(scenario, folder, *, replicas=1, **world_settings):
     from intergreen.envs.sumo_net_file import net_of
 
     names = net_of(scenario, folder)
-    world = sumo_world(scenario.network, scenario.demand, names, SumoSettings(), hears_calls=hears_calls)
+    settings = {"hears_calls": False} | world_settings
+    world = sumo_world(scenario.network, scenario.demand, names, SumoSettings(), **settings)
     return SumoSimulator(scenario.network, world, replicas=replicas)
 
 
@@ -147,6 +148,25 @@ def test_vehicles_keep_the_attributes_of_the_files_types(tmp_path, sumo_in_proce
         assert {libsumo.vehicle.getImperfection(v) for v in libsumo.vehicle.getIDList()} == {0.2}
     finally:
         simulator.close()
+
+
+@NEEDS_SUMO
+@pytest.mark.parametrize("lane_change", [False, True])
+def test_queues_are_passed_on_another_lane_only_where_drivers_change_lanes_for_it(make, lane_change):
+    """Every approach of the crossing has a lane for each turn, and all begin on theirs; straight on it is red."""
+    scenario = generated()
+    simulator = make(scenario, lane_change=lane_change)
+    simulator.reset([scenario.trips(0)], [0])
+    seen: dict[int, set[int]] = {}
+    is_approach = scenario.network.road_to[scenario.network.lane_road] == scenario.network.signalled[0]
+    for _ in range(40):
+        simulator.advance(10)
+        now = simulator.positions()
+        for trip, lane in zip(now.trip.tolist(), now.drivable.tolist(), strict=True):
+            if is_approach[lane]:
+                seen.setdefault(trip, set()).add(lane)
+    assert len(seen) > 100
+    assert any(len(lanes) > 1 for lanes in seen.values()) == lane_change
 
 
 @NEEDS_SUMO
