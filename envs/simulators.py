@@ -60,9 +60,7 @@ def make_core(
     if simulator == SUMO:
         from intergreen.envs.sumo_core import SumoCore
 
-        return SumoCore(
-            scenario, plan, replicas=replicas, lane_change=lane_change, monitored=monitored, settings=sumo
-        )
+        return SumoCore(scenario, plan, replicas=replicas, lane_change=lane_change, monitored=monitored, settings=sumo)
     return TrafficCore(
         scenario.network,
         plan,

@@ -69,6 +69,7 @@ def enter_network(net, routes, loops, trips, state, moment):
             state.row[trip] = trips.first_row[trip]
             state.next_link[slot] = routes.next_link[trips.first_row[trip] + net.lane_index[lane]]
             state.previous[trip] = -1
+            state.moved_at[trip] = moment.step
             state.entered_link[trip] = NEVER
             state.entry_step[lane] = moment.step
             state.outside_wait[kind] += moment.step - trips.release[trip]

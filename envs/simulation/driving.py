@@ -131,14 +131,24 @@ def reach_steps(distance, speed, target_speed, accel):
 
 
 @inlined
-def reach_time(distance, speed, target_speed, accel):
-    """Seconds until `distance` [m] is covered, accelerating to `target_speed` [m/s]; slowing down takes no time."""
-    if speed >= target_speed:
-        return distance / target_speed
-    accelerating = (target_speed * target_speed - speed * speed) / (2.0 * accel)
-    if accelerating >= distance:
-        return (math.sqrt(speed * speed + 2.0 * accel * distance) - speed) / accel
-    return (target_speed - speed) / accel + (distance - accelerating) / target_speed
+def speed_after(distance, speed, accel):
+    """Speed [m/s] after `distance` [m] of a steady acceleration: `MSCFModel::estimateSpeedAfterDistance`."""
+    return math.sqrt(max(0.0, speed * speed + 2.0 * accel * distance))
+
+
+@inlined
+def minimal_arrival_time(distance, speed, arrival_speed, accel):
+    """Seconds until `distance` [m] is covered, accelerating to `arrival_speed` [m/s], at least `speed`, and no farther.
+
+    `MSCFModel::getMinimalArrivalTime`; who creeps is told as if it drove 0.1 m/s.
+    """
+    if distance <= 0.0:
+        return 0.0
+    changing_s = (arrival_speed - speed) / accel
+    rest = distance - 0.5 * changing_s * (arrival_speed + speed)
+    if rest >= 0.0:
+        return changing_s + rest / max(arrival_speed, 0.1)
+    return (math.sqrt(speed * speed + 2.0 * accel * distance) - speed) / accel
 
 
 @inlined

@@ -16,14 +16,14 @@ from intergreen.envs.simulation.driving import (
     krauss_is_free,
     krauss_speed,
     reach_steps,
-    reach_time,
     stop_before_speed,
 )
+from intergreen.envs.simulation.gaps import SEEN_M, has_gap
 from intergreen.envs.simulation.natural import natural
-from intergreen.envs.simulation.room import STANDING_BELOW_MPS, has_no_room
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import (
+    BY_FILE,
     HALF_PER_DECEL,
     HEADWAY,
     KRAUSS,
@@ -33,8 +33,6 @@ from intergreen.envs.simulation.statics import (
     USUAL_ACCEL,
     USUAL_DECEL,
 )
-
-GAP_S = 1.0  # SUMO's JM_TIMEGAP_MINOR
 
 
 class Moment(NamedTuple):
@@ -72,7 +70,7 @@ def unmark_hot_links(net, state):
     """Unset all bits again, before anybody moves on; where few drivables are in use, only theirs."""
     n_lanes = natural(net.lane_index.shape[0])
     n_words = state.hot.shape[0]
-    if 8 * (state.tally[LANES_IN_USE] + state.tally[LINKS_IN_USE]) > n_words:
+    if net.look_beyond != 0 or 8 * (state.tally[LANES_IN_USE] + state.tally[LINKS_IN_USE]) > n_words:
         for word in range(n_words):
             state.hot[word] = 0
         return
@@ -105,7 +103,8 @@ def find_foe(net, state, trips, moment, link, at):
     """The vehicle that matters at the crossing `at` metres along `link`: its slot (-1 none) and signed distance [m].
 
     In this order: the last vehicle of the end lane while its tail has not cleared the crossing, the foremost
-    vehicle on the link whose tail has not, the first vehicle of the start lane if it has green for this link.
+    vehicle on the link whose tail has not, the first vehicle of the start lane if it has green for this link, whoever
+    has been announced there (`sight`).
     """
     n_lanes = natural(net.lane_index.shape[0])
     position = moment.position
@@ -127,6 +126,8 @@ def find_foe(net, state, trips, moment, link, at):
         slot = natural(state.head[lane])
         if state.next_link[slot] == link and state.green[natural(net.link_movement[link])] != 0:
             return slot, net.length[lane] - position[slot] + at
+    if net.look_beyond != 0 and state.seen_step[link] == moment.step:
+        return state.seen_slot[link], state.seen_m[link] + at
     return -1, 0.0
 
 
@@ -178,70 +179,13 @@ def stopping_speed(net, me, distance, speed, cap):
 
 
 @inlined
-def has_gap(net, state, trips, moment, speed, me, link, distance, foe, them, foe_link, foe_distance, crossing):
-    """Whether the gap before a foe with the right of way is one that SUMO's drivers take (`MSLink::blockedByFoe`).
-
-    They want to have left the junction `GAP_S` before the foe comes to it, and where both drive onto one lane not to be
-    slower there; or that it has left before they come. A foe counts from where it begins to look at the junction, and
-    not where it would not or cannot drive on although it has the right of way.
-    """
-    n_lanes = natural(net.lane_index.shape[0])
-    their_speed = moment.speed[foe]
-    theirs = foe_distance - net.crossing_foe_distance[crossing]  # m before the foe's link
-    if theirs <= 0.0:
-        return foe_distance + net.types[them + LENGTH] < 0.0
-    accel, their_accel = net.types[me + USUAL_ACCEL], net.types[them + USUAL_ACCEL]
-    next_speed = min(their_speed + their_accel, net.types[them + MAX_SPEED])
-    if theirs > next_speed * (1.0 + net.types[them + HEADWAY]) + brake_distance(
-        next_speed, net.types[them + MAX_DECEL]
-    ):
-        return True
-    if has_no_room(net, state, trips, moment, them, foe_link):
-        return True
-    if their_speed < STANDING_BELOW_MPS and _is_held(net, state, trips, moment, foe_link, crossing):
-        return True
-    target = min(net.link_entry_speed[link], net.types[me + MAX_SPEED])
-    their_target = min(net.link_entry_speed[foe_link], net.types[them + MAX_SPEED])
-    mine = distance - net.crossing_distance[crossing]
-    way = mine + net.length[n_lanes + link] + net.types[me + LENGTH]
-    their_way = theirs + net.length[n_lanes + foe_link] + net.types[them + LENGTH]
-    arrival_s = reach_time(max(mine, 0.0), speed, target, accel)
-    merge = net.link_to[link] == net.link_to[foe_link]
-    if reach_time(their_way, their_speed, their_target, their_accel) + (GAP_S if merge else 0.0) < arrival_s:
-        return True
-    if reach_time(theirs, their_speed, their_target, their_accel) <= reach_time(way, speed, target, accel) + GAP_S:
-        return False
-    if not merge:
-        return True
-    leaving = min(target * target, speed * speed + 2.0 * accel * way)  # (m/s)^2
-    coming = min(their_target * their_target, their_speed * their_speed + 2.0 * their_accel * theirs)
-    return leaving * net.types[them + MAX_DECEL] > coming * net.types[me + MAX_DECEL]
-
-
-@inlined
-def _is_held(net, state, trips, moment, foe_link, crossing):
-    """Whether whoever is about to drive onto `foe_link` stands behind one from the same lane.
-
-    Who waits on another link with its tail before the crossing lets nobody by. Two turns across each other would wait
-    for ever, each for whoever stands behind the other.
-    """
-    n_lanes = natural(net.lane_index.shape[0])
-    lane = natural(net.link_from[foe_link])
-    for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
-        sibling = n_lanes + natural(net.lane_links[entry])
-        if state.n_inside[sibling] > 0:
-            last = natural(state.head[sibling] + state.n_inside[sibling] - 1)
-            tail = moment.position[last] - length_of(net, trips, natural(state.vehicle[last]))
-            if moment.speed[last] < STANDING_BELOW_MPS and tail < net.crossing_foe_distance[crossing]:
-                return True
-    return False
-
-
-@inlined
-def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing):
+def goes_first(
+    net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing, cap
+):
     """Whether `vehicle`, `distance` [m] before the crossing, may go before the vehicle in slot `foe`.
 
     crossing : its number among the crossings of `link`
+    cap : m/s, its next speed if it does
     """
     right = net.crossing_right[crossing]
     other = natural(state.vehicle[foe])
@@ -254,8 +198,9 @@ def goes_first(net, state, trips, moment, vehicle, speed, me, link, distance, fo
     if right > 0:
         return True
     if net.crossing_asks_gap[crossing] != 0:
+        stood_s = moment.step - 1 - state.moved_at[vehicle]
         return has_gap(
-            net, state, trips, moment, speed, me, link, distance, foe, them, foe_link, foe_distance, crossing
+            net, state, trips, moment, cap, stood_s, me, link, distance, foe, them, foe_link, foe_distance, crossing
         )
     if foe_distance <= 0.0:
         return foe_distance + net.types[them + LENGTH] < 0.0
@@ -280,16 +225,21 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
 
     from_start : m from the start of the link to the vehicle, negative on the lane before it
     """
+    speed = moment.speed[slot]
+    if net.link_asks_gap[link] != 0:
+        cap = _speed_until_seen(net, state, speed, me, link, from_start, cap)
     hot = hot_foes(net, state, link)
     if hot == 0:
         return cap
-    speed = moment.speed[slot]
     braking = braking_distance(net, me, speed)
     for crossing in range(natural(net.crossing_start[link]), net.crossing_start[link + 1]):
         if hot & net.crossing_bit[crossing] == 0:
             continue
         distance = net.crossing_distance[crossing] - from_start
-        if not braking < distance - net.crossing_setback[crossing]:  # too near to yield there, or past it
+        rest = distance - net.crossing_setback[crossing]
+        if not braking < rest:  # too near to yield there, or past it
+            continue
+        if net.crossing_asks_gap[crossing] == BY_FILE and rest > SEEN_M:  # ready to stop anyway
             continue
         foe_link = natural(net.crossing_foe[crossing])
         if net.mask_words > 1 and state.hot[natural(net.mask_word[foe_link])] & net.mask_bit[foe_link] == 0:
@@ -299,7 +249,7 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
             continue
         vehicle = natural(state.vehicle[slot])
         if goes_first(
-            net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing
+            net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing, cap
         ):
             continue
         other = natural(state.vehicle[foe])
@@ -308,5 +258,19 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         entry = 2 * vehicle + (moment.step & 1)
         state.blocker[entry] = other
         state.blocked_at[entry] = moment.step
-        return stopping_speed(net, me, distance - net.crossing_setback[crossing], speed, cap)
+        return stopping_speed(net, me, rest, speed, cap)
+    return cap
+
+
+@kernel
+def _speed_until_seen(net, state, speed, me, link, from_start, cap):
+    """`cap` [m/s], lowered where a driver comes to a place where it may have to wait: until it sees everybody it is
+    ready to stop there, whoever comes (`MSVehicle::processLinkApproaches`)."""
+    braking = braking_distance(net, me, speed)
+    for crossing in range(natural(net.crossing_start[link]), net.crossing_start[link + 1]):
+        if net.crossing_asks_gap[crossing] == BY_FILE:
+            rest = net.crossing_distance[crossing] - from_start - net.crossing_setback[crossing]
+            if rest > SEEN_M and braking < rest:
+                if state.green[natural(net.link_movement[natural(net.crossing_foe[crossing])])] != 0:
+                    cap = stopping_speed(net, me, rest, speed, cap)
     return cap

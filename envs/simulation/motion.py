@@ -97,6 +97,8 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             if mixed:
                 state.time_loss[kind] += 1.0 - moved / min(net.types[me + MAX_SPEED], net.base_limit[drivable] * pace)
             state.tally[STOPS] += (new_speed[slot] < HALTED_BELOW_MPS) & (speed >= HALTED_BELOW_MPS)
+            if net.look_beyond != 0 and new_speed[slot] >= HALTED_BELOW_MPS:
+                state.moved_at[vehicle] = moment.step
             leavers += new_position[slot] > length
         state.tally[UPDATES] += count
         state.distance[0] += driven
@@ -216,6 +218,8 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             queue += halted
             stops += halted & (speed >= HALTED_BELOW_MPS)
             state.waited[slot] += halted
+            if net.look_beyond != 0 and not halted:
+                state.moved_at[natural(state.vehicle[slot])] = moment.step
             leavers += new_position[slot] > length
             if standing != NOBODY:
                 if slot - standing > longest_past - longest_first:

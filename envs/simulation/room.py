@@ -26,14 +26,15 @@ def has_no_room(net, state, trips, moment, me, link):
 
 @kernel
 def _is_kept_clear(net, state, trips, moment, me, link):
-    """Whether SUMO's driver keeps the junction clear (`MSVehicle::checkRewindLinkLanes`): where others cross, it drives
-    on only if everybody who is ahead on its way, on the link too, will have room once they stand.
+    """Whether SUMO's driver keeps the junction clear (`MSVehicle::checkRewindLinkLanes`): where others cross its way,
+    not where they only change lanes, it drives on only if everybody who is ahead on its way, on the link too, will have
+    room once they stand.
 
     They will where nobody stands yet and the first of them may drive on.
     """
     lane, n_lanes = natural(net.link_to[link]), natural(net.lane_index.shape[0])
     count, on_link = state.n_inside[lane], state.n_inside[n_lanes + link]
-    if net.crossing_start[link] == net.crossing_start[link + 1]:
+    if net.link_is_kept_clear[link] == 0:
         return False
     if (count + on_link + 1) * net.most_room <= net.length[lane]:
         return False

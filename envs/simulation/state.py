@@ -84,6 +84,10 @@ class State(NamedTuple):
     closed: ByteArray  # (B, L) 1 where nobody may enter
     green: ByteArray  # (B, M) 1 where a movement has green
     hot: NDArray[np.uint64]  # (B, J W) links on which somebody is near or on a crossing
+    moved_at: IntArray  # (B, N) last step in which a driver of SUMO's did not stand
+    seen_step: IntArray  # (B, K) last step at which somebody was announced at a link, see `sight`; B x 1 in CityFlow's
+    seen_slot: IntArray  # (B, K) who, ...
+    seen_m: FloatArray  # (B, K) ... and how far before it
     leaving: IntArray  # (B, D) scratch: drivables that somebody leaves in this step
     mover: IntArray  # (B, N) scratch: who changes drivable, ...
     mover_target: IntArray  # (B, N) ... where to,
@@ -123,6 +127,7 @@ def allocate(statics: Statics, *, replicas: int, trips: int, movements: int, hot
     """An empty network of `replicas` copies with room for `trips` trips each."""
     n_lanes, n_drivables = len(statics.lane_index), len(statics.length)
     n_slots, n_types = int(statics.slot_start[-1]), len(statics.types) // N_COLUMNS
+    n_seen = n_drivables - n_lanes if statics.look_beyond else 1
 
     def ints(width: int, fill: int = 0) -> IntArray:
         # zeros are not written: the system hands out pages of them as they are touched
@@ -165,6 +170,10 @@ def allocate(statics: Statics, *, replicas: int, trips: int, movements: int, hot
         closed=np.zeros((replicas, n_lanes), np.uint8),
         green=np.zeros((replicas, movements), np.uint8),
         hot=np.zeros((replicas, max(1, hot_words)), np.uint64),
+        moved_at=ints(trips),
+        seen_step=ints(n_seen, -1),
+        seen_slot=ints(n_seen),
+        seen_m=floats(n_seen),
         leaving=ints(n_drivables),
         mover=ints(trips),
         mover_target=ints(trips),
@@ -221,6 +230,10 @@ def replica_state(state, b):
         state.closed[b],
         state.green[b],
         state.hot[b],
+        state.moved_at[b],
+        state.seen_step[b],
+        state.seen_slot[b],
+        state.seen_m[b],
         state.leaving[b],
         state.mover[b],
         state.mover_target[b],

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
+from intergreen.envs.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import VehicleType
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.network.road_network import LINK_SPEED_LIMIT_MPS, TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation import driving
 
 WORD_BITS = 64
+BY_LANE, BY_FILE = 1, 2  # why who yields does
 STOP_LINE_GAP_M = 1.0  # before a red light, SUMO's DIST_TO_STOPLINE_EXPECT_PRIORITY
 # columns of the vehicle type table
 (
@@ -60,6 +61,9 @@ class Statics(NamedTuple):
     link_movement: IntArray  # (K,)
     link_slows: ByteArray  # (K,) 1 where drivers slow down for the link itself, as turns in CityFlow
     link_entry_speed: FloatArray  # (K,) m/s, nobody drives onto the link faster
+    link_asks_gap: ByteArray  # (K,) 1 where a driver may have to wait for a gap, ...
+    link_is_asked: ByteArray  # (K,) 1 where others wait for one
+    link_is_kept_clear: ByteArray  # (K,) 1 where who drives on must have room behind the junction
     mask_word: IntArray  # (K,) word of the hot mask that holds the link's bit
     mask_bit: NDArray[np.uint64]  # (K,)
     mask_first: IntArray  # (K,) first mask word of the link's intersection
@@ -73,7 +77,7 @@ class Statics(NamedTuple):
     crossing_right: NDArray[np.int8]  # (X,) 1: this link goes first, -1: the other, 0: who is there earlier
     crossing_setback: FloatArray  # (X,) m before the crossing where a driver of this link waits, ...
     crossing_foe_setback: FloatArray  # (X,) ... and one of the other link
-    crossing_asks_gap: ByteArray  # (X,) 1 where who yields waits for a gap as SUMO's drivers do
+    crossing_asks_gap: ByteArray  # (X,) BY_LANE or BY_FILE where who yields waits for a gap as SUMO's drivers do, or 0
     look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
     paced: int  # 1: drivers differ in the share of a speed limit that they take
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
@@ -94,6 +98,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
     signalled[network.signalled] = True
     lanes_of_road = np.diff(network.road_lane_start)
     word, bit, first, foes, n_words = _masks(network)
+    asks_gap = _asks_gap(network)
     return Statics(
         length=length,
         base_limit=np.concatenate([network.lane_speed_limit_mps, network.link_speed_limit_mps]),
@@ -110,6 +115,9 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         link_movement=network.link_movement,
         link_slows=(network.link_entry_speed_mps < LINK_SPEED_LIMIT_MPS).astype(np.uint8),
         link_entry_speed=network.link_entry_speed_mps,
+        link_asks_gap=_any_of(network, asks_gap == BY_FILE, _own_link(network)),
+        link_is_asked=_any_of(network, asks_gap > 0, network.crossing_foe_link),
+        link_is_kept_clear=_any_of(network, _is_conflict(network), _own_link(network)),
         mask_word=word,
         mask_bit=bit,
         mask_first=first,
@@ -123,7 +131,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_right=network.crossing_right,
         crossing_setback=network.crossing_setback_m,
         crossing_foe_setback=network.crossing_foe_setback_m,
-        crossing_asks_gap=_asks_gap(network),
+        crossing_asks_gap=asks_gap,
         look_beyond=int(network.conventions == "sumo"),
         paced=int(any(one.speed_factor != 1.0 or one.speed_deviation != 0.0 for one in types)),
         types=table.reshape(-1),
@@ -200,12 +208,35 @@ def _only_movement(network: RoadNetwork) -> IntArray:
 
 
 def _asks_gap(network: RoadNetwork) -> ByteArray:
-    """(X,) who yields at a junction of SUMO's; not at a lane change on one road, which links stand for as well."""
-    own = np.repeat(np.arange(network.n_links), np.diff(network.crossing_start))
+    """(X,) who yields at a junction of SUMO's, by the file or, where links stand for a lane change, to who keeps its
+    lane; not at a lane change on one road."""
+    own = _own_link(network)
     road = network.lane_road[network.link_from_lane]
     apart = road[own] != road[network.crossing_foe_link]
-    is_sumos = network.conventions == "sumo"
-    return np.asarray(is_sumos & (network.crossing_right < 0) & apart).astype(np.uint8)
+    asks = (network.crossing_right < 0) & apart & (network.conventions == "sumo")
+    is_stated = network.crossing_setback_m != YIELD_DISTANCE_M  # see `sumo_right_of_way`
+    return np.where(asks, np.where(is_stated, BY_FILE, BY_LANE), 0).astype(np.uint8)
+
+
+def _is_conflict(network: RoadNetwork) -> BoolArray:
+    """(X,) the two movements conflict, and do not only change lanes."""
+    movements = np.repeat(np.arange(network.n_movements), np.diff(network.conflict_start))
+    conflicts = movements * network.n_movements + network.conflict_with
+    own = network.link_movement[_own_link(network)].astype(np.int64)
+    pairs = own * network.n_movements + network.link_movement[network.crossing_foe_link]
+    return np.asarray(np.isin(pairs, conflicts))
+
+
+def _own_link(network: RoadNetwork) -> IntArray:
+    """(X,) the link that each crossing is one of."""
+    return np.repeat(np.arange(network.n_links, dtype=np.int32), np.diff(network.crossing_start))
+
+
+def _any_of(network: RoadNetwork, crossings: BoolArray, link: IntArray) -> ByteArray:
+    """(K,) 1 for the links of these crossings."""
+    out = np.zeros(network.n_links, np.uint8)
+    out[link[crossings]] = 1
+    return out
 
 
 def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:

@@ -10,6 +10,7 @@ from intergreen.envs.simulation.departures import enter_network, release_trips
 from intergreen.envs.simulation.junction import Moment, mark_hot_links, unmark_hot_links
 from intergreen.envs.simulation.lane_change import plan_changes, settle_changes
 from intergreen.envs.simulation.motion import drive_lanes, drive_links
+from intergreen.envs.simulation.sight import announce
 from intergreen.envs.simulation.slots import MANY_LANES, list_in_order
 from intergreen.envs.simulation.state import (
     APPROACH_TIME,
@@ -46,6 +47,8 @@ def advance_one_second(net, routes, loops, trips, state, changes):
         plan_changes(net, routes, trips, state, changes, moment)
         hide_entrants = NEVER  # ... or, with lane changing, after the changes were planned
     mark_hot_links(net, state, moment)
+    if net.look_beyond != 0:
+        announce(net, routes, trips, state, moment)
     n_leaving = drive_links(net, routes, trips, state, moment, new_position, new_speed, hide_entrants)
     n_leaving = drive_lanes(
         net, routes, trips, state, changes, moment, new_position, new_speed, hide_entrants, n_leaving

@@ -103,6 +103,23 @@ def test_the_gap_that_is_taken_is_one_that_is_long_enough(tmp_path, gap_s, goes_
     assert (turned < last) == goes_between
 
 
+def test_who_gives_way_can_stop_until_it_sees_everybody(tmp_path):
+    """4.5 m before the line: alone as it is, a car from the side road comes to it ready to stop, and drives on."""
+    network = network_of(tmp_path, Crossroads(signal="").xml())
+    engine = engine_of(tmp_path, network, (WEST, 0))
+    lane = network.road_lane_start[network.road_ids.index("in_W")]
+    speeds_mps = {}
+    for _ in range(40):
+        engine.advance(1)
+        where = engine.positions(0)
+        if (where.drivable == lane).any():
+            speeds_mps[network.lane_length_m[lane] - where.distance[0]] = where.speed[0]
+    assert max(speeds_mps.values()) == 10.0
+    for rest_m, speed_mps in speeds_mps.items():
+        assert rest_m <= 4.5 or speed_mps**2 / (2 * 4.5) <= rest_m + speed_mps  # it drives on for a second first
+    assert 0.1 < speeds_mps[min(speeds_mps)] < 8.0
+
+
 def test_nobody_overlaps_where_streams_merge_and_cross(tmp_path):
     network = network_of(tmp_path, Crossroads(signal="").xml())
     every = [(way, 4 * k + i) for k in range(20) for i, way in enumerate((SOUTH, LEFT, WEST))]
