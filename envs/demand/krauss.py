@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray
 
 QUEUES, VEHICLES, LONGEST_S = 100, 26, 200
+FANNED_QUEUES = 40
+YIELD_M = 5.0  # before the line, where CityFlow's cars let others by
 BISECTIONS = 12  # to less than a thousandth of a second
 FIRST, LAST = 3, 24  # the 4th and the 25th, from 0
 LIMIT_MPS = 50 / 3.6
@@ -74,8 +76,22 @@ def sumo_discharge(kind: KraussType) -> Discharge:
     return Discharge((last_s - fourth_s) / (LAST - FIRST), fourth_s)
 
 
-def cityflow_discharge(kind: KraussType) -> Discharge:
-    """Of a queue of CityFlow's drivers whose headway is `tau_s`; by the engine's `driving.py`."""
+@lru_cache(maxsize=256)
+def cityflow_discharge(kind: KraussType, fan_out: float = 0.0) -> Discharge:
+    """Of a queue of CityFlow's drivers whose headway is `tau_s`; by the engine's `driving.py` and `junction.py`.
+
+    fan_out : share of them who take another link behind the stop line than the one ahead
+    """
+    if fan_out == 0.0:
+        return _one_queue(kind, [0] * (LAST + 1))
+    random = np.random.default_rng(0)
+    turns = random.random((FANNED_QUEUES, LAST + 1)) < fan_out
+    queues = [_one_queue(kind, (np.cumsum(row) % 2).tolist()) for row in turns]
+    return Discharge(*(float(column) for column in np.mean(queues, axis=0)))
+
+
+def _one_queue(kind: KraussType, link: list[int]) -> Discharge:
+    """link : of each vehicle, behind the stop line"""
     accel, b, headway_s = kind.accel_mps2, kind.decel_mps2, kind.tau_s
     at = [-(kind.length_m + kind.min_gap_m) * k for k in range(LAST + 1)]
     speed = [0.0] * len(at)
@@ -89,6 +105,8 @@ def cityflow_discharge(kind: KraussType) -> Discharge:
                 gap = ahead - kind.length_m - x
                 wanted = min(wanted, _no_collision(u, v, b, gap, kind.min_gap_m))
                 wanted = min(wanted, (gap + u + max(v - u, 0.0) / 2.0 - v * 0.5) / (headway_s + 0.5))
+                if x <= 0.0 and v * v / 2.0 / b < -x - YIELD_M and _is_in_the_way(before, link, k, kind.length_m):
+                    wanted = min(wanted, _stop_before(-x - YIELD_M, v, accel, b))
             speed[k] = max(wanted, v - b, 0.0)
             at[k] = x + (v + speed[k]) * 0.5
             if x <= 0.0 < at[k]:
@@ -99,9 +117,9 @@ def cityflow_discharge(kind: KraussType) -> Discharge:
 
 
 @lru_cache(maxsize=256)
-def equal_tau_s(kind: KraussType) -> float:
+def equal_tau_s(kind: KraussType, fan_out: float = 0.0) -> float:
     """SUMO's `tau` [s] with which a queue of its drivers discharges as one of CityFlow's with that as their headway."""
-    target_s = cityflow_discharge(kind).headway_s
+    target_s = cityflow_discharge(kind, fan_out).headway_s
     return _bisected(
         lambda tau_s: sumo_discharge(kind._replace(tau_s=tau_s)).headway_s, target_s, 0.1, kind.tau_s + 2.0
     )
@@ -116,6 +134,22 @@ def _bisected(rising: Callable[[float], float], target: float, low: float, high:
         else:
             high = middle
     return (low + high) / 2.0
+
+
+def _is_in_the_way(before: list[tuple[float, float]], link: list[int], k: int, length_m: float) -> bool:
+    """Does one ahead of vehicle k, the first before the line or with its tail before it, take another link?"""
+    front = next(j for j, one in enumerate(before) if one[0] <= 0.0)
+    ahead = range(max(0, front - 3), k)
+    return any(link[j] != link[k] and (j == front or 0.0 < before[j][0] <= length_m) for j in ahead)
+
+
+def _stop_before(distance: float, speed: float, accel: float, b: float) -> float:
+    """The engine's `stop_before_speed`."""
+    faster = speed + accel
+    if (speed + faster) / 2.0 + faster * faster / b / 2.0 < distance:
+        return faster
+    steps = 2.0 * distance / (speed + 1e-8)
+    return speed - speed / (math.floor(steps) if steps >= 1.0 else steps) if speed > 0.0 else 0.0
 
 
 def _no_collision(leader: float, own: float, b: float, gap: float, min_gap: float) -> float:

@@ -18,7 +18,13 @@ NO_PASSING = {"lcSpeedGain": "0", "lcKeepRight": "0"}  # lanes are changed where
 
 
 def write_sumo_trips(
-    path: Path, demand: Demand, trips: Trips, road_ids: Sequence[str], *, lane_change: bool = False
+    path: Path,
+    demand: Demand,
+    trips: Trips,
+    road_ids: Sequence[str],
+    *,
+    lane_change: bool = False,
+    fan_out: float = 0.0,
 ) -> None:
     """Write the vehicle types and the trips, in their order, to `path`.
 
@@ -27,10 +33,11 @@ def write_sumo_trips(
     Parameters
     ----------
     lane_change : drivers of ours change lanes to pass queues; those of SUMO's types do as their type says
+    fan_out : share of ours who take another link than the one ahead, see `simulation/fan_out.py`
     """
     root = ElementTree.Element("routes")
     for number, kind in enumerate(demand.types):
-        ElementTree.SubElement(root, "vType", {"id": f"type{number}", **_attributes(kind, lane_change)})
+        ElementTree.SubElement(root, "vType", {"id": f"type{number}", **_attributes(kind, lane_change, fan_out)})
     used = sorted(set(trips.route.tolist()))
     for route in used:
         edges = " ".join(road_ids[r] for r in demand.route(route))
@@ -42,13 +49,13 @@ def write_sumo_trips(
     ElementTree.ElementTree(root).write(path)
 
 
-def _attributes(kind: VehicleType, lane_change: bool) -> dict[str, str]:
+def _attributes(kind: VehicleType, lane_change: bool, fan_out: float) -> dict[str, str]:
     """As the source has it; the queues of one of ours discharge as ours do, or it drives by SUMO's rule here too."""
     if kind.sumo_attributes:
         return dict(kind.sumo_attributes)
     tau_s, sigma = kind.headway_s, kind.dawdle_mps / kind.max_accel_mps2
     if not kind.follows_krauss:
-        tau_s, sigma = round(equal_tau_s(_like_cityflow(kind)), 3), 0.0
+        tau_s, sigma = round(equal_tau_s(_like_cityflow(kind), round(fan_out, 2)), 3), 0.0
     values = {
         "length": kind.length_m,
         "minGap": kind.min_gap_m,

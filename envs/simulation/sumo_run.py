@@ -62,7 +62,9 @@ class SumoRun:
         self._end()
         world, sumo = self._world, self._sumo
         routes = self._folder.path / "trips.rou.xml"
-        write_sumo_trips(routes, world.demand, trips, world.road_ids, lane_change=world.lane_change)
+        write_sumo_trips(
+            routes, world.demand, trips, world.road_ids, lane_change=world.lane_change, fan_out=world.fan_out
+        )
         try:
             with heard_errors() as said:
                 start_libsumo(["-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])

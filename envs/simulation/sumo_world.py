@@ -9,6 +9,7 @@ import numpy as np
 
 from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, stop_line_ahead_m
 from intergreen.envs.network.sumo_index import SumoIndex
+from intergreen.envs.simulation.fan_out import fan_out_share
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
@@ -39,6 +40,7 @@ class SumoWorld(NamedTuple):
     n_movements: int
     hears_calls: bool
     lane_change: bool  # drivers that are not of SUMO's types change lanes to pass queues
+    fan_out: float  # share of drivers who take another link than the one ahead; 0 in SUMO's own networks
     fastest_mps: float  # of all types
 
     @property
@@ -77,6 +79,7 @@ def sumo_world(
         n_movements=network.n_movements,
         hears_calls=hears_calls,
         lane_change=lane_change,
+        fan_out=0.0 if network.conventions == "sumo" else fan_out_share(network, demand),
         fastest_mps=max(kind.max_speed_mps for kind in demand.types),
     )
 

@@ -54,6 +54,15 @@ def test_kind_of_ones_own_drives_in_sumo_by_what_it_states(tmp_path):
     assert float(cityflow["tau"]) == pytest.approx(equal_tau_s(CITYFLOW), abs=0.001)
 
 
+def test_a_queue_that_spreads_over_links_discharges_as_slowly_as_in_the_engine():
+    """jinan_3x4_2000 under fixed-cycle, straight lanes with eleven and more queued: 52 % take another link than the
+    one ahead, and are 2.94 s behind it; the others 2.41 s."""
+    assert cityflow_discharge(CITYFLOW, 0.52).headway_s == pytest.approx(0.52 * 2.94 + 0.48 * 2.41, rel=0.03)
+    tau_s = [equal_tau_s(CITYFLOW, share) for share in (0.0, 0.3, 0.6)]
+    assert tau_s == sorted(tau_s)
+    assert tau_s[0] == pytest.approx(1.78, abs=0.01)
+
+
 def test_the_engines_driver_takes_the_speed_that_krausss_rule_gives():
     random = np.random.default_rng(1)
     gap_m, leader_mps = random.uniform(-1.0, 60.0, 300), random.uniform(0.0, 14.0, 300)
