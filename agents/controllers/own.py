@@ -54,7 +54,7 @@ def own_controller(name: str) -> Controller:
     try:
         check_controller(made)
     except (TypeError, ValueError) as error:
-        raise InputError(name, "", str(error), "see Controller in agents/controllers/base.py") from None
+        raise InputError(name, "", str(error), "the README shows one") from None
     return made
 
 
