@@ -145,6 +145,8 @@ class Core(Protocol):
 
     def totals(self) -> Totals: ...
 
+    def passed(self) -> IntArray: ...
+
     def positions(self, replica: int = 0) -> Positions: ...
 
     @property
@@ -339,6 +341,10 @@ class TrafficCore:
     def totals(self) -> Totals:
         """What has happened so far, for the metrics."""
         return self.engine.totals()
+
+    def passed(self) -> IntArray:
+        """(B, 2) how many trips were released and how many finished so far; of the totals, what costs nothing."""
+        return self.engine.passed()
 
     def delay_s(self) -> FloatArray:
         """(B,) seconds that everybody has lost so far, against free flow and waiting to enter."""

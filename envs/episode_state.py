@@ -37,6 +37,8 @@ def episode_state(env: TrafficVecEnv) -> EpisodeState:
     arrays: dict[str, NDArray[Any]] = {"return": env._return.copy()}
     for number, world in enumerate(env.worlds):
         arrays[f"{number}.detectors.seeds"] = world.detector_seeds.copy()
+        if world.lock_watch is not None:
+            arrays[f"{number}.locks.history"] = world.lock_watch.history.copy()
         for part, values in _parts(world).items():
             if values is not None:
                 arrays |= {f"{number}.{part}.{name}": values[k].copy() for k, name in enumerate(values._fields)}
@@ -94,6 +96,8 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
     engine = core.engine
     engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
     core._shown = restored["shown"]
+    if world.lock_watch is not None:
+        world.lock_watch.history[:] = arrays[f"{number}.locks.history"]
     core._period = None  # it holds the arrays of before
     # The same detectors fail as before; what they remembered (a frozen reading, readings under way) is forgotten.
     world.restart_detectors(arrays.get(f"{number}.detectors.seeds", world.detector_seeds).tolist())

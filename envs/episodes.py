@@ -20,6 +20,7 @@ from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
+from intergreen.envs.locks import LockWatch, charge
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import Protocol, checked_seconds, protocol_by_name
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
@@ -55,6 +56,8 @@ class Episodes:
     demand_scale : lowest and highest factor on the number of trips; drawn anew for every episode
     faults : of detectors, see `intergreen.envs.fault_file`: what a policy sees is then what failing detectors tell,
         drawn anew for every episode; rewards and masks stay true
+    end_locked : an episode ends where the traffic of a copy has locked (`intergreen.envs.locks`), and that copy is
+        charged its last reward for a quarter of an hour more
     backlog_periods : for which a vehicle that waits outside counts in the reward, see `intergreen.envs.reward`
     movements, choices : room in the observation for so many; None: those of the widest signal
     simulator : a name of `intergreen.envs.simulators`
@@ -77,6 +80,7 @@ class Episodes:
         exact_trips: bool = False,
         demand_scale: tuple[float, float] = (1.0, 1.0),
         faults: FaultSpec = (),
+        end_locked: bool = False,
         backlog_periods: float = BACKLOG_PERIODS,
         movements: int | None = None,
         choices: int | None = None,
@@ -101,6 +105,8 @@ class Episodes:
         self.n_replicas = replicas
         self.detector_seeds: IntArray = np.zeros(replicas, np.int64)
         self._mixing = neighbour_mixing(network, self.plan, neighbour_share)
+        self.lock_watch = LockWatch(replicas, self.protocol.interval_s) if end_locked else None
+        self.locked: BoolArray = np.zeros(replicas, np.bool_)  # (B,) the copies whose episode has ended in a lock
         self._exact_trips = exact_trips
         self._demand_scale = demand_scale
         self._core = make_core(
@@ -130,6 +136,9 @@ class Episodes:
         trips = [self._trips(seed) for seed in seeds]
         self._core.reset(trips, seeds, start_phase(self.plan, self.n_replicas))
         self.restart_detectors(seeds)
+        self.locked[:] = False
+        if self.lock_watch is not None:
+            self.lock_watch.begin()
         self.observe()
         return self._senses.observation
 
@@ -154,6 +163,9 @@ class Episodes:
                 f"{self.scenario.name}: the reward of signal {i} in copy {b} is {reward[b, i]} at second {self.time_s}"
             )
         mixed = reward.copy() if self._mixing is None else (reward @ self._mixing).astype(np.float32)
+        if self.lock_watch is not None:
+            self.locked[:] = self.lock_watch.locked(self._core, self._senses)
+            mixed *= charge(self.locked, self.protocol.interval_s)
         return self._senses.observation, mixed
 
     @property
@@ -163,8 +175,9 @@ class Episodes:
 
     @property
     def is_over(self) -> bool:
-        """Has the horizon come? Traffic does not end there: this is a truncation."""
-        return self.time_s >= self.horizon_s
+        """Has the horizon come, or a copy locked? Traffic does not end at the horizon: only a lock is a termination,
+        and only for the copy that has `locked`."""
+        return self.time_s >= self.horizon_s or bool(self.locked.any())
 
     def allowed(self) -> BoolArray:
         """(B, I, C): which choices may be asked for now."""

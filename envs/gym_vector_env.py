@@ -113,7 +113,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
             return self._begin(), np.zeros(self.num_envs), nobody, nobody.copy(), self._times()
         seen, told = self.episodes.step(choice)
         observation, reward = self._flat(seen), mean_reward(told)
-        is_over = self.episodes.is_over
+        is_over, locked = self.episodes.is_over, self.episodes.locked.copy()
         infos: dict[str, Any] = {}
         if is_over and self._autoreset == AutoresetMode.SAME_STEP:
             infos = self._ends(observation)
@@ -121,7 +121,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         elif is_over:
             self._has_ended = True
             infos = self._travel_times()
-        return observation, reward, nobody, np.full(self.num_envs, is_over), infos | self._times()
+        return observation, reward, locked, is_over & ~locked, infos | self._times()
 
     def action_masks(self) -> BoolArray:
         """Which choices may be asked for now, (B, sum of choices): for each copy those of all signals."""

@@ -102,13 +102,13 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         if not self.agents:
             raise ResetNeeded("no episode is running: call reset() first")
         observation, reward = self.episodes.step(checked_choices(self._in_order(actions), self._n_choices))
-        is_over = self.episodes.is_over
+        is_over, is_locked = self.episodes.is_over, bool(self.episodes.locked[0])
         end = {"average_travel_time_s": float(self.episodes.average_travel_time_s()[0])} if is_over else {}
         answer = (
             self._observations(observation),
             dict(zip(self.agents, reward[0].tolist(), strict=True)),
-            dict.fromkeys(self.agents, False),
-            dict.fromkeys(self.agents, is_over),
+            dict.fromkeys(self.agents, is_locked),
+            dict.fromkeys(self.agents, is_over and not is_locked),
             self._infos(end),
         )
         if is_over:

@@ -182,6 +182,11 @@ class SumoCore:
         """What has happened so far, for the metrics; what SUMO does not tell is NaN."""
         return self.simulator.totals()
 
+    def passed(self) -> IntArray:
+        """(B, 2) trips released and finished so far."""
+        totals = self.totals()
+        return np.stack([totals.released, totals.finished], axis=1).astype(np.int64)
+
     def positions(self, replica: int = 0) -> Positions:
         """Where everybody on the lanes of one replica is now."""
         return self.simulator.positions(replica)

@@ -119,12 +119,12 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
             raise ResetNeeded("no episode is running: call reset() first")
         observation, reward = self.episodes.step(choice)
         info: dict[str, Any] = {"time_s": self.episodes.time_s}
-        is_over = self.episodes.is_over
+        is_over, is_locked = self.episodes.is_over, bool(self.episodes.locked[0])
         if is_over:
             self._is_running = False
             info["average_travel_time_s"] = float(self.episodes.average_travel_time_s()[0])
         self._screen.after_step()
-        return observation.reshape(-1).copy(), float(mean_reward(reward)[0]), False, is_over, info
+        return observation.reshape(-1).copy(), float(mean_reward(reward)[0]), is_locked, is_over and not is_locked, info
 
     def action_masks(self) -> BoolArray:
         """Which choices may be asked for now, those of all signals one after the other: (sum of choices,)."""

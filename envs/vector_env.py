@@ -214,13 +214,14 @@ class TrafficVecEnv(VecEnv):
     def _last_infos(self, number: int, observation: Float32Array) -> list[dict[str, Any]]:
         """What every slot of a world is told at the end of its episode."""
         world = self.worlds[number]
-        decisions = -(-world.horizon_s // world.protocol.interval_s)
+        decisions = world.time_s // world.protocol.interval_s
+        locked = np.repeat(world.locked, world.layout.n_signals)
         travel_time_s = np.repeat(world.average_travel_time_s(), world.layout.n_signals)
         returns = self._return[self._slots[number]]
         return [
             {
                 "terminal_observation": observation[slot],
-                "TimeLimit.truncated": True,
+                "TimeLimit.truncated": not locked[slot],
                 "episode": {"r": float(returns[slot]), "l": decisions},
                 "average_travel_time_s": float(travel_time_s[slot]),
             }

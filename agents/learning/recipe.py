@@ -107,6 +107,7 @@ class Recipe(_Settings):
     reward: str | dict[str, float] = "delay"
     neighbour_share: float = Field(default=0.0, ge=0)
     demand_scale: tuple[float, float] = (1.0, 1.0)  # factor on the trips, drawn between the two for every episode
+    end_locked: bool = False  # episodes end where traffic has locked, and are charged for it; see `envs/locks.py`
     faults: str | None = (
         None  # of detectors, a name or file as --faults takes it: what the policy sees; rewards stay true
     )

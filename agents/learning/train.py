@@ -113,6 +113,7 @@ def training_env(recipe: Recipe, scenario: Scenario | None, *, threads: int) -> 
         reward=recipe.reward,
         neighbour_share=recipe.neighbour_share,
         demand_scale=recipe.demand_scale,
+        end_locked=recipe.end_locked,
         faults=recipe.faults or (),
         simulator=recipe.simulator,
     )
@@ -133,6 +134,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         faults=recipe.faults or (),
         failing=recipe.worlds.failing,
         levels=recipe.worlds.levels,
+        end_locked=recipe.end_locked,
         junctions=recipe.worlds.junctions,
         decision_s=recipe.ppo.decision_s,
         threads=threads,

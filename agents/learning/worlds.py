@@ -66,6 +66,7 @@ def make_worlds(
     failing: float = 1.0,
     levels: tuple[float, float] = LEVELS,
     junctions: int = 0,
+    end_locked: bool = False,
     threads: int = 1,
 ) -> list[Episodes]:
     """Episodes of `count` worlds and `junctions` single ones, one copy each, all with room for as many movements.
@@ -94,6 +95,7 @@ def make_worlds(
             demand_scale=(EPISODE_LEVELS[0] * world.level, EPISODE_LEVELS[1] * world.level),
             backlog_periods=_backlog_periods(protocol_by_name(world.protocol), decision_s),
             faults=faults if world_fails else (),
+            end_locked=end_locked,
             movements=movements,
             choices=choices,
         )

@@ -32,7 +32,9 @@ from intergreen.envs.simulation.packed import opened
 from intergreen.envs.simulation.routes import build_route_table
 from intergreen.envs.simulation.state import (
     ERROR_DRIVABLE,
+    FINISHED,
     N_TRIPS,
+    RELEASED,
     STEP,
     State,
     TripRows,
@@ -204,6 +206,10 @@ class Engine:
     def totals(self) -> Totals:
         """What has happened so far, for the metrics."""
         return read_totals(self.statics, self.loops, self.trips, self.state, self.changes)
+
+    def passed(self) -> IntArray:
+        """(B, 2) trips released and finished so far."""
+        return self.state.tally[:, [RELEASED, FINISHED]]
 
     def delay_s(self) -> FloatArray:
         """(B,) seconds lost against free flow so far, in the network and waiting to enter."""
