@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
     """B copies of one network, simulated together; copy b shows what a `TrafficSignalEnv` of its own would.
 
-    The copies end together at the horizon, as truncations, and begin again in the same step: `final_obs` and
+    The copies end together at the horizon, as truncations (with `end_locked` also where one has locked, which is a
+    termination for that one), and begin again in the same step: `final_obs` and
     `final_info` of the infos then hold the ends, the observations the new beginnings, as `AutoresetMode.SAME_STEP` has
     it. With `AutoresetMode.NEXT_STEP`, which Gymnasium's wrappers of observations ask for, they begin again in the step
     after, which takes no notice of its actions and gives no reward.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
     from intergreen.envs.core import Core, Senses
 
 WATCHED_S = 180  # looked back
@@ -29,7 +29,7 @@ class LockWatch:
     def __init__(self, replicas: int, interval_s: int) -> None:
         self._interval_s = interval_s
         # (periods, B, 2) released and finished after each of the last periods, in a ring; -1 before they were
-        self.history: IntArray = np.full((-(-WATCHED_S // interval_s) + 1, replicas, 2), -1, np.int64)
+        self.history: IntArray = np.full((-(-WATCHED_S // interval_s) + 1, replicas, 2), -1, np.int32)
 
     def begin(self) -> None:
         """A new episode: remember nothing."""
@@ -52,6 +52,6 @@ class LockWatch:
         return locked
 
 
-def charge(locked: BoolArray, interval_s: int) -> FloatArray:
+def charge(locked: BoolArray, interval_s: int) -> Float32Array:
     """(B, 1) factors on the last rewards: a locked copy pays for `CHARGED_S` more of what it has come to."""
     return np.where(locked, 1.0 + CHARGED_S / interval_s, 1.0).astype(np.float32)[:, None]

@@ -33,11 +33,11 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
 
     An agent sees the vector that the table in `intergreen.envs.observation` describes for its signal, chooses among its
     signal's phases (`Discrete`) and is told its signal's reward. All agents live to the horizon, where all are
-    truncated; nothing ever terminates. Seeds, demand and arguments are those of `TrafficSignalEnv`: the same
-    seed is the same traffic there and here.
+    truncated; only with `end_locked` an episode terminates. Seeds, demand and arguments are those of
+    `TrafficSignalEnv`: the same seed is the same traffic there and here.
 
     Every agent's info holds `time_s` and `action_mask` (n_choices,) int8, what may be asked for now, in the form that
-    `Discrete.sample` takes; when the episode is truncated also `average_travel_time_s` of the whole network.
+    `Discrete.sample` takes; when the episode ends also `average_travel_time_s` of the whole network.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - as PettingZoo declares it

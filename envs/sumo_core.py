@@ -185,7 +185,7 @@ class SumoCore:
     def passed(self) -> IntArray:
         """(B, 2) trips released and finished so far."""
         totals = self.totals()
-        return np.stack([totals.released, totals.finished], axis=1).astype(np.int64)
+        return np.stack([totals.released, totals.finished], axis=1).astype(np.int32)
 
     def positions(self, replica: int = 0) -> Positions:
         """Where everybody on the lanes of one replica is now."""

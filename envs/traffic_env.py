@@ -46,11 +46,12 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     that the scenario is evaluated with.
 
     ## Episode end
-    Truncation at the horizon; traffic has no end, so nothing ever terminates. The observation that comes with
-    `truncated` is the episode's last.
+    Truncation at the horizon: traffic has no end. Only with `end_locked` an episode terminates, where traffic has
+    locked: everybody stands and nearly nobody arrives, see `intergreen.envs.locks`. The observation that comes with
+    the end is the episode's last.
 
     ## Info
-    `time_s`, seconds since the reset. When the episode is truncated also `average_travel_time_s`, the mean over all
+    `time_s`, seconds since the reset. When the episode ends also `average_travel_time_s`, the mean over all
     vehicles released so far: reading it costs as much as several decisions, so it does not come with every step.
 
     ## Rendering
@@ -69,6 +70,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     | `exact_trips`     | `False`      | a fixed demand's own trips instead of varied ones                         |
     | `demand_scale`    | `(1, 1)`     | lowest and highest factor on the number of trips, drawn for every episode |
     | `faults`          | none         | of detectors: a name (`"dead-10"`), a file, or the faults themselves      |
+    | `end_locked`      | `False`      | end where traffic has locked, for a charge of 15 minutes more of it       |
     | `movements`,      | the widest   | room in the observation for so many                                       |
     | `choices`         | signal's     |                                                                           |
     | `simulator`       | `"native"`   | `"sumo"` for episodes in SUMO, which needs the extra `sumo`               |

@@ -38,7 +38,8 @@ class TrafficVecEnv(VecEnv):
     `Discrete` for the widest signal; an index that a narrower signal does not have keeps its phase.
     The copies of a network end together at the horizon and begin again on fresh demand, each on its own: then, and
     only then, the infos of their slots hold `terminal_observation`, `TimeLimit.truncated`, `episode` (`r`: the slot's
-    sum of rewards, `l`: decisions) and `average_travel_time_s` of the copy.
+    sum of rewards, `l`: decisions) and `average_travel_time_s` of the copy. With `end_locked` they also end where one
+    of them has locked; for its slots that is no truncation.
 
     `seed(s)` makes copy b (counted over all networks) draw the episodes of a `TrafficSignalEnv` reset with seed s + b.
 

@@ -209,7 +209,7 @@ class Engine:
 
     def passed(self) -> IntArray:
         """(B, 2) trips released and finished so far."""
-        return self.state.tally[:, [RELEASED, FINISHED]]
+        return self.state.tally[:, [RELEASED, FINISHED]].astype(np.int32)
 
     def delay_s(self) -> FloatArray:
         """(B,) seconds lost against free flow so far, in the network and waiting to enter."""
