@@ -13,8 +13,8 @@ N vehicles drove. A vehicle that leaves one slot earlier waits D seconds less. E
 the traffic that the controller in charge has made, and that is the estimate's limit: the queue that the policy would
 have served still stands at the next decision and counts again; and a vehicle that leaves lets all behind it move up for
 as long as the queue lasts, which no single slot shows: in congestion the estimate is far too small, and even its sign
-may be wrong (README has figures). It tells where and when the two differ and is no promise in seconds. Where the other
-world can be run, as here, the second answer stands beside it.
+may be wrong (`docs/deployment.md` has figures). It tells where and when the two differ and is no promise in seconds.
+Where the other world can be run, as here, the second answer stands beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What README tells people to type is there: every command with its options, every snippet, the scenario of one's own.
+"""What README and `docs/` tell people to type is there: commands with their options, snippets, a scenario of one's own.
 
 Commands are taken apart by the command line itself, and not run; other tests run them.
 """
@@ -19,13 +19,14 @@ from intergreen.envs.observation import N_BINS
 from intergreen.envs.scenario import load_scenario
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
 SHORTER = {".learn(200_000)": ".learn(960)"}
 
 
 def fenced(language: str) -> list[str]:
     """Code blocks of one language, in their order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 
 
 def commands() -> list[str]:
@@ -33,7 +34,7 @@ def commands() -> list[str]:
     lines = [line for block in fenced("sh") for line in block.splitlines()]
     written = [
         *lines,
-        *re.findall(r"`(intergreen [a-z][^`]*)`", re.sub(r"^```.*?^```$", "", README, flags=re.S | re.M)),
+        *re.findall(r"`(intergreen [a-z][^`]*)`", re.sub(r"^```.*?^```$", "", TEXT, flags=re.S | re.M)),
     ]
     typed = dict.fromkeys(" ".join(shlex.split(one, comments=True)) for one in written if one.startswith("intergreen "))
     return [one for one in typed if "…" not in one and one != "intergreen"]
@@ -54,7 +55,7 @@ def test_some_commands_were_found():
 
 @pytest.fixture
 def beside_my_network(tmp_path, monkeypatch):
-    """A folder as README's reader has it: `my_network/`, and the checkout's policies."""
+    """A folder as the reader has it: `my_network/`, and the checkout's policies."""
     (tmp_path / "my_network").mkdir()
     small.write(tmp_path / "my_network")
     (tmp_path / "checkpoints").symlink_to(ROOT / "checkpoints")
@@ -70,7 +71,7 @@ def test_snippet_runs_as_it_stands(number):
     nobody = np.zeros(load_scenario("my_network").network.n_lanes, dtype=int)
     bins = np.zeros((len(nobody), N_BINS), dtype=int)
     told = {"waiting": nobody, "vehicles": nobody, "arriving": bins, "time_s": 0}
-    exec(compile(text, f"README's snippet {number}", "exec"), told)
+    exec(compile(text, f"snippet {number} of the pages", "exec"), told)
 
 
 @pytest.mark.usefixtures("beside_my_network")
@@ -90,3 +91,23 @@ def test_scenario_of_ones_own_can_be_loaded(tmp_path):
         path = tmp_path / "mine.yaml"
         path.write_text(text)
         assert len(load_scenario(path).trips(0)) > 0
+
+
+def anchors(path):
+    """Where links may lead on a page: its headings as GitHub writes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.S | re.M), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    for path, anchor in links:
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), path
+        assert not anchor or anchor[1:] in anchors(target), anchor
+
+
+def test_every_page_is_linked_from_readme():
+    readme = PAGES[0].read_text(encoding="utf-8")
+    assert [path.name for path in PAGES[1:] if f"(docs/{path.name})" not in readme] == []
