@@ -30,7 +30,8 @@ class QuietSignals:
         self._signals, self._first = np.unique(signal_of_lane[self._own], return_index=True)
         self._interval_s, self._quiet_s = interval_s, max(QUIET_S, QUIET_LOOKS * interval_s)
         shape = (n_replicas, n_signals + 1)  # the last column is the whole network
-        self._usual, self._lately, self._looks = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._usual, self._looks = np.zeros(shape), np.zeros(shape)
+        self._now, self._lately = np.zeros(shape), np.zeros(shape)  # the last minute's mean; as somebody was last there
         self._empty_s = np.zeros(shape, np.int32)
 
     def judge(self, vehicles: IntArray | Float32Array) -> BoolArray:
@@ -44,7 +45,8 @@ class QuietSignals:
         self._looks = np.minimum(self._looks + somebody, _LEARNED_FROM)
         self._usual += np.where(somebody, (total - self._usual) / np.maximum(self._looks, 1), 0.0)
         share = np.maximum(self._interval_s / _LATELY_S, 1.0 / np.maximum(self._looks, 1))
-        self._lately += np.where(somebody, np.minimum(share, 1.0) * (total - self._lately), 0.0)
+        self._now += np.minimum(share, 1.0) * (total - self._now)
+        self._lately = np.where(somebody, self._now, self._lately)
         was_sudden = self._lately >= SUDDEN_SHARE * self._usual
         quiet = (self._empty_s >= self._quiet_s) & (self._usual >= USUAL_VEH) & was_sudden
         never = (self._empty_s[:, -1:] >= self._quiet_s) & (

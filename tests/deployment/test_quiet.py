@@ -53,6 +53,15 @@ def test_traffic_that_grows_less_and_ends_is_no_failure(judge):
     assert told(judge, [0, 0, 0, 0, 0], 60) == [False, False]
 
 
+def test_the_last_of_a_few_stragglers_are_no_failure(judge):
+    """Half of the usual, counted where anybody was; a sixth of it over the whole minute."""
+    told(judge, [3, 1, 4, 4, 0], 60)
+    for _ in range(20):
+        told(judge, [2, 0, 4, 4, 0], 1)
+        told(judge, [0, 0, 4, 4, 0], 2)
+    assert told(judge, [0, 0, 4, 4, 0], 60) == [False, False]
+
+
 def test_few_looks_are_not_enough_however_long_apart():
     judge = QuietSignals(1, SIGNAL_OF_LANE, 2, 60)
     told(judge, [3, 2, 4, 4, 0], 30)
