@@ -144,7 +144,8 @@ def evaluate(
         If SUMO fails in the middle of a run.
     TypeError, ValueError
         If the controller is none, see `check_controller`, or answers with something else than a phase for every signal;
-        if scenario or protocol are names, seeds are no whole numbers >= 0, or the horizon no whole seconds >= 1.
+        if scenario or protocol are names, seeds are no whole numbers >= 0 or one stands there twice, or the horizon no
+        whole seconds >= 1.
     """
     seeds = _checked_seeds(seeds)
     _refuse_names(scenario, protocol)
@@ -216,6 +217,8 @@ def _checked_seeds(seeds: Sequence[int]) -> list[int]:
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu" or array.min() < 0:
         raise ValueError(f"need at least one seed, all whole numbers >= 0, as in seeds=[0, 1], got {seeds!r}")
     chosen: list[int] = array.tolist()
+    if len(set(chosen)) < len(chosen):  # it would count twice, and make the interval of the mean narrower than it is
+        raise ValueError(f"need different seeds, got {seeds!r}, which names one twice")
     return chosen
 
 

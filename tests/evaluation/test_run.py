@@ -215,15 +215,15 @@ def test_faults_name_their_seeds_however_the_seeds_are_batched(arterial, monkeyp
 
 def test_interventions_are_those_of_an_hour_of_one_run(arterial):
     field, controller = protocol_by_name("us-mutcd-5"), MaxPressure()
-    twice = evaluate(arterial, MaxPressure(), field, seeds=[0, 0], horizon_s=600)["safety"]
-    core = TrafficCore(arterial.network, field.plan(arterial.network), arterial.demand)
-    setup = Setup(arterial.network, core.plan, field, 1)
-    core.reset([arterial.trips(0, horizon_s=600)], [0], controller.start(setup))
+    both = evaluate(arterial, MaxPressure(), field, seeds=[0, 1], horizon_s=600)["safety"]
+    core = TrafficCore(arterial.network, field.plan(arterial.network), arterial.demand, replicas=2)
+    setup = Setup(arterial.network, core.plan, field, 2)
+    core.reset([arterial.trips(seed, horizon_s=600) for seed in (0, 1)], [0, 1], controller.start(setup))
     for t in range(0, 600, 5):
         core.run(controller.decide(core.counts(), core.signals(5), t), 5)
     counted = core.interventions.sum(axis=(0, 1))
     assert counted.sum() > 0
-    assert list(twice["interventions_per_hour"].values()) == pytest.approx(counted * 6.0)
+    assert list(both["interventions_per_hour"].values()) == pytest.approx(counted * 3.0)
 
 
 def test_evaluation_equals_driving_the_core_by_hand(arterial):
@@ -304,6 +304,11 @@ def test_no_seed_is_refused(arterial):
 def test_seeds_that_are_none_are_one_line(arterial, seeds):
     with pytest.raises(ValueError, match=r"need at least one seed, all whole numbers >= 0, as in seeds=\[0, 1\], got"):
         evaluate(arterial, MaxPressure(), PROTOCOL, seeds=seeds)
+
+
+def test_seed_that_would_count_twice_is_refused(arterial):
+    with pytest.raises(ValueError, match=r"need different seeds, got \[1, 0, 1\], which names one twice"):
+        evaluate(arterial, MaxPressure(), PROTOCOL, seeds=[1, 0, 1])
 
 
 @pytest.mark.parametrize("seeds", [range(2), (0, 1), np.arange(2), np.arange(2, dtype=np.uint8)], ids=repr)
