@@ -16,6 +16,20 @@ from intergreen.envs.network import RoadNetwork
 
 SHIPPED_TYPES = {vehicle_type.name: vehicle_type for vehicle_type in (CAR, BUS, EMERGENCY)}
 _PLACE = "demand.vehicle_types"
+# Beyond these a number is surely a slip, of the unit or of a key, and drives as no vehicle does.
+_LEAST_AND_MOST = {
+    "length_m": (SHORTEST_VEHICLE_M, 100.0),
+    "min_gap_m": (0.0, 50.0),
+    "max_speed_mps": (0.5, 100.0),
+    "max_accel_mps2": (0.1, 20.0),
+    "max_decel_mps2": (0.1, 20.0),
+    "usual_accel_mps2": (0.1, 20.0),
+    "usual_decel_mps2": (0.1, 20.0),
+    "headway_s": (0.1, 30.0),
+    "occupancy": (0.0, 1000.0),
+    "speed_factor": (0.1, 10.0),
+    "speed_deviation": (0.0, 10.0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,7 @@ def _vehicle_type(path: Path, name: str, section: VehicleSection) -> VehicleType
             given.setdefault(f"usual_{way}", given[f"max_{way}"])
     try:
         kind = replace(SHIPPED_TYPES.get(name, CAR), name=name, **given)
+        _check_limits(kind)
         _check_goes_together(kind)
     except ValueError as error:
         problem = str(error).removeprefix(f"vehicle type {name!r}: ")
@@ -68,9 +83,14 @@ def _vehicle_type(path: Path, name: str, section: VehicleSection) -> VehicleType
     return kind
 
 
+def _check_limits(kind: VehicleType) -> None:
+    for name, (least, most) in _LEAST_AND_MOST.items():
+        value = getattr(kind, name)
+        if not least <= value <= most:
+            raise ValueError(f"need {name} from {least:g} to {most:g}, got {value:g}")
+
+
 def _check_goes_together(kind: VehicleType) -> None:
-    if kind.length_m < SHORTEST_VEHICLE_M:
-        raise ValueError(f"need length_m >= {SHORTEST_VEHICLE_M:g}, got {kind.length_m:g}")
     for usual, most in (("usual_accel_mps2", "max_accel_mps2"), ("usual_decel_mps2", "max_decel_mps2")):
         if getattr(kind, usual) > getattr(kind, most):
             raise ValueError(f"need {usual} <= {most}, got {getattr(kind, usual):g} and {getattr(kind, most):g}")

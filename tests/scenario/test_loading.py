@@ -91,8 +91,11 @@ WRONG_KINDS = {
     "no number": ("length_m: 9", "length_m: long", r"truck\.length_m: input should be a valid number.*got 'long'"),
     "negative": ("length_m: 9", "length_m: -9", r"vehicle_types\.truck: need finite length_m > 0, got -9"),
     "not finite": ("headway_s: 2.5", "headway_s: .inf", r"truck: need finite headway_s > 0, got inf"),
-    "tiny": ("length_m: 9", "length_m: 0.01", r"truck: need length_m >= 0.5, got 0.01"),
-    "longer than a lane": ("length_m: 9", "length_m: 900", r"truck\.length_m: is 900 m, and the shortest lane of the"),
+    "tiny": ("length_m: 9", "length_m: 0.01", r"truck: need length_m from 0.5 to 100, got 0.01"),
+    "centimetres": ("length_m: 9", "length_m: 900", r"truck: need length_m from 0.5 to 100, got 900"),
+    "stands for ever": ("length_m: 9", "max_speed_mps: 0.01", r"truck: need max_speed_mps from 0.5 to 100, got 0.01"),
+    "hardly starts": ("max_accel_mps2: 1.0", "max_accel_mps2: 1.0e-9", r"need max_accel_mps2 from 0.1 to 20, got"),
+    "hours apart": ("headway_s: 2.5", "headway_s: 3600", r"truck: need headway_s from 0.1 to 30, got 3600"),
     "usual above most": ("length_m: 9", "usual_accel_mps2: 3", r"need usual_accel_mps2 <= max_accel_mps2, got 3 and"),
     "dawdling": ("length_m: 9", "dawdle_mps: 0.5", r"dawdle_mps has no effect without follows_krauss: true"),
     "more dawdling": ("length_m: 9", "dawdle_mps: 9, follows_krauss: true", r"need dawdle_mps <= max_accel_mps2, got"),
@@ -107,6 +110,12 @@ def test_wrong_kind_of_vehicles_gets_one_line(write, good, bad, message):
     with pytest.raises(InputError, match=message) as caught:
         load_scenario(write(OWN_KINDS.replace(good, bad)))
     assert "\n" not in str(caught.value)
+
+
+def test_vehicle_longer_than_the_shortest_lane_is_refused(write):
+    short_roads = OWN_KINDS.replace("lanes: 2", "lanes: 2\n  spacing_x_m: 60").replace("length_m: 9", "length_m: 90")
+    with pytest.raises(InputError, match=r"truck\.length_m: is 90 m, and the shortest lane of the network [\d.]+ m;"):
+        load_scenario(write(short_roads))
 
 
 WRONG = {
