@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from intergreen.agents.controllers.registry import bound_names
 from intergreen.agents.evaluation.picture import travel_time_svg, write_travel_time_png
 from intergreen.agents.tables import TextTable, cell_text, markdown_text, print_table
 from intergreen.envs.files import write_text
@@ -70,7 +71,7 @@ def group_by_setting(results: Sequence[Result]) -> dict[Setting, list[Result]]:
 
 
 def comparisons(results: Sequence[Result]) -> list[TextTable]:
-    """One table for each setting; the best mean of each column is marked."""
+    """One table for each setting; the best mean of each column is marked, of controllers that finished every seed."""
     return [_comparison(setting, group) for setting, group in group_by_setting(results).items()]
 
 
@@ -200,8 +201,15 @@ def _failed(result: Result) -> str:
 
 
 def _best_rows(results: Sequence[Result], column: Column) -> list[int]:
-    """Rows with the best printed mean; none where there is nothing to compare."""
-    means = {r: _printed_mean(result, column) for r, result in enumerate(results)}
+    """Rows with the best printed mean; none where there is nothing to compare.
+
+    A bound is no controller and would always be the best; who failed on a seed may have been spared the worst one.
+    """
+    means = {
+        r: _printed_mean(result, column)
+        for r, result in enumerate(results)
+        if result["controller"] not in bound_names() and not result.get("failed")
+    }
     known = [mean for mean in means.values() if mean is not None]
     if len(known) < 2:
         return []

@@ -63,6 +63,17 @@ def test_best_mean_is_marked_and_ties_share_it():
     assert table.marked == {(1, 1), (2, 1), (0, 2), (1, 2), (2, 2)}
 
 
+def test_bound_that_nobody_can_pass_is_not_called_best():
+    (table,) = comparisons([result("free-flow", 50.0), result("a", 300.0), result("b", 200.0)])
+    assert table.marked == {(2, 1), (1, 2), (2, 2)}
+
+
+def test_who_failed_on_a_seed_is_not_called_best():
+    spared = result("b", 100.0, seeds=[0, 2], failed=[{"seed": 1, "why": "the lane overflowed"}])
+    (table,) = comparisons([result("a", 300.0), spared, result("c", 200.0)])
+    assert table.marked == {(2, 1), (0, 2), (2, 2)}
+
+
 def test_a_single_controller_is_not_called_best():
     assert comparisons([result("a", 300.0)])[0].marked == frozenset()
 
