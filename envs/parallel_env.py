@@ -60,9 +60,9 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.possible_agents = [self.episodes.scenario.network.intersection_ids[j] for j in plan.intersection]
         self.agents: list[str] = []
         own = dict(zip(self.possible_agents, n_choices, strict=True))
-        self.observation_spaces = {agent: SignalSpace(layout.blocks, (n,)) for agent, n in own.items()}
+        self.observation_spaces = {agent: SignalSpace(layout.blocks, (n,), layout.features) for agent, n in own.items()}
         self.action_spaces = {agent: spaces.Discrete(n) for agent, n in own.items()}
-        self.state_space = SignalSpace(layout.blocks, tuple(n_choices))
+        self.state_space = SignalSpace(layout.blocks, tuple(n_choices), layout.features)
         self._state = np.zeros(self.state_space.shape, np.float32)
         self._random: np.random.Generator | None = None
 

@@ -18,11 +18,15 @@ class SignalSpace(spaces.Box):
 
     blocks     sizes of the blocks in the vector of one signal
     n_choices  how many choices each of the signals has
+    features   names of what is seen, which other features may be as many columns as; none: not known
     """
 
-    def __init__(self, blocks: Blocks, n_choices: tuple[int, ...]) -> None:
+    features: tuple[str, ...] = ()  # of spaces that were pickled before they had any
+
+    def __init__(self, blocks: Blocks, n_choices: tuple[int, ...], features: tuple[str, ...] = ()) -> None:
         self.blocks = blocks
         self.n_choices = n_choices
+        self.features = features
         super().__init__(0.0, HIGHEST, (len(n_choices) * blocks.size,), np.float32)
 
     @property

@@ -146,7 +146,7 @@ def signal_spaces(layout: ObservationLayout) -> tuple[SignalSpace, spaces.Space[
     """Observation and action space of all signals together."""
     n_choices = layout.n_choices.tolist()
     action_space = spaces.Discrete(n_choices[0]) if len(n_choices) == 1 else spaces.MultiDiscrete(n_choices)
-    return SignalSpace(layout.blocks, tuple(n_choices)), action_space
+    return SignalSpace(layout.blocks, tuple(n_choices), layout.features), action_space
 
 
 def mean_reward(reward: Float32Array) -> np.ndarray:

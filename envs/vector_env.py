@@ -70,17 +70,18 @@ class TrafficVecEnv(VecEnv):
             raise ValueError("need at least one scenario, got an empty list")
         self._threads = threads if threads > 1 and len(self.worlds) > 1 else 0
         self._pool = self._new_pool()
-        blocks = {world.layout.blocks for world in self.worlds}
-        if len(blocks) != 1:
-            raise ValueError(f"need the same features and room in all worlds, got {len(blocks)} kinds")
-        self.blocks = blocks.pop()
+        kinds = {(world.layout.blocks, frozenset(world.layout.features)) for world in self.worlds}
+        if len(kinds) != 1:
+            raise ValueError(f"need the same features and room in all worlds, got {len(kinds)} kinds")
+        layout = self.worlds[0].layout
+        self.blocks = layout.blocks
         self.render_mode = None
         sizes = [world.n_replicas * world.layout.n_signals for world in self.worlds]
         past = np.cumsum(sizes).tolist()
         self._slots = [slice(end - size, end) for end, size in zip(past, sizes, strict=True)]
         super().__init__(
             num_envs=past[-1],
-            observation_space=SignalSpace(self.blocks, (self.blocks.choices,)),
+            observation_space=SignalSpace(self.blocks, (self.blocks.choices,), layout.features),
             action_space=spaces.Discrete(self.blocks.choices),
         )
         self._actions = np.zeros(self.num_envs, dtype=np.int32)

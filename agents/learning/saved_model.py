@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stable_baselines3 import DQN
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from intergreen.agents.controllers.policy_network import write_network
 from intergreen.agents.controllers.run_folder import POLICY, SAVED, observation_columns, write_run
@@ -15,7 +16,10 @@ from intergreen.agents.learning.model import network_of
 from intergreen.agents.learning.prepare import new_training
 from intergreen.agents.learning.recipe import make_recipe
 from intergreen.envs.observation import DEFAULT_FEATURES
+from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import REWARDS, RewardSpec
+from intergreen.envs.traffic_env import TrafficSignalEnv
+from intergreen.envs.vector_env import TrafficVecEnv
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -26,7 +30,7 @@ def save_as_run(
     folder: str | Path,
     *,
     scenario: str | Path,
-    features: Sequence[str] = DEFAULT_FEATURES,
+    features: Sequence[str] | None = None,
     protocol: str | None = None,
     reward: RewardSpec = REWARDS[0],
 ) -> Path:
@@ -36,14 +40,14 @@ def save_as_run(
     ----------
     model : with SignalPolicy, MaskableSignalPolicy or SignalQPolicy
     scenario : the name, file or folder that its environment was made from
-    features, protocol, reward : of that environment
+    features, protocol, reward : of that environment; features None: as the model knows them
 
     Raises
     ------
     InputError
         If the folder is in use, or the scenario is wrong.
     ValueError
-        If the policy was trained with other features.
+        If the policy was trained with other features, under another protocol, or on normalised observations.
     TypeError
         If it is another policy, or scenario or protocol have no name that could be stated.
     """
@@ -51,9 +55,11 @@ def save_as_run(
         if not isinstance(value, str | Path | None):
             raise TypeError(f"need the {what}'s name, which the run states, got a {type(value).__name__}")
     network = network_of(model)
+    features = _features_of(model, features)
     movement, signal = observation_columns(features)
     if (network.movement_columns, network.signal_columns) != (len(movement), len(signal)):
         raise ValueError(f"the model was trained with other features than {', '.join(features)}; name those")
+    _refuse_normalised(model)
     settings = {
         "algorithm": "dqn" if isinstance(model, DQN) else "ppo",
         "scenario": str(scenario),
@@ -65,8 +71,43 @@ def save_as_run(
         "seed": model.seed or 0,
     }
     training = new_training(make_recipe("save_as_run", settings), Path(folder))
+    _refuse_other_protocol(model, training.run["protocol"])
     training.folder.mkdir(parents=True, exist_ok=True)
     write_network(training.folder / POLICY, network)
     outcome = {"finished": True, "steps": model.num_timesteps, "last": {"file": POLICY}, "best": None}
     write_run(training.folder, training.run | {"outcome": outcome, "made_by": SAVED})
     return training.folder
+
+
+def _features_of(model: BaseAlgorithm, stated: Sequence[str] | None) -> Sequence[str]:
+    """What the policy sees. Its space knows, unless it was saved before spaces did."""
+    trained = getattr(model.observation_space, "features", ())
+    features = stated or trained or DEFAULT_FEATURES
+    if trained and set(features) != set(trained):  # the columns may be as many
+        other = f"the model was trained with other features than {', '.join(features)}"
+        raise ValueError(f"{other}: with {', '.join(trained)}; name those, or none")
+    return features
+
+
+def _refuse_normalised(model: BaseAlgorithm) -> None:
+    """What stands between environment and policy is in no file of a run, and the policy would see other numbers."""
+    normalised = model.get_vec_normalize_env()
+    if normalised is not None and normalised.norm_obs:
+        raise ValueError("the model sees observations through VecNormalize, which a run has not; use norm_obs=False")
+
+
+def _refuse_other_protocol(model: BaseAlgorithm, stated: str) -> None:
+    trained = _protocols_of(model)
+    if trained and protocol_by_name(stated).name not in trained:
+        problem = f"the model was trained under {', '.join(sorted(trained))}, and the run would state {stated}"
+        raise ValueError(f"{problem}; name the protocol, protocol=...")
+
+
+def _protocols_of(model: BaseAlgorithm) -> set[str]:
+    """Those of the model's environment; none where it has none, as when it was loaded from a file."""
+    env = model.get_env()
+    inner = None if env is None else env.unwrapped
+    if isinstance(inner, TrafficVecEnv):
+        return {world.protocol.name for world in inner.worlds}
+    copies = inner.envs if isinstance(inner, DummyVecEnv) else []
+    return {one.unwrapped.episodes.protocol.name for one in copies if isinstance(one.unwrapped, TrafficSignalEnv)}

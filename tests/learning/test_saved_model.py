@@ -3,8 +3,10 @@
 import pytest
 from learning.test_policies import LEARNERS, make
 from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecNormalize
 
 from intergreen.agents.controllers.learned import PolicyController
+from intergreen.agents.controllers.run_folder import observation_columns
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.deployment.runtime import SignalController
 from intergreen.agents.evaluation.exporting import export_run
@@ -15,6 +17,7 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.observation import DEFAULT_FEATURES
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.traffic_env import TrafficSignalEnv
 from intergreen.envs.vector_env import TrafficVecEnv
 
 
@@ -57,3 +60,32 @@ def test_other_features_another_policy_and_a_folder_in_use_are_refused(pair, pai
     save_as_run(model, tmp_path / "a", scenario=pair_file)
     with pytest.raises(InputError, match="a"):
         save_as_run(model, tmp_path / "a", scenario=pair_file)
+
+
+RED_TIME = ("queue", "arriving", "occupied", "downstream", "green", "turn", "red_time", "green_time", "timing")
+
+
+def test_run_states_the_features_that_the_model_was_trained_with(pair_file, stated, tmp_path):
+    assert observation_columns(RED_TIME) != observation_columns(DEFAULT_FEATURES)
+    assert [*map(len, observation_columns(RED_TIME))] == [*map(len, observation_columns(DEFAULT_FEATURES))]
+    model = make("ppo", TrafficVecEnv(str(pair_file), replicas=1, features=RED_TIME))
+    folder = save_as_run(model, tmp_path / "mine", scenario=pair_file)
+    assert stated(folder)["observation"]["features"] == list(RED_TIME)
+    with pytest.raises(ValueError, match=r"other features than queue, arriving, .*: with .*red_time.*; name those, or"):
+        save_as_run(model, tmp_path / "other", scenario=pair_file, features=DEFAULT_FEATURES)
+
+
+@pytest.mark.parametrize("make_env", [TrafficVecEnv, TrafficSignalEnv])
+def test_run_that_would_state_another_protocol_is_refused(make_env, pair_file, stated, tmp_path):
+    model = make("ppo", make_env(str(pair_file), protocol="literature-15-5"))
+    with pytest.raises(ValueError, match="trained under literature-15-5, and the run would state literature-10-5"):
+        save_as_run(model, tmp_path / "mine", scenario=pair_file)
+    assert not (tmp_path / "mine").exists()
+    folder = save_as_run(model, tmp_path / "mine", scenario=pair_file, protocol="literature-15-5")
+    assert stated(folder)["protocol"] == "literature-15-5"
+
+
+def test_model_behind_normalised_observations_is_refused(pair, pair_file, tmp_path):
+    save_as_run(make("ppo", VecNormalize(pair, norm_obs=False)), tmp_path / "rewards", scenario=pair_file)
+    with pytest.raises(ValueError, match=r"the model sees observations through VecNormalize, .*; use norm_obs=False"):
+        save_as_run(make("ppo", VecNormalize(pair)), tmp_path / "mine", scenario=pair_file)
