@@ -188,7 +188,8 @@ def compare(
         make_engine_ready(lane_change=any(cell.protocol.lane_change for cell in cells))
     with progress_bar("simulating") as progress:
         if threads > 1:
-            results = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
+            finished = run_cells(cells, seeds=seed_list, threads=threads, horizon_s=horizon, progress=progress)
+            results = [{**one, "failed": []} for one in finished]  # a seed that fails ends the command
         else:
             results = run_grid(
                 cells, seeds=seed_list, workers=workers, horizon_s=horizon, store=store, progress=progress

@@ -169,6 +169,16 @@ def test_compare_json_is_a_list(smallest, capsys):
     assert [result["controller"] for result in results] == ["fixed-time", "max-pressure"]
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has no use for two threads")
+def test_compare_json_has_the_same_keys_and_numbers_with_threads(smallest, capsys):
+    told = []
+    for threads in ("1", "2"):
+        names = "fixed-time,max-pressure"
+        assert cli.main(["compare", smallest, "--controllers", names, *SHORT, "--threads", threads, "--json", "-"]) == 0
+        told.append([one | {"cost": sorted(one["cost"])} for one in json.loads(capsys.readouterr().out)])
+    assert told[0] == told[1]
+
+
 def test_result_says_that_the_monitor_saw_nothing_and_which_timing_it_watched(smallest, capsys):
     arguments = ["evaluate", smallest, "--controller", "max-pressure", "--horizon", "120", "--seeds", "0-1"]
     assert cli.main([*arguments, "--protocol", "us-mutcd-5", "--json", "-"]) == 0
