@@ -111,3 +111,22 @@ def test_links_lead_somewhere(page):
 def test_every_page_is_linked_from_readme():
     readme = PAGES[0].read_text(encoding="utf-8")
     assert [path.name for path in PAGES[1:] if f"(docs/{path.name})" not in readme] == []
+
+
+def test_json_has_the_keys_that_it_says(tmp_path, monkeypatch, capsys):
+    def keys(value, path=""):
+        inner = value.items() if isinstance(value, dict) else ()
+        return {path}.union(*(keys(one, f"{path}/{name}") for name, one in inner))
+
+    (written,) = map(json.loads, fenced("json"))
+    small.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--controllers", "max-pressure", "--seeds", "0,1", "--horizon", "600", "--json", "-"]
+    assert main(["compare", ".", *arguments]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert keys(written) <= keys(told)
+    assert written.keys() == told.keys()
+    assert all(written[part].keys() == told[part].keys() for part in ("series", "safety", "cost"))
+    assert [len(one) for one in written["series"].values()] == [len(one) for one in told["series"].values()]
+    defined = set(re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|", TEXT, re.MULTILINE))
+    assert told["metrics"].keys() <= {name for names in defined for name in names}
