@@ -40,6 +40,11 @@ def checked(path: Path, place: tuple[str, ...], values: Any, spec: type) -> Any:
         raise InputError(path, where, f"{problem[0].lower()}{problem[1:]}{value}", "mend the value") from None
 
 
+def takes_bool(annotation: Any) -> bool:
+    """May a value of this type be true or false?"""
+    return annotation is bool or any(takes_bool(one) for one in get_args(annotation))
+
+
 def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type) -> None:
     """Look for keys that are no fields of `spec`, also in the sections within."""
     if not isinstance(values, dict):
@@ -53,6 +58,9 @@ def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type)
             mend = f"{hint}known keys: {', '.join(kind + known)}"
             raise InputError(path, ".".join((*place, str(key))), "unknown key", mend)
         inner = get_type_hints(spec)[key]
+        if isinstance(value, bool) and not takes_bool(inner):  # pydantic would make it 1 or 0
+            problem = f"is {str(value).lower()}"
+            raise InputError(path, ".".join((*place, str(key))), problem, "write a number, or what the key stands for")
         for within, section, kind_of_section in _sections_within(inner, value):
             _refuse_unknown(path, (*place, str(key), *within), section, kind_of_section)
 

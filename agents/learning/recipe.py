@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.fault_file import refuse_policy_faults
+from intergreen.envs.file_sections import takes_bool
 from intergreen.envs.observation import DEFAULT_FEATURES, check_features
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import check_reward
@@ -30,6 +31,15 @@ _BUDGET = ("minutes", "steps")
 
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, values: Any) -> Any:
+        for name, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field is not None and not takes_bool(field.annotation):
+                raise ValueError(f"{name} is {str(value).lower()}, which is no number")
+        return values
 
 
 class PPOSettings(_Settings):

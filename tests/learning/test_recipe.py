@@ -70,6 +70,8 @@ def test_policy_is_judged_on_its_own_scenario_unless_told_otherwise(recipe_file)
         ("{minutes: 1, scenario: single, protocol: quick}", "protocol: no protocol is called 'quick'"),
         ("{minutes: 1, worlds: {levels: [2, 1]}}", "worlds: need 0 < lowest <= highest in levels, got [2.0, 1.0]"),
         ("{minutes: 1, worlds: {protocols: [fast]}}", "worlds.protocols: no protocol is called 'fast'"),
+        ("{minutes: true, scenario: single}", "minutes is true, which is no number"),
+        ("{minutes: 1, scenario: single, evaluation: {seeds: yes}}", "evaluation: seeds is true, which is no number"),
         ("[1, 2]", "is [1, 2]; write keys and values"),
         ("a: [", "not valid YAML"),
     ],

@@ -144,6 +144,8 @@ WRONG = {
     ),
     "missing kind": ("  kind: turns\n", "", r"demand\.kind: is missing; use one of turns, pairs"),
     "wrong type": ("rows: 1", "rows: one", r"network\.rows: input should be a valid integer.*got 'one'"),
+    "true for a number": ("rows: 1", "rows: true", r"network\.rows: is true; write a number"),
+    "true for a rate": ("entry_vph: 300", "entry_vph: yes", r"demand\.entry_vph: is true; write a number"),
     "wrong union": ("entry_vph: 300", "entry_vph: many", r"demand\.entry_vph: input should be .*got 'many'"),
     "out of range": ("rows: 1", "rows: 0", r"network: need a whole number rows >= 1, got 0"),
     "negative rate": ("entry_vph: 300", "entry_vph: -3", r"demand: need entry_vph >= 0, got -3"),
