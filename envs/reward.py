@@ -139,6 +139,9 @@ def _weights(spec: RewardSpec) -> list[float]:
             raise InputError("reward", name, f"has weight {shown(weight)}", "give a finite number")
     if not any(weights.values()):
         raise InputError("reward", "weights", "are all zero", f"give a weight to one of {', '.join(REWARDS)}")
+    if max(weights.values()) <= 0.0:
+        problem = "are all below zero, which rewards what is meant to be less"
+        raise InputError("reward", "weights", problem, "leave the minus out: every reward has one")
     return [float(weights.get(name, 0.0)) for name in REWARDS]
 
 

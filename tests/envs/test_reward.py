@@ -156,6 +156,10 @@ def test_mixing_adds_the_mean_of_those_joined_by_a_road(share):
         ({"queue": float("nan")}, "reward: queue: has weight nan; give a finite number"),
         ({"queue": "much"}, "reward: queue: has weight 'much'; give a finite number"),
         ({"queue": 0.0}, "reward: weights: are all zero; give a weight to one of "),
+        (
+            {"delay": -1.0, "queue": 0.0},
+            "reward: weights: are all below zero, which rewards what is meant to be less; ",
+        ),
     ],
 )
 def test_wrong_reward_is_one_line(pair, spec, message):
