@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
@@ -121,12 +121,25 @@ def _prepare_resumed(config: str | None, resume: Path, out: Path | None, changes
     recipe = make_recipe(resume / RUN, changed(stored, longer))
     asked = make_recipe("command line", changed(stored, given)) if config is None else read_recipe(config, **given)
     _refuse_other_recipe(resume, recipe, asked)
-    if run.get("outcome", {}).get("finished") and not longer:
+    if _outcome_of(run, resume).get("finished") and not longer:
         problem = "has used up its budget"
         raise InputError(resume, "", problem, "raise it with --minutes or --steps, the time used so far included")
     scenario, judged = _scenarios(recipe, bool(run.get("drop_invalid_routes")))
     run["recipe"] = recipe.model_dump(mode="json")
     return Training(recipe, scenario, judged, resume, run, resumed=True)
+
+
+def _outcome_of(run: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """How far the run has come; empty before its first checkpoint."""
+    outcome = run.get("outcome", {})
+    sections = (
+        (outcome, outcome.get("last", {}), outcome.get("best") or {}) if isinstance(outcome, dict) else (outcome,)
+    )
+    if not all(isinstance(section, dict) for section in sections):
+        raise InputError(
+            folder / RUN, "outcome", f"is {shown(outcome)}", "name the folder that `intergreen train` wrote"
+        )
+    return outcome
 
 
 def _refuse_other_recipe(folder: Path, recipe: Recipe, asked: Recipe) -> None:

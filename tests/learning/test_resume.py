@@ -11,6 +11,7 @@ import torch
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.policy_network import read_network
+from intergreen.agents.controllers.run_folder import write_run
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.train import train
 from intergreen.envs.episode_state import episode_state, restore_episodes
@@ -200,3 +201,14 @@ def test_run_of_another_observation_layout_is_not_gone_on_with(copied_run):
     (copied_run / "run.json").write_text(json.dumps(run))
     with pytest.raises(InputError, match="observation: another layout: movement"):
         prepare(None, resume=copied_run, steps=400)
+
+
+@pytest.mark.parametrize(
+    "outcome", [None, [], "done", {"last": None}, {"finished": False, "best": "policy.npz"}], ids=repr
+)
+def test_outcome_that_is_none_is_one_line(outcome, recipe_file, tmp_path):
+    training = prepare(str(recipe_file), out=tmp_path / "run")
+    training.folder.mkdir()
+    write_run(training.folder, training.run | {"outcome": outcome})
+    with pytest.raises(InputError, match=r"run\.json: outcome: is .*; name the folder that `intergreen train` wrote$"):
+        prepare(None, resume=training.folder, steps=400)
