@@ -118,8 +118,14 @@ def check_controller(controller: object) -> None:
 
 
 def told_of(signals: SignalStatus) -> SignalStatus:
-    """The same, for a controller to keep or write to: what the core hands out is the shield's own memory."""
-    return signals._replace(phase=signals.phase.copy(), green_s=signals.green_s.copy())
+    """The same, for a controller to keep or write to: what the core hands out is its own memory, and changes."""
+    return signals._replace(
+        phase=signals.phase.copy(),
+        green_s=signals.green_s.copy(),
+        red_s=signals.red_s.copy(),
+        granted=signals.granted.copy(),
+        overruled=signals.overruled.copy(),
+    )
 
 
 @runtime_checkable

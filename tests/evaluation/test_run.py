@@ -131,6 +131,28 @@ def test_controller_that_writes_into_what_it_is_told_reaches_neither_shield_nor_
     assert scribbler["safety"]["monitor_faults"] == 0
 
 
+class Collector(MaxPressure):
+    """Keeps what it is told, and a copy of it."""
+
+    def start(self, setup):
+        self.kept, self.copies = [], []
+        return super().start(setup)
+
+    def decide(self, counts, signals, time_s):
+        told = (*counts, *signals)
+        self.kept.append(told)
+        self.copies.append([array.copy() for array in told])
+        return super().decide(counts, signals, time_s)
+
+
+def test_what_a_controller_keeps_of_what_it_is_told_stays_as_it_was(arterial):
+    collector = Collector()
+    evaluate(arterial, collector, protocol_by_name("us-mutcd-5"), seeds=[0], horizon_s=300)
+    assert len(collector.kept) == 60
+    for kept, copies in zip(collector.kept, collector.copies, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(kept, copies, strict=True))
+
+
 @pytest.mark.parametrize("name", ["max-pressure", "free-flow"])
 def test_run_in_which_nobody_departs_is_refused(tmp_path, name):
     late = [flow | {"startTime": 700, "endTime": 800} for flow in small.flows()]
