@@ -66,6 +66,11 @@ def detector_faults(faults: FaultSpec, network: RoadNetwork) -> tuple[DetectorFa
     """
     named = isinstance(faults, str | Path)
     listed = read_faults(faults) if named else FaultList("faults", tuple(faults))  # type: ignore[arg-type]
+    for one in listed.faults:
+        if not isinstance(one, Fault):  # a name in a list would else be no fault at all
+            raise InputError(
+                listed.source, "", f"has {shown(one)} in its list", "name one list or file, or give faults"
+            )
     listed.check_lanes(network)
     _refuse_of_policy(listed)
     return tuple(fault for fault in listed.faults if isinstance(fault, DetectorFault))

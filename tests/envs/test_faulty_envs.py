@@ -125,6 +125,7 @@ def test_sb3_accepts_faults_and_goes_on_with_the_same_failing_detectors():
     [
         ("policy-raises", "is a fault of the policy, and an environment has none"),
         ("dead-11", "no file or list of faults"),
+        (["dead-10"], "faults: has 'dead-10' in its list; name one list or file, or give faults"),
         ((Dead(lanes=("nowhere_0",)),), "the network has no lane"),
     ],
 )
