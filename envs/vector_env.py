@@ -113,12 +113,14 @@ class TrafficVecEnv(VecEnv):
         Raises
         ------
         ValueError
-            If they are not whole numbers >= 0, one for each slot.
+            If they are not whole numbers from 0 to those of the action space, one for each slot.
         """
         choices = np.asarray(actions)
         if choices.dtype.kind not in "iu" or choices.shape != self._actions.shape or choices.min() < 0:
             problem = f"got shape {choices.shape} of {choices.dtype}"
             raise ValueError(f"need a choice >= 0, a whole number, for each of {self.num_envs} slots, {problem}")
+        if choices.max() >= self.blocks.choices:
+            raise ValueError(f"need a choice from 0 to {self.blocks.choices - 1}, got {choices.max()}")
         self._actions[:] = choices
 
     def step_wait(self) -> tuple[Float32Array, Float32Array, BoolArray, list[dict[str, Any]]]:

@@ -235,6 +235,16 @@ def test_actions_that_are_no_choice_for_each_slot_are_refused_before_anything_mo
     assert env.worlds[0].time_s == 0
 
 
+def test_action_beyond_the_action_space_is_refused_before_anything_moves(pair):
+    env = TrafficVecEnv(pair, replicas=REPLICAS)
+    env.reset()
+    beyond = np.zeros(env.num_envs, int)
+    beyond[2] = env.action_space.n
+    with pytest.raises(ValueError, match=f"need a choice from 0 to {env.action_space.n - 1}, got {env.action_space.n}"):
+        env.step(beyond)
+    assert env.worlds[0].time_s == 0
+
+
 @pytest.mark.parametrize("networks", [1, 2])
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 def test_copy_with_threads_goes_on_as_the_original(networks, copied, pair):
