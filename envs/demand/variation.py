@@ -3,7 +3,7 @@
 import numpy as np
 
 from intergreen.envs.arrays import IntArray
-from intergreen.envs.demand.demand import Demand, Trips
+from intergreen.envs.demand.demand import Demand, Trips, check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.network.road_network import RoadNetwork
 
@@ -24,6 +24,7 @@ def randomise(
     keep_share : chance of a trip to be kept, before scaling
     """
     _check(horizon_s, scale, jitter_s, keep_share)
+    check_vehicles(len(trips) * keep_share * scale)
     random = np.random.default_rng(seed)
     kept = np.flatnonzero(random.random(len(trips)) < keep_share)
     copies = np.floor(scale + random.random(len(kept))).astype(np.int64)

@@ -153,6 +153,11 @@ def test_nothing_asked_changes_nothing(grid, trips):
     assert same.route.tolist() == trips[1].route.tolist()
 
 
+def test_more_copies_than_a_run_can_have_are_refused_before_they_fill_the_memory(grid, trips):
+    with pytest.raises(ValueError, match=r"e\+12 vehicles are too many; at most"):
+        varied(grid, trips, scale=1e9)
+
+
 def test_variation_follows_the_seed(grid, trips):
     a, b, c = (varied(grid, trips, seed, scale=1.3, jitter_s=60, keep_share=0.9) for seed in (1, 1, 2))
     assert (a.release_s.tolist(), a.route.tolist()) == (b.release_s.tolist(), b.route.tolist())
