@@ -10,6 +10,7 @@ from typing import NamedTuple
 from intergreen.envs.demand.sumo import Given, Window
 from intergreen.envs.demand.sumo_times import seconds
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.network.sumo_include import INCLUDE
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children
 
 SUFFIX = ".sumocfg"
@@ -65,6 +66,8 @@ def read_sumo_config(path: str | Path) -> SumoConfig:
     given: dict[str, Tag] = {}
     for tag in read_children(path, *ROOTS):
         for option in [tag, *tag.children()]:
+            if option.name == INCLUDE:
+                option.fail("is not in SUMO's configurations", "write the options into this file")
             given[_NAMES.get(option.name, option.name)] = option
     folder = Path(path).resolve().parent
     net = _files(given, "net-file", folder)

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from intergreen.agents.evaluation.metrics import metrics_of
-from intergreen.envs.network.xml_file import read_children
+from intergreen.envs.network.sumo_include import read_elements
 from intergreen.envs.simulation.sumo import SumoSimulator
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
@@ -59,7 +59,7 @@ def own_signals(
 def _actuated(net: Path, folder: Path) -> Path:
     """The programmes of a net as actuated ones, in an additional file."""
     root = ElementTree.Element("additional")
-    for tag in read_children(net, "net"):
+    for tag in read_elements(net, "net"):
         if tag.name == "tlLogic":
             signal = ElementTree.SubElement(root, "tlLogic", id=tag.text("id"), type="actuated", programID="actuated")
             for phase in tag.children("phase"):

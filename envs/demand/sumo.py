@@ -21,7 +21,8 @@ from intergreen.envs.demand.sumo_times import LAST_S, flow_times, time_of
 from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, read_type
 from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways
 from intergreen.envs.errors import InputError, shown
-from intergreen.envs.network.xml_file import Tag, plain_number, read_children
+from intergreen.envs.network.sumo_include import read_elements
+from intergreen.envs.network.xml_file import Tag, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,7 +77,7 @@ def read_sumo_demand(
     """
     reader = _Reader(network, given, net_file)
     for path in paths:
-        for tag in read_children(path):  # SUMO minds no root either, and additional files have many
+        for tag in read_elements(path):  # SUMO minds no root either, and additional files have many
             reader.read(tag)
     if not reader.rows:
         where = str(paths[0]) if paths else network.name

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from intergreen.envs.errors import InputError, shown
+from intergreen.envs.network.sumo_include import read_elements
 from intergreen.envs.network.sumo_programmes import Programme, Programmes, read_more_programmes
-from intergreen.envs.network.xml_file import Tag, read_children
+from intergreen.envs.network.xml_file import Tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +111,7 @@ def read_sumo_net(path: str | Path, *, additional: Iterable[Path] = (), begin_s:
     net = SumoNet(str(path))
     connections: list[Tag] = []
     programmes = Programmes()
-    for tag in read_children(path, "net"):
+    for tag in read_elements(path, "net"):
         if tag.name == "edge":
             _read_edge(net, tag)
         elif tag.name == "junction" and tag.text("type", "") != "internal":
@@ -134,7 +135,7 @@ def read_edge_ends(path: str | Path) -> dict[str, tuple[str, str]]:
     are inside junctions, left out."""
     return {
         tag.text("id"): (tag.text("from"), tag.text("to"))
-        for tag in read_children(path, "net")
+        for tag in read_elements(path, "net")
         if tag.name == "edge" and tag.text("function", "normal") not in _NOT_ROADS and tag.has("from")
     }
 

@@ -11,7 +11,7 @@ import math
 from itertools import accumulate, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from intergreen.envs.network.xml_file import read_children
+from intergreen.envs.network.sumo_include import read_elements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -76,7 +76,7 @@ class Programmes:
 def read_more_programmes(programmes: Programmes, paths: Iterable[Path]) -> None:
     """Take in those of additional files."""
     for path in paths:
-        for tag in read_children(path):
+        for tag in read_elements(path):
             programmes.read(tag)
 
 

@@ -16,7 +16,7 @@ from xml.parsers import expat
 from intergreen.envs.errors import InputError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
 MOST_BYTES = 1 << 30  # of one file, unpacked
@@ -114,8 +114,12 @@ def plain_number(text: str) -> float:
         return math.nan
 
 
-def read_children(path: str | Path, *roots: str) -> Iterator[Tag]:
+def read_children(path: str | Path, *roots: str, alone: Container[str] = ()) -> Iterator[Tag]:
     """Every child of the root of an XML file, plain or gzipped, one after the other.
+
+    Parameters
+    ----------
+    alone : names of elements that a file may consist of, instead of a root around them
 
     Raises
     ------
@@ -128,7 +132,7 @@ def read_children(path: str | Path, *roots: str) -> Iterator[Tag]:
             is_packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             stream = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if is_packed else raw
-            yield from _parse(path, stream, roots)
+            yield from _parse(path, stream, roots, alone)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(path, "", f"broken gzip file: {error}", "fetch the file again") from None
     except (OSError, ValueError, LookupError) as error:  # a NUL byte in the path, an encoding that Python does not know
@@ -138,8 +142,8 @@ def read_children(path: str | Path, *roots: str) -> Iterator[Tag]:
         raise InputError(path, "", f"cannot be read: {reason}", "check the path and its permissions") from None
 
 
-def _parse(path: str | Path, stream: IO[bytes], roots: tuple[str, ...]) -> Iterator[Tag]:
-    children = _Children(path, roots)
+def _parse(path: str | Path, stream: IO[bytes], roots: tuple[str, ...], alone: Container[str]) -> Iterator[Tag]:
+    children = _Children(path, roots, alone)
     total = 0
     while True:
         chunk = stream.read(_CHUNK)
@@ -156,10 +160,10 @@ def _parse(path: str | Path, stream: IO[bytes], roots: tuple[str, ...]) -> Itera
 class _Children:
     """Collects the children of the root, whole, as the parser reaches their ends."""
 
-    def __init__(self, path: str | Path, roots: tuple[str, ...]) -> None:
-        self._path, self._roots = path, roots
+    def __init__(self, path: str | Path, roots: tuple[str, ...], alone: Container[str]) -> None:
+        self._path, self._roots, self._alone = path, roots, alone
         self._open: list[ElementTree.Element] = []
-        self._depth = 0
+        self._depth, self._around = 0, 1  # elements that are open, and that are around the children
         self._done: list[Tag] = []
         self.size = 0  # bytes since the last child ended
         self._parser = expat.ParserCreate()
@@ -185,9 +189,11 @@ class _Children:
         if self._depth == 0 and self._roots and name not in self._roots:
             known = " or ".join(f"<{root}>" for root in self._roots)
             raise InputError(self._path, "", f"its root is <{shown(name)[1:-1]}>", f"use a file of {known}")
+        if self._depth == 0 and name in self._alone:
+            self._around = 0
         if self._depth > DEEPEST:
             raise InputError(self._path, "", "nested too deeply", "check that it is the right file")
-        if self._depth > 0:
+        if self._depth >= self._around:
             element = ElementTree.Element(name, attributes)
             if self._open:
                 self._open[-1].append(element)
@@ -196,7 +202,7 @@ class _Children:
 
     def _end(self, name: str) -> None:
         self._depth -= 1
-        if self._depth > 0:
+        if self._depth >= self._around:
             element = self._open.pop()
             if not self._open:
                 self._done.append(Tag(str(self._path), element))
