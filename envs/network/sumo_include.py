@@ -19,27 +19,11 @@ if TYPE_CHECKING:
 INCLUDE = "include"
 MOST_INCLUDES = 1000  # of one file: files that include each other twice and twice again would never end
 _ALONE = frozenset(
-    [
-        "vType",
-        "vTypeDistribution",
-        "route",
-        "routeDistribution",
-        "vehicle",
-        "trip",
-        "flow",
-        "taz",
-        "tlLogic",
-        "phase",
-        "param",
-        "WAUT",
-        "wautSwitch",
-        "wautJunction",
-        "edge",
-        "lane",
-        "junction",
-        "request",
-        "connection",
-    ]
+    {
+        *("vType", "vTypeDistribution", "route", "routeDistribution", "vehicle", "trip", "flow", "taz"),
+        *("tlLogic", "phase", "param", "WAUT", "wautSwitch", "wautJunction"),
+        *("edge", "lane", "junction", "request", "connection"),
+    }
 )
 
 
