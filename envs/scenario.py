@@ -8,6 +8,7 @@ are read from the folder that INTERGREEN_DATA names, RESCO's also from the packa
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -52,7 +53,7 @@ class Scenario:
     survey_vph        (M,) volumes that plans are made from where they are not the demand's; None: they are
     sumo_net          the SUMO file that the network was read from, with
     sumo_additional   the files that may have programmes of its signals, and
-    sumo_begin_s      the second of SUMO's clock at which ours stands at 0
+    sumo_window_s     the seconds of SUMO's clock between which it was read; ours stands at 0 at the first
     """
 
     name: str
@@ -65,7 +66,7 @@ class Scenario:
     level: float = 1.0
     survey_vph: FloatArray | None = None
     sumo_net: Path | None = None
-    sumo_begin_s: float = 0.0
+    sumo_window_s: tuple[float, float] = (0.0, math.inf)
     sumo_additional: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
@@ -185,8 +186,8 @@ def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario
 
 def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
     config = read_sumo_config(path)
-    begin_s = config.given.window.begin_s
-    network = read_sumo_network(config.net, begin_s=begin_s, additional=config.additional)
+    begin_s, end_s = config.given.window
+    network = read_sumo_network(config.net, begin_s=begin_s, end_s=end_s, additional=config.additional)
     require_signals(network, config.net, mend="use a network with traffic lights (netconvert --tls.guess)")
     given = config.given._replace(drop_invalid=drop_invalid_routes or config.given.drop_invalid)
     demand = read_sumo_demand(config.demand_files, network, given, net_file=config.net)
@@ -199,7 +200,7 @@ def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:
         fixed_demand=True,
         default_protocol=protocol,
         sumo_net=config.net,
-        sumo_begin_s=begin_s,
+        sumo_window_s=(begin_s, end_s),
         sumo_additional=config.additional,
     )
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from intergreen.envs.demand.sumo import Given, Window
-from intergreen.envs.demand.sumo_times import seconds
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.sumo_include import INCLUDE
-from intergreen.envs.network.xml_file import Tag, plain_number, read_children
+from intergreen.envs.network.xml_file import Tag, plain_number, read_children, seconds
 
 SUFFIX = ".sumocfg"
 ROOTS = ("configuration", "sumoConfiguration")

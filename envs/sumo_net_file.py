@@ -37,8 +37,10 @@ def net_of(scenario: Scenario, folder: Path) -> SumoIndex:
         If netconvert cannot make one.
     """
     if scenario.sumo_net is not None:
-        begin_s, additional = scenario.sumo_begin_s, scenario.sumo_additional
-        return index_of_read(scenario.sumo_net, scenario.network, begin_s=begin_s, additional=additional)
+        begin_s, end_s = scenario.sumo_window_s
+        return index_of_read(
+            scenario.sumo_net, scenario.network, begin_s=begin_s, end_s=end_s, additional=scenario.sumo_additional
+        )
     import sumo
 
     net = folder / "network.net.xml"

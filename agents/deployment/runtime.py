@@ -281,7 +281,8 @@ def _read_network(named: str | Path) -> RoadNetwork:
     config = sumo_config_in(path) if path.is_dir() else path if path.suffix == SUFFIX else None
     if config is not None:
         read = read_sumo_config(config)
-        return read_sumo_network(read.net, begin_s=read.given.window.begin_s, additional=read.additional)
+        begin_s, end_s = read.given.window
+        return read_sumo_network(read.net, begin_s=begin_s, end_s=end_s, additional=read.additional)
     if path.name.endswith((".net.xml", ".net.xml.gz")):
         return read_sumo_network(path)
     return read_cityflow_network(find_file(path, "roadnet.json") if path.is_dir() else path)

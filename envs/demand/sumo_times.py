@@ -11,23 +11,13 @@ import numpy as np
 
 from intergreen.envs.demand.demand import MOST_VEHICLES
 from intergreen.envs.errors import shown
-from intergreen.envs.network.xml_file import Tag, plain_number
+from intergreen.envs.network.xml_file import Tag, plain_number, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LAST_S = 86_400.0  # SUMO's end of a flow that names none
-_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+(?:\.\d*)?)", re.ASCII)
 _EXPONENTIAL = re.compile(r"exp\(\s*([-+0-9.eE]+)\s*\)", re.ASCII)
-
-
-def seconds(text: str) -> float:
-    """A time as SUMO writes it: 90, 90.5, 00:01:30, 1:00:01:30 (with days); NaN where it is none."""
-    match = _CLOCK.fullmatch(text.strip())
-    if match is None:
-        return plain_number(text)
-    days, hours, minutes, rest = match.groups()
-    return ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(rest)
 
 
 def flow_times(tag: Tag, until_s: float) -> Iterator[float]:

@@ -5,11 +5,14 @@ Only what passenger cars may use is read. Lanes keep the lengths and speed limit
 
 from __future__ import annotations
 
+import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from intergreen.envs.errors import shown
 from intergreen.envs.network.geometry import starts
 from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT, RoadNetwork
 from intergreen.envs.network.sumo_joined import with_one_signal_each
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from intergreen.envs.network.sumo_links import Path as LinkPath
     from intergreen.envs.network.sumo_net import SumoConnection
 
+_LOG = logging.getLogger(__name__)
 _TURNS = {
     "s": STRAIGHT,
     "l": TURN_LEFT,
@@ -38,12 +42,15 @@ MINOR_PENALTY_S, TURNAROUND_PENALTY_S = 1.5, 5.0  # SUMO's options --weights.min
 AFTER_A_STOP_MPS = 2.6  # a second of SUMO's default acceleration: so fast is at most who has stood at a stop sign
 
 
-def read_sumo_network(path: str | Path, *, begin_s: float = 0.0, additional: Iterable[Path] = ()) -> RoadNetwork:
+def read_sumo_network(
+    path: str | Path, *, begin_s: float = 0.0, end_s: float = math.inf, additional: Iterable[Path] = ()
+) -> RoadNetwork:
     """The network of a ``.net.xml`` or ``.net.xml.gz``, named after the file.
 
     Parameters
     ----------
     begin_s : second of SUMO's clock at which ours stands at 0; the signals' programmes run by it
+    end_s : second of it by which a run is over: phases of programmes that take over before may be chosen
     additional : files that may have programmes as well, which then run instead of the network's
 
     Raises
@@ -52,9 +59,24 @@ def read_sumo_network(path: str | Path, *, begin_s: float = 0.0, additional: Ite
         If anything in the file is missing, of the wrong kind, out of range or contradicts the rest, or a signal
         leaves a connection without green.
     """
-    net = read_sumo_net(path, additional=additional, begin_s=begin_s)
+    net = read_sumo_net(path, additional=additional, begin_s=begin_s, end_s=end_s)
     name = Path(path).name.removesuffix(".gz").removesuffix(".xml").removesuffix(".net")
-    return _Build(net, begin_s).network(name)
+    build = _Build(net, begin_s)
+    _tell_of_switches(net, build.junctions)
+    return build.network(name)
+
+
+def _tell_of_switches(net: SumoNet, junctions: Sequence[Intersection]) -> None:
+    """Say in one line that programmes switch in the middle of the run: fixed time does not."""
+    switching = [p for p in net.programmes.values() if p.later]
+    if switching:
+        first, (time_s, to) = switching[0], switching[0].later[0]
+        _LOG.warning(
+            "%s: %s signals switch to other programmes during the run, first %s from %s to %s at %g s; fixed-time keeps"
+            " the ones of the beginning, and %s phases that only later ones have can be chosen",
+            net.source, len(switching), shown(first.id), shown(first.name), shown(to.name), time_s,
+            sum(junction.greens.n_later for junction in junctions),
+        )  # fmt: skip
 
 
 def connections_of_movements(net: SumoNet, begin_s: float) -> list[tuple[int, ...]]:

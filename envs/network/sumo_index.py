@@ -7,6 +7,7 @@ green together with one that has the right of way by the junction's own requests
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,10 +44,15 @@ class SumoIndex(NamedTuple):
 
 
 def index_of_read(
-    path: Path, network: RoadNetwork, *, begin_s: float = 0.0, additional: Sequence[Path] = ()
+    path: Path,
+    network: RoadNetwork,
+    *,
+    begin_s: float = 0.0,
+    end_s: float = math.inf,
+    additional: Sequence[Path] = (),
 ) -> SumoIndex:
     """Of a network that was read from the ``.net.xml`` at `path`, and the additional files."""
-    net = read_sumo_net(path, additional=additional, begin_s=begin_s)
+    net = read_sumo_net(path, additional=additional, begin_s=begin_s, end_s=end_s)
     by_movement = connections_of_movements(net, begin_s)
     movement = {number: m for m, numbers in enumerate(by_movement) for number in numbers}
     return SumoIndex(path, _lane_ids(net, network), _signals(net, network, movement))

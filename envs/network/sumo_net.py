@@ -5,6 +5,7 @@ Kept as SUMO has it: lanes numbered from the right, internal lanes by their name
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +16,7 @@ from intergreen.envs.network.sumo_programmes import Programme, Programmes, read_
 from intergreen.envs.network.xml_file import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 Point = tuple[float, float]
 LONGEST_LANE_M = 100_000.0  # longer ones are slips of the unit, and would take memory for all the vehicles they hold
@@ -95,13 +96,16 @@ class SumoNet:
         return InputError(self.source, place, problem, mend)
 
 
-def read_sumo_net(path: str | Path, *, additional: Iterable[Path] = (), begin_s: float = 0.0) -> SumoNet:
+def read_sumo_net(
+    path: str | Path, *, additional: Iterable[Path] = (), begin_s: float = 0.0, end_s: float = math.inf
+) -> SumoNet:
     """The records of a ``.net.xml`` or ``.net.xml.gz``.
 
     Parameters
     ----------
     additional : files that may have programmes of the signals as well
     begin_s : second of SUMO's clock whose programmes are wanted
+    end_s : before it, other programmes that take over are wanted as well
 
     Raises
     ------
@@ -116,14 +120,14 @@ def read_sumo_net(path: str | Path, *, additional: Iterable[Path] = (), begin_s:
             _read_edge(net, tag)
         elif tag.name == "junction" and tag.text("type", "") != "internal":
             _add(net.junctions, tag, _junction(tag))
-        elif tag.name == "tlLogic":
-            programmes.read(tag)
         elif tag.name == "connection":
             connections.append(tag)
+        else:
+            programmes.read(tag, begin_s)
     if not net.edges:
         raise net.fail("", "has no road", "use a SUMO network with edges that cars may drive on")
-    read_more_programmes(programmes, additional)
-    net.programmes = programmes.running(begin_s)
+    read_more_programmes(programmes, additional, begin_s)
+    net.programmes = programmes.running(begin_s, end_s)
     for tag in connections:
         _read_connection(net, tag)
     _check_ends(net)
@@ -228,7 +232,7 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
         tag.fail(f"{shown(tag.text('via'))} is not there", "name a lane of the file", "via")
     signal = _signal_of(net, tag, start)
     index = tag.whole("linkIndex") if signal else _NO_LINK
-    if signal and any(index >= len(state) for state in net.programmes[signal].states):
+    if signal and any(index >= len(state) for state in _states(net.programmes[signal])):
         tag.fail(f"is {index}", f"the states of <tlLogic> {shown(signal)} have fewer characters", "linkIndex")
     net.connections.append(
         SumoConnection(
@@ -245,6 +249,12 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
             has_to_stop=not signal and tag.text("state", "M") in _STOP_SIGNS,
         )
     )
+
+
+def _states(programme: Programme) -> Iterator[str]:
+    yield from programme.states
+    for _, later in programme.later:
+        yield from later.states
 
 
 def _signal_of(net: SumoNet, tag: Tag, start: str) -> str:

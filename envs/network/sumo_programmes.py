@@ -1,17 +1,18 @@
 """Which programme a signal of SUMO's runs, and in which order its phases come.
 
 Of several programmes SUMO runs the one that was loaded last, additional files after the network, unless a WAUT says
-which it is at that time (`MSTLLogicControl`). The phases of a NEMA controller belong to two rings that run side by
+which it is at that time (`sumo_switching`). The phases of a NEMA controller belong to two rings that run side by
 side between barriers (SUMO's documentation, "Traffic Lights with NEMA Phases"): its stages are put together here.
 """
 
 from __future__ import annotations
 
-import math
 from itertools import accumulate, product
 from typing import TYPE_CHECKING, NamedTuple
 
+from intergreen.envs.errors import shown
 from intergreen.envs.network.sumo_include import read_elements
+from intergreen.envs.network.sumo_switching import OFF, Plan, read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,10 +30,19 @@ class Programme(NamedTuple):
     offset_s: float
     durations_s: tuple[float, ...]
     states: tuple[str, ...]
+    name: str = "0"
+    later: tuple[Later, ...] = ()
 
     @property
     def cycle_s(self) -> float:
         return sum(self.durations_s)
+
+
+class Later(NamedTuple):
+    """A programme that takes over in the middle of a run."""
+
+    time_s: float  # of SUMO's clock
+    programme: Programme
 
 
 class Programmes:
@@ -41,43 +51,77 @@ class Programmes:
     def __init__(self) -> None:
         self._running: dict[str, str] = {}  # signal -> programme
         self._known: dict[tuple[str, str], Programme] = {}
-        self._plans: dict[str, list[tuple[float, str]]] = {}  # of WAUTs: second and programme
-        self._planned: dict[str, str] = {}  # signal -> WAUT
+        self._plans: dict[str, Plan] = {}  # by WAUT
+        self._planned: dict[str, Tag] = {}  # signal -> its <wautJunction>
 
-    def read(self, tag: Tag) -> None:
-        """Take in one child of a file's root, if it is about programmes."""
+    def read(self, tag: Tag, begin_s: float = 0.0) -> None:
+        """Take in one child of a file's root, if it is about programmes; offset "begin" is second `begin_s`."""
         if tag.name == "tlLogic":
-            self._add(tag)
+            self._add(tag, begin_s)
         elif tag.name == "WAUT":
-            start_s = tag.number("refTime", 0.0)
-            switches = [(start_s + one.number("time"), one.text("to")) for one in tag.children("wautSwitch")]
-            self._plans[tag.text("id")] = [(-math.inf, tag.text("startProg")), *sorted(switches)]
+            self._plans[tag.text("id")] = read_plan(tag)
         elif tag.name == "wautJunction":
-            self._planned[tag.text("junctionID")] = tag.text("wautID")
+            self._planned[tag.text("junctionID")] = tag
 
-    def running(self, begin_s: float) -> dict[str, Programme]:
-        """By signal, what runs in second `begin_s` of SUMO's clock."""
-        chosen = dict(self._running)
-        for signal, plan in self._planned.items():
-            due = [name for time_s, name in self._plans.get(plan, []) if time_s <= begin_s]
-            if due and (signal, due[-1]) in self._known:
-                chosen[signal] = due[-1]
-        return {signal: self._known[signal, name] for signal, name in chosen.items()}
+    def running(self, begin_s: float, end_s: float) -> dict[str, Programme]:
+        """By signal, what runs in second `begin_s` of SUMO's clock, with what takes over before `end_s`.
 
-    def _add(self, tag: Tag) -> None:
+        A signal that its plan switches off keeps the programme loaded last: here somebody is always in charge.
+
+        Raises
+        ------
+        InputError
+            If a signal's plan is not there, or names a programme that is not there.
+        """
+        chosen = {signal: self._known[signal, name] for signal, name in self._running.items()}
+        for signal, tag in self._planned.items():
+            plan = self._plan(tag, signal)
+            first = self._named(tag, signal, plan.at(begin_s)) or chosen[signal]
+            later: dict[str, Later] = {}
+            for time_s, name in plan.between(begin_s, end_s):
+                programme = self._named(tag, signal, name)
+                if programme is not None and name != first.name:
+                    later.setdefault(name, Later(time_s, programme))
+            chosen[signal] = first._replace(later=tuple(later.values()))
+        return chosen
+
+    def _plan(self, tag: Tag, signal: str) -> Plan:
+        if signal not in self._running:
+            tag.fail(f"{shown(signal)} has no <tlLogic>", "name a signal of the network", "junctionID")
+        name = tag.text("wautID")
+        if name not in self._plans:
+            tag.fail(f"{shown(name)} is not there", "name a <WAUT> of the files", "wautID")
+        return self._plans[name]
+
+    def _named(self, tag: Tag, signal: str, name: str) -> Programme | None:
+        """The programme of that name, None for a signal that is off."""
+        if name != OFF and (signal, name) not in self._known:
+            known = ", ".join(shown(other) for of, other in self._known if of == signal)
+            problem = f"its <WAUT> names programme {shown(name)}, which {shown(signal)} has not"
+            tag.fail(problem, f"use one of {known}", "wautID")
+        return self._known.get((signal, name))
+
+    def _add(self, tag: Tag, begin_s: float) -> None:
         key = signal, name = tag.text("id"), tag.text("programID", "0")
-        if key in self._known and not any(tag.children("phase")):  # as tlsCoordinator.py writes: another offset
-            self._known[key] = self._known[key]._replace(offset_s=tag.number("offset", self._known[key].offset_s))
+        known = self._known.get(key)
+        offset_s = _offset_s(tag, known.offset_s if known else 0.0, begin_s)
+        if known and not any(tag.children("phase")):  # as tlsCoordinator.py writes: another offset
+            self._known[key] = known._replace(offset_s=offset_s)
             return
-        self._known[key] = _programme(tag)
+        self._known[key] = _programme(tag)._replace(offset_s=offset_s, name=name)
         self._running[signal] = name
 
 
-def read_more_programmes(programmes: Programmes, paths: Iterable[Path]) -> None:
+def read_more_programmes(programmes: Programmes, paths: Iterable[Path], begin_s: float) -> None:
     """Take in those of additional files."""
     for path in paths:
         for tag in read_elements(path):
-            programmes.read(tag)
+            programmes.read(tag, begin_s)
+
+
+def _offset_s(tag: Tag, usual_s: float, begin_s: float) -> float:
+    """The second in which the programme begins; "begin" is that of the simulation."""
+    return begin_s if tag.text("offset", "") == "begin" else tag.seconds("offset", usual_s)
 
 
 def _programme(tag: Tag) -> Programme:
@@ -87,17 +131,17 @@ def _programme(tag: Tag) -> Programme:
     states = [phase.text("state") for phase in phases]
     if len(set(map(len, states))) > 1:
         tag.fail("has states of different lengths", "give every state a character for each connection")
-    offset_s = tag.number("offset", 0.0)
     rings = _rings(tag) if tag.text("type", "static") == "NEMA" else []
     if rings:
         timed = {phase.text("name", ""): (_split_s(phase), phase.text("state")) for phase in phases}
         stages = _stages([[timed[name] for name in side if name in timed] for side in rings[0]],
                          [[timed[name] for name in side if name in timed] for side in rings[1]])  # fmt: skip
         if stages:
-            return Programme(tag.text("id"), offset_s, *zip(*stages, strict=True))
+            durations_s, shown_states = zip(*stages, strict=True)
+            return Programme(tag.text("id"), 0.0, durations_s, shown_states)
     order = _order(phases)
-    durations_s = tuple(phases[p].number("duration", least=0) for p in order)
-    return Programme(tag.text("id"), offset_s, durations_s, tuple(states[p] for p in order))
+    durations_s = tuple(phases[p].seconds("duration", least=0) for p in order)
+    return Programme(tag.text("id"), 0.0, durations_s, tuple(states[p] for p in order))
 
 
 # --- the order of phases --------------------------------------------------------------------------------------------
@@ -151,8 +195,8 @@ def _sides(ring: list[str], last: set[str]) -> list[list[str]]:
 
 def _split_s(phase: Tag) -> float:
     """Longest green and clearance; `duration` means nothing to a NEMA controller."""
-    green_s = phase.number("maxDur", phase.number("duration", 0.0, least=0), least=0)
-    return green_s + phase.number("yellow", 0.0, least=0) + phase.number("red", 0.0, least=0)
+    green_s = phase.seconds("maxDur", phase.seconds("duration", 0.0, least=0), least=0)
+    return green_s + phase.seconds("yellow", 0.0, least=0) + phase.seconds("red", 0.0, least=0)
 
 
 def _stages(ring1: list[list[_Timed]], ring2: list[list[_Timed]]) -> list[_Timed]:

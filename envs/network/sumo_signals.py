@@ -37,6 +37,7 @@ class Greens(NamedTuple):
 
     phases: tuple[Green, ...]
     elapsed_s: float
+    n_later: int = 0  # of the phases, the last ones: those of programmes that take over later, which last no time
 
 
 def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: float) -> Greens:
@@ -53,8 +54,9 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
         return Greens((), 0.0)
     states = _with_lasting_greens(states, indices)
     kept = _kept(states, indices)
+    later = _later_greens(programme, indices)
     for index in indices:
-        if not any(states[p][index] in "Gg" for p in kept):
+        if not any(states[p][index] in "Gg" for p in kept) and not any(green.serves(index) for green in later):
             raise net.fail(
                 f"<tlLogic id={shown(programme.id)}>",
                 f"no phase gives green to {_connections(net, programme.id, index)}, which would stay red for ever",
@@ -64,7 +66,27 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
         raise net.fail(f"<tlLogic id={shown(programme.id)}>", "all its times are 0", "give a phase a time > 0")
     after_last_s = sum(programme.durations_s[kept[-1] + 1 :])  # the programme begins within the first phase
     elapsed_s = (begin_s - programme.offset_s + after_last_s) % programme.cycle_s
-    return Greens(_merged(_timed(programme, states, kept)), elapsed_s)
+    phases = _merged(_timed(programme, states, kept))
+    known = {_served(green) for green in phases}
+    new = {_served(green): green for green in reversed(later) if _served(green) not in known}
+    return Greens((*phases, *reversed(new.values())), elapsed_s, len(new))
+
+
+def _later_greens(programme: Programme, indices: list[int]) -> list[Green]:
+    """Of the programmes that take over later: whoever is in charge may choose them; they last no time by themselves."""
+    greens = []
+    for _, one in programme.later:
+        states = _with_lasting_greens([_plain(state, indices) for state in one.states], indices)
+        greens += [Green(0.0, (_green_only(states[p]),)) for p in _kept(states, indices)]
+    return greens
+
+
+def _served(green: Green) -> str:
+    return green.states[0].upper()
+
+
+def _green_only(state: str) -> str:
+    return "".join(c if c in "Gg" else "r" for c in state)
 
 
 def _plain(state: str, indices: list[int]) -> str:
@@ -95,7 +117,7 @@ def _timed(programme: Programme, states: list[str], kept: list[int]) -> list[Gre
     return [
         Green(
             sum(programme.durations_s[p % n] for p in range(last + 1, own + 1)),
-            ("".join(c if c in "Gg" else "r" for c in states[own]),),
+            (_green_only(states[own]),),
         )
         for last, own in zip(before, kept, strict=True)
     ]
@@ -106,7 +128,7 @@ def _merged(phases: list[Green]) -> tuple[Green, ...]:
     merged = phases[:1]
     for phase in phases[1:]:
         last = merged[-1]
-        if phase.states[0].upper() == last.states[0].upper():
+        if _served(phase) == _served(last):
             merged[-1] = Green(last.duration_s + phase.duration_s, last.states + phase.states)
         else:
             merged.append(phase)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import zlib
 from typing import IO, TYPE_CHECKING, Any, NoReturn, cast
 from xml.etree import ElementTree
@@ -24,6 +25,7 @@ MOST_BELOW_ROOT = 1 << 26  # of one child of the root
 MAX_MAGNITUDE = 1e9  # metres or seconds, as in JSON files
 DEEPEST = 100  # elements inside each other
 _CHUNK = 1 << 16
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+):(\d+(?:\.\d*)?)", re.ASCII)
 _MISSING: Any = object()
 
 
@@ -95,6 +97,16 @@ class Tag:
             self.fail(f"is {value:g}", "use a whole number", key)
         return int(value)
 
+    def seconds(self, key: str, default: float = _MISSING, *, least: float = -MAX_MAGNITUDE) -> float:
+        """A time, in seconds or on a clock."""
+        if key not in self.element.attrib and default is not _MISSING:
+            return default
+        value = seconds(self.text(key))
+        if not least <= value <= MAX_MAGNITUDE:  # also NaN
+            limit = f" >= {least:g}" if least > -MAX_MAGNITUDE else ""
+            self.fail(f"is {shown(self.text(key))}", f"use seconds{limit}, or hours:minutes:seconds", key)
+        return value
+
     def points(self, key: str) -> tuple[tuple[float, float], ...]:
         """Points "x,y x,y …" [m], their heights left out; none where the attribute is missing."""
         points = []
@@ -112,6 +124,15 @@ def plain_number(text: str) -> float:
         return math.nan if "_" in text else float(text)
     except ValueError:
         return math.nan
+
+
+def seconds(text: str) -> float:
+    """A time as SUMO writes it: 90, 90.5, 00:01:30, 1:00:01:30 (with days); NaN where it is none."""
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        return plain_number(text)
+    days, hours, minutes, rest = match.groups()
+    return ((int(days or 0) * 24 + int(hours)) * 60 + int(minutes)) * 60 + float(rest)
 
 
 def read_children(path: str | Path, *roots: str, alone: Container[str] = ()) -> Iterator[Tag]:

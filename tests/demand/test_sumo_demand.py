@@ -11,10 +11,10 @@ from network.sumo_small import Crossroads
 
 from intergreen.envs.demand import Demand, read_sumo_demand, release_trips
 from intergreen.envs.demand.sumo import LANE_COPIES, Given, Window
-from intergreen.envs.demand.sumo_times import seconds
 from intergreen.envs.demand.sumo_types import default_type
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, read_sumo_network
+from intergreen.envs.network.xml_file import seconds
 
 SHORT = Window(0, 100)
 TRIP = '<trip id="t" depart="3" from="in_S" to="out_N"/>'

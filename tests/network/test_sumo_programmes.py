@@ -1,5 +1,6 @@
 """Which programme a signal of SUMO's runs, in which order, and where several signals meet."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,17 @@ from network.sumo_small import Crossroads
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, read_sumo_network
 from intergreen.envs.network.sumo_index import index_of_read
+from intergreen.envs.network.sumo_switching import Plan, Switch
 
 PLAIN = [22.0, 28.0]  # of the crossroads' own programme: its greens with the clearance before them
 QUICK = [(10, "GGgr"), (3, "yyyr"), (8, "rrrG"), (2, "rrry")]
 WEST = 3  # movement of the crossroads, and index of its link
 
 
-def load(folder: Path, net: Crossroads, *additional: str, begin_s: float = 0.0) -> RoadNetwork:
+def load(folder: Path, net: Crossroads, *additional: str, begin_s: float = 0.0, end_s: float = math.inf) -> RoadNetwork:
     path = folder / "small.net.xml"
     path.write_text(net.xml())
-    return read_sumo_network(path, additional=written(folder, additional), begin_s=begin_s)
+    return read_sumo_network(path, additional=written(folder, additional), begin_s=begin_s, end_s=end_s)
 
 
 def written(folder: Path, texts: tuple[str, ...]) -> list[Path]:
@@ -51,13 +53,95 @@ def test_an_offset_alone_changes_the_programme_that_is_there(tmp_path):
     assert network.programme_elapsed_s[network.intersection_ids.index("C")] == 32.0  # 2 s at offset 0, of 50
 
 
+# --- plans of the day --------------------------------------------------------------------------------------------
+
+LAST = small.programme("C", [(60, "GGgr"), (60, "rrrG")]).replace('programID="0"', 'programID="last"')
+PLAN = (
+    '<WAUT id="w" refTime="600" startProg="0"><wautSwitch time="00:20:00" to="quick"/></WAUT>'
+    '<wautJunction wautID="w" junctionID="C"/>'
+)
+
+
 @pytest.mark.parametrize(("begin_s", "expected"), [(0, PLAIN), (1800, [12.0, 11.0]), (3000, [12.0, 11.0])])
 def test_a_plan_of_the_day_says_which_programme_runs(tmp_path, begin_s, expected):
     """The programme that was loaded last would be another."""
-    plan = '<WAUT id="w" refTime="600" startProg="0"><wautSwitch time="1200" to="quick"/></WAUT>'
-    junction = '<wautJunction wautID="w" junctionID="C"/>'
-    last = small.programme("C", [(60, "GGgr"), (60, "rrrG")]).replace('programID="0"', 'programID="last"')
-    assert durations_s(load(tmp_path, Crossroads(), quick() + last, plan + junction, begin_s=begin_s)) == expected
+    assert durations_s(load(tmp_path, Crossroads(), quick() + LAST, PLAN, begin_s=begin_s)) == expected
+
+
+@pytest.mark.parametrize(
+    ("begin_s", "expected"), [(0, "early"), (100, "a"), (399, "a"), (400, "b"), (1000, "b"), (1100, "a")]
+)
+def test_a_plan_with_a_period_begins_anew(begin_s, expected):
+    plan = Plan("early", (Switch(100, "a"), Switch(400, "b")), 1000.0)
+    assert plan.at(begin_s) == expected
+
+
+def test_switches_of_a_plan_lie_within_the_run():
+    once, daily = (Plan("a", (Switch(100, "b"), Switch(400, "a")), period_s) for period_s in (0.0, 1000.0))
+    assert once.between(100, 1200) == [Switch(400, "a")]
+    assert daily.between(150, 1200) == [Switch(400, "a"), Switch(1100, "b")]
+    assert once.between(400, math.inf) == []
+
+
+ALONE = [(10, "GGrr"), (3, "yyrr"), (8, "rrgr"), (2, "rryr"), (8, "rrrG"), (2, "rrry")]  # the left turn on its own
+
+
+def with_a_switch(folder: Path, phases: list[tuple[float, str]], **window: float) -> RoadNetwork:
+    other = small.programme("C", phases).replace('programID="0"', 'programID="quick"')
+    return load(folder, Crossroads(), other, PLAN, **window)
+
+
+def test_phases_of_a_programme_that_takes_over_later_may_be_chosen_and_last_no_time(tmp_path):
+    network = with_a_switch(tmp_path, ALONE)
+    assert greens(network) == ["GGGr", "rrrG", "GGrr", "rrGr"]
+    assert durations_s(network) == [*PLAIN, 0.0, 0.0]
+
+
+def test_the_same_phases_with_other_times_are_no_new_ones(tmp_path):
+    assert durations_s(with_a_switch(tmp_path, QUICK)) == PLAIN
+
+
+def test_who_takes_over_after_the_run_does_not_matter(tmp_path, caplog):
+    assert durations_s(with_a_switch(tmp_path, ALONE, end_s=1800)) == PLAIN
+    assert not caplog.records
+
+
+def test_a_switch_during_the_run_is_told_in_one_line(tmp_path, caplog):
+    with_a_switch(tmp_path, ALONE)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.endswith(
+        "small.net.xml: 1 signals switch to other programmes during the run, first 'C' from '0' to 'quick' at 1800 s;"
+        " fixed-time keeps the ones of the beginning, and 2 phases that only later ones have can be chosen"
+    )
+
+
+def test_movements_are_the_same_for_whoever_runs_the_network_in_sumo(tmp_path):
+    network = with_a_switch(tmp_path, [(10, "Grrr"), (10, "rGgr"), (10, "rrrG")])
+    (lamps,) = index_of_read(tmp_path / "small.net.xml", network, additional=[tmp_path / "0.add.xml"]).signals
+    assert (lamps.character, lamps.movement) == ((0, 1, 2, 3), (0, 1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (PLAN.replace("quick", "lost"), "wautID: its <WAUT> names programme 'lost', which 'C' has not; use one of '0'"),
+        (PLAN.replace('wautID="w"', 'wautID="v"'), "wautID: 'v' is not there; name a <WAUT>"),
+        (PLAN.replace('"C"', '"D"'), "junctionID: 'D' has no <tlLogic>; name a signal"),
+        (PLAN.replace("00:20:00", "soon"), "time: is 'soon'; use seconds, or hours:minutes:seconds"),
+    ],
+)
+def test_a_plan_that_names_what_is_not_there_is_refused(tmp_path, plan, said):
+    with pytest.raises(InputError) as refused:
+        load(tmp_path, Crossroads(), plan)
+    assert said in str(refused.value)
+
+
+def test_times_may_be_those_of_a_clock_and_an_offset_the_begin(tmp_path):
+    text = Crossroads().xml().replace('duration="20"', 'duration="00:00:20"').replace('offset="0.0"', 'offset="begin"')
+    (tmp_path / "small.net.xml").write_text(text)
+    network = read_sumo_network(tmp_path / "small.net.xml", begin_s=107.0)
+    assert durations_s(network) == PLAIN
+    assert network.programme_elapsed_s[network.intersection_ids.index("C")] == 2.0  # of the first phase, with clearance
 
 
 # --- the order of phases -----------------------------------------------------------------------------------------
