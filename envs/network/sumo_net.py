@@ -151,7 +151,7 @@ def _add(known: dict[str, SumoJunction], tag: Tag, junction: SumoJunction) -> No
 
 
 def _read_edge(net: SumoNet, tag: Tag) -> None:
-    name, function = tag.text("id"), tag.text("function", "normal")
+    name, function = tag.id(), tag.text("function", "normal")
     lanes = tuple(_lane(lane) for lane in tag.children("lane"))
     if function in _NOT_ROADS or name.startswith(":"):
         net.inside.update({lane.id: lane for lane in lanes})
@@ -171,7 +171,7 @@ def _lane(tag: Tag) -> SumoLane:
     if len(shape) < 2:
         tag.fail("has fewer than two points", 'write "x,y x,y …"', "shape")
     return SumoLane(
-        id=tag.text("id"),
+        id=tag.id(),
         speed_mps=tag.number("speed", above=0),
         length_m=max(length_m, SHORTEST_LANE_M),
         width_m=tag.number("width", LANE_WIDTH_M, above=0),
@@ -192,7 +192,7 @@ def _junction(tag: Tag) -> SumoJunction:
     if [request.whole("index") for request in requests] != list(range(len(requests))):
         tag.fail("the indices of its requests have gaps", "number them from 0", "request")
     return SumoJunction(
-        id=tag.text("id"),
+        id=tag.id(),
         kind=tag.text("type", "priority"),
         point=(tag.number("x"), tag.number("y")),
         lanes=tuple(tag.words("incLanes")),

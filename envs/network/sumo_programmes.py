@@ -102,7 +102,7 @@ class Programmes:
         return self._known.get((signal, name))
 
     def _add(self, tag: Tag, begin_s: float) -> None:
-        key = signal, name = tag.text("id"), tag.text("programID", "0")
+        key = signal, name = tag.id(), tag.text("programID", "0")
         known = self._known.get(key)
         offset_s = _offset_s(tag, known.offset_s if known else 0.0, begin_s)
         if known and not any(tag.children("phase")):  # as tlsCoordinator.py writes: another offset

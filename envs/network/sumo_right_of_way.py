@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from intergreen.envs.errors import shown
 from intergreen.envs.network.crossings import first_crossing
 from intergreen.envs.network.road_network import YIELD_DISTANCE_M
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
-    from intergreen.envs.network.sumo_net import SumoNet
+    from intergreen.envs.network.sumo_net import SumoConnection, SumoJunction, SumoNet
 
+_WITHOUT_REQUESTS = ("dead_end", "dead_end_old", "district", "unregulated", "traffic_light_unregulated")  # in SUMO
 SAMPLES = 24  # points of a path that is searched for where it comes nearest to another
 
 
@@ -73,7 +75,13 @@ class Links(NamedTuple):
 
 
 def right_of_way(net: SumoNet) -> RightOfWay:
-    """The requests of all junctions by connection; connections without one have no foes."""
+    """The requests of all junctions by connection; connections without one have no foes.
+
+    Raises
+    ------
+    InputError
+        If a junction's requests are not those of its connections: nobody would know whose greens are in conflict.
+    """
     numbers: dict[tuple[str, int], list[int]] = {}
     for number, c in enumerate(net.connections):
         numbers.setdefault((c.start_edge, c.start_lane), []).append(number)
@@ -81,7 +89,12 @@ def right_of_way(net: SumoNet) -> RightOfWay:
     n = len(net.connections)
     place, foes, yields, inside = [0] * n, [0] * n, [0] * n, [False] * n
     for junction in net.junctions.values():
+        unknown = [lane for lane in junction.lanes if lane not in lane_at and lane not in net.inside]
+        if unknown:
+            place = f"<junction id={shown(junction.id)}> incLanes"
+            raise net.fail(place, f"{shown(unknown[0])} is not there", "name lanes of the file")
         ordered = [c for lane in junction.lanes if lane in lane_at for c in numbers.get(lane_at[lane], [])]
+        _check_requests(net, junction, [net.connections[number] for number in ordered])
         for k, number in enumerate(ordered):
             place[number] = k
             if k < len(junction.foes):
@@ -89,6 +102,16 @@ def right_of_way(net: SumoNet) -> RightOfWay:
                 inside[number] = junction.waits_inside[k]
     junctions = tuple(net.junction_of(c) for c in net.connections)
     return RightOfWay(junctions, tuple(place), tuple(foes), tuple(yields), tuple(inside))
+
+
+def _check_requests(net: SumoNet, junction: SumoJunction, connections: Sequence[SumoConnection]) -> None:
+    place, n = f"<junction id={shown(junction.id)}> request", len(connections)
+    if junction.kind not in _WITHOUT_REQUESTS and n > len(junction.foes):
+        raise net.fail(place, f"there are {len(junction.foes)} for {n} connections", "let netconvert write the network")
+    lit = [c for c in connections if c.signal]
+    if not junction.foes and len({c.start_edge for c in lit}) > 1:
+        problem = f"there is none, so that nobody knows which greens of {shown(lit[0].signal)} are in conflict"
+        raise net.fail(place, problem, "use the type traffic_light (netconvert --tls.set)")
 
 
 def find_sumo_crossings(links: Links, group_start: Sequence[int], order: RightOfWay) -> dict[str, Any]:

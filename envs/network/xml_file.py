@@ -69,6 +69,13 @@ class Tag:
             self.fail("is missing", f'add {key}="…"', key)
         return str(value)
 
+    def id(self) -> str:
+        """The element's id; lists of lanes and edges can name it, and so can a line of a report."""
+        name = self.text("id")
+        if name.split() != [name] or not name.isprintable():
+            self.fail("has white space or control characters in it, which no list of ids may have", "rename it", "id")
+        return name
+
     def words(self, key: str) -> list[str]:
         """The attribute's words, none where it is missing."""
         return self.element.attrib.get(key, "").split()

@@ -338,3 +338,34 @@ def test_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         read_sumo_network(tmp_path / "none.net.xml")
+
+
+# --- what would leave streams without right of way ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("blank", "shown"), [(" ", " "), ("&#10;", r"\\n"), ("&#8232;", r"\\u2028")])
+@pytest.mark.parametrize(("old", "place"), [("in_S", "edge"), ('"C"', "tlLogic|junction")])
+def test_ids_with_white_space_are_refused(tmp_path, old, place, blank, shown):
+    """Lists of lanes could not name them: the junction would have had no right of way for the edge's connections."""
+    xml = Crossroads().xml().replace(old, f"{old[:-1]}{blank}{old[-1]}")
+    with pytest.raises(InputError, match=f"<({place}) id='.*{shown}.*'> id: has white space or control") as refused:
+        load(tmp_path, xml)
+    assert str(refused.value).isprintable()
+
+
+def test_a_lane_into_a_junction_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="<junction id='C'> incLanes: 'in_Q_0' is not there; name lanes of the file"):
+        load(tmp_path, Crossroads().xml().replace('incLanes="in_S_0', 'incLanes="in_Q_0'))
+
+
+def test_a_junction_with_too_few_requests_is_refused(tmp_path):
+    net = Crossroads(requests=[("000", "100"), ("000", "000"), ("001", "001")])
+    with pytest.raises(InputError, match="<junction id='C'> request: there are 3 for 4 connections"):
+        load(tmp_path, net.xml())
+
+
+def test_a_signal_whose_junction_says_nothing_of_conflicts_is_refused(tmp_path):
+    """`traffic_light_unregulated`: all streams could have green together, and no check would mind."""
+    net = Crossroads(requests=()).xml().replace('type="traffic_light"', 'type="traffic_light_unregulated"')
+    with pytest.raises(InputError, match="there is none, so that nobody knows which greens of 'C' are in conflict"):
+        load(tmp_path, net)
