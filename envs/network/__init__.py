@@ -4,8 +4,8 @@ road_network  the immutable arrays everything above reads (NumPy only)
 description   the same network as plain records, before geometry
 builder       description -> arrays, by the geometry of CityFlow
 cityflow      reader of ``roadnet.json``
-sumo          reader of SUMO's ``.net.xml``: sumo_net its records (sumo_include with files that it includes), sumo_links the
-              paths, sumo_programmes which programme runs and sumo_switching when others take over, sumo_joined signals
+sumo          reader of SUMO's ``.net.xml``: sumo_net its records, sumo_include files that it includes, sumo_links the
+              paths, sumo_programmes which programme runs, sumo_switching when others take over, sumo_joined signals
               that meet, sumo_signals the greens, sumo_right_of_way who yields
 grid, town    generators, on top of streets and phases
 """

@@ -132,7 +132,14 @@ def _is_permitted(net: SumoNet, intersection: Intersection, one: Movement, other
 
 
 def _one_yields(net: SumoNet, a: int, b: int, state: str, order: RightOfWay) -> bool:
+    """By its green; of two turns also by the requests alone, as netconvert writes protected left turns that cross."""
+    if order.right(a, b) and _turns(net, a) and _turns(net, b):
+        return True
     return (order.yields_to(a, b) and _is_minor(net, a, state)) or (order.yields_to(b, a) and _is_minor(net, b, state))
+
+
+def _turns(net: SumoNet, number: int) -> bool:
+    return net.connections[number].direction != "s"
 
 
 def _is_minor(net: SumoNet, number: int, state: str) -> bool:

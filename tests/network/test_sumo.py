@@ -250,6 +250,15 @@ def test_two_greens_with_priority_that_cross_are_refused(tmp_path):
         make_plan(network, timing=FixedClearance(3))
 
 
+@pytest.mark.parametrize(("south", "may"), [("l", True), ("s", False)])
+def test_of_two_protected_turns_that_cross_the_one_that_yields_by_the_requests_is_permitted(tmp_path, south, may):
+    """netconvert gives `G` to opposite left turns that meet at a small junction; in SUMO one yields all the same."""
+    phases = [(20, "GrGr"), (3, "yryr"), (20, "rGrr"), (25, "rrrG"), (2, "rrry")]
+    xml = Crossroads(phases=phases).xml().replace('via=":C_0_0" dir="s"', f'via=":C_0_0" dir="{south}"')
+    network = load(tmp_path, xml)
+    assert permissive_matrix(network, junction(network))[LEFT, SOUTH] == may
+
+
 def test_a_left_that_is_permitted_here_and_unguarded_there_is_refused(tmp_path):
     phases = [(20, "GGgr"), (3, "yyyr"), (20, "GrGr"), (25, "rrrG"), (2, "rrry")]
     network = load(tmp_path, Crossroads(phases=phases).xml())
