@@ -18,7 +18,7 @@ import numpy as np
 from intergreen.envs.demand.demand import CAR, MOST_VEHICLES, Demand, VehicleType
 from intergreen.envs.demand.routes import RouteCollector
 from intergreen.envs.demand.sumo_times import LAST_S, flow_times, time_of
-from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, read_type
+from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, other_default_types, read_type
 from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.sumo_include import read_elements
@@ -94,7 +94,8 @@ class _Reader:
         self._fastest_mps = float(network.lane_speed_limit_mps.max())
         self._ways = Ways(network, net_file)
         self._types: dict[str, VehicleType | None] = {
-            DEFAULT_TYPE: default_type(self._fastest_mps, given.speed_deviation)
+            DEFAULT_TYPE: default_type(self._fastest_mps, given.speed_deviation),
+            **{name: read_type(tag, self._fastest_mps) for name, tag in other_default_types()},
         }
         self._factors: dict[str, float] = {}  # of types, on the number of their vehicles
         self._type_shares: dict[str, list[tuple[str, float]]] = {}
@@ -125,7 +126,11 @@ class _Reader:
         elif tag.name in ("vehicle", "trip"):
             self._add(tag, self._departure(tag))
         elif tag.name == "flow":
-            self._add(tag, flow_times(tag, self._given.window.end_s))
+            self._add(tag, self._departures(tag))
+        elif tag.name == "interval":
+            for child in tag.children("flow"):
+                child.element.attrib.update({**tag.element.attrib, **child.element.attrib})
+                self.read(child)
 
     def demand(self) -> Demand:
         start, roads = self._table.arrays()
@@ -154,7 +159,7 @@ class _Reader:
             if not begin_s <= time_s < end_s:
                 continue
             type_id, kind = self._type(tag, f"{name}.{number}")
-            ways = ways or self._choices(tag)
+            ways = ways or self._driven(tag)
             way = _drawn(ways, f"{name}.{number}") if ways else None
             if kind is None or way is None or isinstance(way, NoWay):
                 if kind is not None and isinstance(way, NoWay):
@@ -182,6 +187,13 @@ class _Reader:
             return []
         return [self._given.window.begin_s if word in _AT_ONCE else time_of(tag, "depart")]
 
+    def _departures(self, tag: Tag) -> Iterable[float]:
+        """The same of a flow."""
+        if tag.text("begin", "") in _ON_A_SIGN:
+            self.dropped += 1
+            return []
+        return flow_times(tag, self._given.window.end_s)
+
     # --- types and routes -------------------------------------------------------------------------------------------
 
     def _read_type(self, tag: Tag) -> None:
@@ -198,6 +210,17 @@ class _Reader:
         if wanted not in self._types:
             tag.fail(f"{shown(wanted)} is not there", "name a <vType> that stands before it", "type")
         return wanted, self._types[wanted]
+
+    def _driven(self, tag: Tag) -> list[tuple[Way | NoWay, float]] | None:
+        """What is driven of the ways that the vehicle names: from its `departEdge` to its `arrivalEdge`."""
+        ways = self._choices(tag)
+        if ways is None or not (tag.has("departEdge") or tag.has("arrivalEdge")):
+            return ways
+        first, last = tag.whole("departEdge", 0), tag.whole("arrivalEdge", MOST_VEHICLES)
+        driven = [(way if isinstance(way, NoWay) else way[first : last + 1], share) for way, share in ways]
+        if not all(way for way, _ in driven):
+            tag.fail("leaves nothing of the route", "number its edges from 0", "departEdge")
+        return driven
 
     def _choices(self, tag: Tag) -> list[tuple[Way | NoWay, float]] | None:
         """Ways of a vehicle, or of all of a flow, and how likely each is; None: it names none, and is passed over."""

@@ -51,7 +51,7 @@ def _period(tag: Tag, begin_s: float, end_s: float) -> tuple[float, bool]:
             if not 0 < rate < math.inf:
                 tag.fail(f"is {shown(tag.text('period'))}", "use exp(vehicles a second)", "period")
             return _at_least(tag, "period", 1.0 / rate), True
-        return _at_least(tag, "period", tag.number("period", above=0)), False
+        return _at_least(tag, "period", time_of(tag, "period")), False
     if not tag.has("number"):
         tag.fail("says nowhere how many vehicles it has", "add period, vehsPerHour, probability or number")
     return (end_s - begin_s) / max(tag.whole("number"), 1), False

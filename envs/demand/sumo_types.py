@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree
 
 from intergreen.envs.demand.demand import VehicleType
 from intergreen.envs.errors import shown
+from intergreen.envs.network.xml_file import Tag
 
 if TYPE_CHECKING:
-    from intergreen.envs.network.xml_file import Tag
+    from collections.abc import Iterator
 
 DEFAULT_TYPE = "DEFAULT_VEHTYPE"
 OCCUPANCY = {"bus": 30.0, "coach": 30.0, "emergency": 2.0}  # persons, as for CityFlow's vehicles; everything else 1
 SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it takes
 _LOOKS = ("id", "color", "guiShape", "imgFile", "probability", "scale")  # of a type, and nothing of how it drives
 _NUMBER = r"[-+0-9.eE]+"
+_NESTED = "carFollowing-"
 _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
 _FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*(?:,[^)]*)?)?\)?", re.ASCII)
 _FASTEST_DEVIATIONS = (
@@ -69,6 +72,13 @@ def default_type(fastest_mps: float, speed_deviation: float | None = None) -> Ve
     return _vehicle_type("passenger", _Class(), _Driver(speed_deviation=speed_deviation), fastest_mps, given)
 
 
+def other_default_types() -> Iterator[tuple[str, Tag]]:
+    """SUMO's own types of other classes, by name (`MSVehicleControl::initDefaultTypes`)."""
+    for name, kind in (("TAXI", "taxi"), ("BIKE", "bicycle"), ("PED", "pedestrian"), ("RAIL", "rail")):
+        name = f"DEFAULT_{name}TYPE"
+        yield name, Tag(name, ElementTree.Element("vType", id=name, vClass=kind))
+
+
 def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
     """The type of a ``<vType>``, None for vehicles that do not drive on roads for cars.
 
@@ -81,6 +91,7 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
     InputError
         If a number is out of range.
     """
+    _take_in_nested(tag)
     name = tag.text("vClass", "passenger")
     if name not in _CLASSES:
         return None
@@ -106,6 +117,14 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
     attributes = tuple(sorted((k, v) for k, v in tag.element.attrib.items() if k not in _LOOKS))
     given = attributes or (("vClass", name),)
     return _vehicle_type(name, own, driver, fastest_mps, given)
+
+
+def _take_in_nested(tag: Tag) -> None:
+    """Numbers of a driver as older files have them: <carFollowing-Krauss tau="1.5"/> inside the type."""
+    for child in tag.children():
+        if child.name.startswith(_NESTED):
+            model = child.name.removeprefix(_NESTED)
+            tag.element.attrib.update({"carFollowModel": model, **child.element.attrib, **tag.element.attrib})
 
 
 def _speed_factor(tag: Tag, usual_deviation: float) -> tuple[float, float]:

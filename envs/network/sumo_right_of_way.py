@@ -91,8 +91,8 @@ def right_of_way(net: SumoNet) -> RightOfWay:
     for junction in net.junctions.values():
         unknown = [lane for lane in junction.lanes if lane not in lane_at and lane not in net.inside]
         if unknown:
-            place = f"<junction id={shown(junction.id)}> incLanes"
-            raise net.fail(place, f"{shown(unknown[0])} is not there", "name lanes of the file")
+            where = f"<junction id={shown(junction.id)}> incLanes"
+            raise net.fail(where, f"{shown(unknown[0])} is not there", "name lanes of the file")
         ordered = [c for lane in junction.lanes if lane in lane_at for c in numbers.get(lane_at[lane], [])]
         _check_requests(net, junction, [net.connections[number] for number in ordered])
         for k, number in enumerate(ordered):

@@ -60,6 +60,7 @@ def test_a_trip_from_nowhere_to_nowhere_is_dropped_where_that_is_asked_for(tmp_p
 
 # --- ways --------------------------------------------------------------------------------------------------------
 
+ROUTE = '<route id="r" edges="in_S out_N"/>'
 BY_THE_WAY = {
     "a trip": (TRIP,),
     "a vehicle with its route inside": ('<vehicle id="v" depart="3"><route edges="in_S out_N"/></vehicle>',),
@@ -187,6 +188,7 @@ def test_times_are_read_as_sumo_writes_them(text, expected):
         ('begin="5" end="40" period="10"', [5, 15, 25, 35]),
         ('begin="5" end="40" vehsPerHour="360"', [5, 15, 25, 35]),
         ('begin="5" period="10" number="2"', [5, 15]),
+        ('begin="0:00:05" period="00:00:10" number="2"', [5, 15]),
         ('begin="90" vehsPerHour="720"', [90, 95]),
         ('begin="98" probability="1"', [98, 99]),
     ],
@@ -194,6 +196,15 @@ def test_times_are_read_as_sumo_writes_them(text, expected):
 def test_flows_depart_as_often_as_they_say(tmp_path, network, given, expected):
     demand = load(tmp_path, network, f'<flow id="f" {given} from="in_S" to="out_N"/>')
     assert releases(network, demand) == expected
+
+
+def test_flows_of_an_interval_begin_and_end_with_it_unless_they_say_otherwise(tmp_path, network):
+    flows = (
+        '<flow id="a" period="10" from="in_S" to="out_N"/>',
+        '<flow id="b" begin="12" number="1" from="in_S" to="out_N"/>',
+    )
+    demand = load(tmp_path, network, f'<interval begin="5" end="30">{"".join(flows)}</interval>')
+    assert releases(network, demand) == [5, 12, 15, 25]
 
 
 @pytest.mark.parametrize("given", ['probability="0.25"', 'period="exp(0.25)"'])
@@ -209,6 +220,12 @@ def test_who_departs_at_the_beginning_does_and_who_waits_for_somebody_is_left_ou
     elements = [TRIP.replace('"t"', f'"{word}"').replace('"3"', f'"{word}"') for word in words]
     demand = load(tmp_path, network, *elements, TRIP, window=Window(2, 100))
     assert (releases(network, demand), demand.dropped_flows) == ([0, 1], 3)
+
+
+def test_a_flow_that_waits_for_somebody_is_left_out(tmp_path, network):
+    flow = '<flow id="f" begin="triggered" number="3" from="in_S" to="out_N"/>'
+    demand = load(tmp_path, network, flow, '<trip id="a" depart="0" from="in_S" to="out_N"/>')
+    assert (releases(network, demand), demand.dropped_flows) == ([0], 1)
 
 
 @pytest.mark.parametrize(("scale", "of_type", "expected"), [(0.5, 1, 20), (1, 2, 80), (0.3, 1, 12), (1.7, 1.5, 102)])
@@ -265,6 +282,14 @@ def test_drivers_take_limits_as_sumos_types_do(tmp_path, network, attributes, fa
     assert (type_.speed_factor, type_.speed_deviation) == (factor, deviation)
 
 
+def test_a_driver_may_be_inside_its_type(tmp_path, network):
+    """As files had it before SUMO 1.0; an attribute of the type itself counts more."""
+    kind = '<vType id="k" sigma="0.2"><carFollowing-IDM tau="1.5" sigma="0.9"/></vType>'
+    (read,) = load(tmp_path, network, kind, '<trip id="a" type="k" depart="0" from="in_S" to="out_N"/>').types
+    assert (read.headway_s, read.follows_krauss) == (1.5, False)
+    assert dict(read.sumo_attributes) == {"carFollowModel": "IDM", "tau": "1.5", "sigma": "0.2"}
+
+
 def test_a_bus_is_long_and_carries_many(tmp_path, network):
     (bus,) = load(tmp_path, network, '<vType id="k" vClass="bus"/>', TRIP.replace("from", 'type="k" from')).types
     assert (bus.name, bus.length_m, bus.occupancy) == ("bus", 12.0, 30.0)
@@ -280,6 +305,16 @@ def test_who_does_not_drive_on_roads_is_left_out_and_counted(tmp_path, network):
     tram = ['<vType id="k" vClass="tram"/>', '<trip id="x" type="k" depart="1" from="in_S" to="out_N"/>']
     demand = load(tmp_path, network, *tram, TRIP, '<person id="p" depart="0"><walk edges="in_S"/></person>')
     assert (demand.n_flows, demand.dropped_flows) == (1, 1)
+
+
+def test_sumos_own_types_need_no_definition(tmp_path, network):
+    trips = [
+        f'<trip id="{name}" type="DEFAULT_{name}TYPE" depart="0" from="in_S" to="out_N"/>'
+        for name in ("VEH", "TAXI", "BIKE", "RAIL")
+    ]
+    demand = load(tmp_path, network, *trips)
+    assert [kind.name for kind in demand.types] == ["car", "taxi"]
+    assert demand.dropped_flows == 2
 
 
 def test_a_distribution_of_types_is_drawn_by_its_shares(tmp_path, network):
@@ -374,6 +409,24 @@ def test_a_car_on_such_a_road_and_a_bus_on_one_that_is_not_there_are_refused(tmp
         buses(tmp_path, with_busway, "", "in_W out_E")
     with pytest.raises(InputError, match="the edge 'gone' is not there"):
         buses(tmp_path, with_busway, 'type="bus"', "in_W gone")
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ('departEdge="1"', ["out_N"]),
+        ('arrivalEdge="0"', ["in_S"]),
+        ('departEdge="0" arrivalEdge="1"', ["in_S", "out_N"]),
+    ],
+)
+def test_a_vehicle_may_drive_a_part_of_its_route(tmp_path, network, part, expected):
+    demand = load(tmp_path, network, ROUTE, f'<vehicle id="a" depart="0" route="r" {part}/>')
+    assert ways(network, demand) == [expected]
+
+
+def test_a_part_that_is_none_of_the_route_is_refused(tmp_path, network):
+    with pytest.raises(InputError, match="<vehicle id='a'> departEdge: leaves nothing of the route"):
+        load(tmp_path, network, ROUTE, '<vehicle id="a" depart="0" route="r" departEdge="2"/>')
 
 
 def test_a_route_that_is_repeated_is_driven_so_often(tmp_path, network):
