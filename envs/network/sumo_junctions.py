@@ -132,10 +132,12 @@ def _is_permitted(net: SumoNet, intersection: Intersection, one: Movement, other
 
 
 def _one_yields(net: SumoNet, a: int, b: int, state: str, order: RightOfWay) -> bool:
-    """By its green; of two turns also by the requests alone, as netconvert writes protected left turns that cross."""
-    if order.right(a, b) and _turns(net, a) and _turns(net, b):
+    """By its green. Of two turns also by the requests alone, as netconvert writes protected left turns that cross, or
+    by their greens alone: where both yield, who comes first goes."""
+    minor = _is_minor(net, a, state), _is_minor(net, b, state)
+    if _turns(net, a) and _turns(net, b) and (order.right(a, b) or all(minor)):
         return True
-    return (order.yields_to(a, b) and _is_minor(net, a, state)) or (order.yields_to(b, a) and _is_minor(net, b, state))
+    return (order.yields_to(a, b) and minor[0]) or (order.yields_to(b, a) and minor[1])
 
 
 def _turns(net: SumoNet, number: int) -> bool:

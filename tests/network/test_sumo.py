@@ -259,6 +259,15 @@ def test_of_two_protected_turns_that_cross_the_one_that_yields_by_the_requests_i
     assert permissive_matrix(network, junction(network))[LEFT, SOUTH] == may
 
 
+@pytest.mark.parametrize(("greens", "may"), [("grgr", True), ("Grgr", False), ("GrGr", False)])
+def test_of_two_turns_that_meet_and_say_nothing_of_who_goes_first_both_must_yield(tmp_path, greens, may):
+    phases = [(20, greens), (3, "yryr"), (20, "rGrr"), (25, "rrrG"), (2, "rrry")]
+    requests = [("0000", "1100"), ("0000", "1000"), ("0000", "1001"), ("0111", "0111")]
+    xml = Crossroads(phases=phases, requests=requests).xml()
+    network = load(tmp_path, xml.replace('via=":C_0_0" dir="s"', 'via=":C_0_0" dir="r"'))
+    assert permissive_matrix(network, junction(network))[LEFT, SOUTH] == may
+
+
 def test_a_left_that_is_permitted_here_and_unguarded_there_is_refused(tmp_path):
     phases = [(20, "GGgr"), (3, "yyyr"), (20, "GrGr"), (25, "rrrG"), (2, "rrry")]
     network = load(tmp_path, Crossroads(phases=phases).xml())
