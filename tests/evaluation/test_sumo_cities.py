@@ -24,6 +24,9 @@ CITIES = {  # options of netgenerate
     "grid with cycle paths": f"{SMALL_GRID} -L 2 --bikelanes.guess true {WITH_SIGNALS}",
     "grid with rings": f"{SMALL_GRID} -L 2 --turn-lanes 1 --tls.default-type NEMA {WITH_SIGNALS}",
     "grid, one approach at a time": f"{SMALL_GRID} -L 2 --tls.layout incoming {WITH_SIGNALS}",
+    "grid without paths inside junctions": f"{SMALL_GRID} -L 2 --no-internal-links {WITH_SIGNALS}",
+    "random, junctions joined": "--rand --rand.iterations 25 --rand.min-distance 20 --rand.max-distance 160"
+    " --junctions.join --junctions.join-dist 25 --tls.guess -L 2 --rand.bidi-probability 1",
     "grid of zippers": f"{SMALL_GRID} -L 2 --default-junction-type zipper --tls.set B1,B0",
     "grid of stop signs": f"{SMALL_GRID} --default-junction-type priority_stop --tls.set B1,B0",
     "grid of all-way stops": f"{SMALL_GRID} --default-junction-type allway_stop --tls.set B1,B0",
