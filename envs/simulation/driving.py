@@ -16,6 +16,7 @@ from intergreen.envs.simulation.compile import inlined
 NO_SAFE_SPEED = -100.0  # what the no-collision formula answers when even standing still is too fast
 KRAUSS_EPS_M = 0.001  # SUMO's NUMERICAL_EPS
 KRAUSS_MARGIN_M = 10.0 * KRAUSS_EPS_M
+_WITHIN_A_SECOND = 0.9  # of what takes one whole second of braking: well away from all rounding
 _SPEED_EPS = 1e-8
 
 
@@ -64,7 +65,9 @@ def stop_before_speed(distance, speed, accel, decel):
 @inlined
 def krauss_brake_distance(speed, decel):
     """Distance to a stand [m] of SUMO's driver, who drives every whole second at the speed at its end."""
-    steps = math.floor(speed / decel)
+    if speed < decel:
+        return 0.0
+    steps = np.floor(speed / decel)
     return steps * speed - decel * steps * (steps + 1.0) * 0.5
 
 
@@ -79,8 +82,9 @@ def krauss_speed(gap, leader_speed, leader_decel, decel, tau):
     room = gap + krauss_brake_distance(leader_speed, leader_decel) - KRAUSS_EPS_M
     if room < 0.0:
         return 0.0
-    steps = math.floor(0.5 - tau + 0.5 * math.sqrt(1.0 + 4.0 * (2.0 * room / decel - tau + tau * tau)))
-    steps = max(steps, 0.0)
+    if room < _WITHIN_A_SECOND * decel * tau:  # as in a queue: no whole second, so neither root nor rounding
+        return room / tau
+    steps = np.floor(0.5 - tau + 0.5 * math.sqrt(1.0 + 4.0 * (2.0 * room / decel - tau + tau * tau)))
     needed = 0.5 * steps * (steps - 1.0) * decel + steps * decel * tau
     return steps * decel + (room - needed) / (steps + tau)
 

@@ -12,10 +12,12 @@ from intergreen.envs.demand import CAR, Demand, Trips
 from intergreen.envs.network.road_network import TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation import Engine
 from intergreen.envs.simulation.driving import (
+    KRAUSS_EPS_M,
     NO_SAFE_SPEED,
     brake_distance,
     can_yield,
     headway_speed,
+    krauss_brake_distance,
     krauss_is_free,
     krauss_speed,
     no_collision_speed,
@@ -78,6 +80,28 @@ def test_who_is_free_by_krauss_may_drive_faster(gap, leader_speed, speed, decel,
     half, leader_half = 0.5 / decel, min(0.5 / decel, 0.5 / leader_decel)
     if krauss_is_free(gap, leader_speed, leader_half, decel, half, tau, speed):
         assert krauss_speed(gap, leader_speed, hardest, decel, tau) > speed
+
+
+gaps_m = st.one_of(st.floats(-20.0, 150.0), st.floats(-0.01, 0.01), st.floats(1e-300, 1e-9))
+speeds_mps = st.one_of(st.floats(0.0, 40.0), st.floats(0.0, 0.1), st.floats(1e-300, 1e-9))
+
+
+@given(
+    gap=gaps_m, leader_speed=speeds_mps, leader_decel=st.floats(1.0, 9.0), decel=st.floats(1.0, 9.0),
+    tau=st.one_of(st.floats(0.01, 3.0), st.just(0.5), st.just(1.0)),
+)  # fmt: skip
+@example(gap=4.0512, leader_speed=4.5, leader_decel=4.5, decel=4.5, tau=1.0)
+def test_krausss_speed_in_a_queue_is_the_whole_formulas_to_the_last_bit(gap, leader_speed, leader_decel, decel, tau):
+    steps = math.floor(leader_speed / leader_decel)
+    assert krauss_brake_distance(leader_speed, leader_decel) == (
+        steps * leader_speed - leader_decel * steps * (steps + 1.0) * 0.5
+    )
+    room = gap + krauss_brake_distance(leader_speed, leader_decel) - KRAUSS_EPS_M
+    under_root = max(0.0, 1.0 + 4.0 * (2.0 * room / decel - tau + tau * tau))
+    steps = max(0, math.floor(0.5 - tau + 0.5 * math.sqrt(under_root)))
+    needed = 0.5 * steps * (steps - 1.0) * decel + steps * decel * tau
+    whole = 0.0 if room < 0.0 else steps * decel + (room - needed) / (steps + tau)
+    assert krauss_speed(gap, leader_speed, leader_decel, decel, tau) == whole
 
 
 def test_a_krauss_driver_is_found_free_little_more_than_a_metre_beyond_what_it_needs():
