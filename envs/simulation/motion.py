@@ -23,6 +23,7 @@ from intergreen.envs.simulation.junction import braking_distance, crossing_speed
 from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import has_no_room
+from intergreen.envs.simulation.sight import is_red
 from intergreen.envs.simulation.slots import MANY_LANES, type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE, MAX_QUEUE, QUEUE_TIME, STOPS, UPDATES
 from intergreen.envs.simulation.statics import (
@@ -337,23 +338,11 @@ def _sleepers(net, state, moment, lane):
     yield to them (`crossing_speed`).
     """
     asleep, awake = natural(state.asleep_first[lane]), natural(state.asleep_past[lane])
-    if asleep < awake and not _is_red(net, state, lane):
+    if asleep < awake and not is_red(net, state, lane):
         length = net.length[lane]
         while asleep < awake and length - moment.position[asleep] <= net.widest_zone:
             asleep += 1
     return asleep, awake
-
-
-@inlined
-def _is_red(net, state, lane):
-    """Whether no movement from `lane` has green."""
-    movement = net.lane_movement[lane]
-    if movement >= 0:
-        return state.green[movement] == 0
-    any_green = 0
-    for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
-        any_green |= state.green[natural(net.link_movement[natural(net.lane_links[entry])])]
-    return any_green == 0
 
 
 @inlined

@@ -14,6 +14,8 @@ from intergreen.envs.simulation.slots import type_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
 from intergreen.envs.simulation.statics import HEADWAY, MAX_ACCEL, MAX_DECEL, MAX_SPEED
 
+UNKNOWN = -1.0
+
 
 @kernel
 def announce(net, routes, trips, state, moment):
@@ -23,10 +25,12 @@ def announce(net, routes, trips, state, moment):
         lane = natural(state.in_use[entry])
         first = natural(state.head[lane])
         link = state.next_link[first]
-        rest = net.length[lane] - moment.position[first]
-        if link >= 0 and net.lane_link_start[lane + 1] - net.lane_link_start[lane] > 1:
+        if link < 0:
+            continue
+        if net.lane_link_start[lane + 1] - net.lane_link_start[lane] > 1 and not is_red(net, state, lane):
             _announce_behind(net, state, moment, lane, first, link)
-        if link >= 0:
+        if state.green[natural(net.link_movement[link])] != 0:
+            rest = net.length[lane] - moment.position[first]
             _announce_beyond(net, routes, trips, state, moment, first, natural(link), rest)
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
         drivable = natural(state.in_use[entry])
@@ -52,22 +56,34 @@ def _announce_behind(net, state, moment, lane, first, link):
 @inlined
 def _announce_beyond(net, routes, trips, state, moment, slot, link, rest):
     """The driver in `slot`, `rest` metres before `link`, at the links behind it that it may reach before it stands."""
-    me = type_of(net, trips, natural(state.vehicle[slot]))
-    speed = min(moment.speed[slot] + net.types[me + MAX_ACCEL], net.types[me + MAX_SPEED])
-    sight = speed * (1.0 + net.types[me + HEADWAY]) + krauss_brake_distance(speed, net.types[me + MAX_DECEL])
     n_lanes = natural(net.lane_index.shape[0])
     row = natural(state.row[natural(state.vehicle[slot])])
-    while rest <= sight and state.green[natural(net.link_movement[link])] != 0:
+    sight = UNKNOWN
+    while state.green[natural(net.link_movement[link])] != 0:
         if net.link_asks_gap[link] != 0 and rest > 0.0:  # it may have to wait there
             return
         lane = natural(net.link_to[link])
         rest += net.length[n_lanes + link] + net.length[lane]
+        if rest > net.widest_sight or state.n_inside[lane] > 0:
+            return
         row += natural(net.lane_width[natural(net.link_from[link])])
         onward = routes.next_link[row + net.lane_index[lane]]
-        if onward < 0 or state.n_inside[lane] > 0 or rest > sight:
+        if onward < 0:
+            return
+        if sight == UNKNOWN:
+            sight = _sight(net, trips, state, moment, slot)
+        if rest > sight:
             return
         link = natural(onward)
         _note(net, state, moment, link, slot, rest)
+
+
+@inlined
+def _sight(net, trips, state, moment, slot):
+    """How far a driver may come before it stands [m], if it accelerates in the next second."""
+    me = type_of(net, trips, natural(state.vehicle[slot]))
+    speed = min(moment.speed[slot] + net.types[me + MAX_ACCEL], net.types[me + MAX_SPEED])
+    return speed * (1.0 + net.types[me + HEADWAY]) + krauss_brake_distance(speed, net.types[me + MAX_DECEL])
 
 
 @inlined
@@ -80,3 +96,15 @@ def _note(net, state, moment, link, slot, rest):
         state.seen_slot[link] = slot
         state.seen_m[link] = rest
         state.hot[natural(net.mask_word[link])] |= net.mask_bit[link]
+
+
+@inlined
+def is_red(net, state, lane):
+    """Whether no movement from `lane` has green."""
+    movement = net.lane_movement[lane]
+    if movement >= 0:
+        return state.green[movement] == 0
+    any_green = 0
+    for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
+        any_green |= state.green[natural(net.link_movement[natural(net.lane_links[entry])])]
+    return any_green == 0

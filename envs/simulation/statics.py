@@ -86,6 +86,7 @@ class Statics(NamedTuple):
     fastest: float  # m/s, the highest maximum speed of a vehicle
     widest_zone: float  # m before a stop line beyond which no driver minds the signal
     notify_reach: float  # m before a stop line beyond which nobody at a crossing can mind a vehicle
+    widest_sight: float  # m that no driver needs to a stand, one second of accelerating and one of headway included
 
 
 def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics:
@@ -141,6 +142,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         widest_zone=float(table[:, ZONE].max()),
         notify_reach=_notify_reach(network, table),
     )
+        widest_sight=_widest_sight(table),
 
 
 def type_table(types: Sequence[VehicleType]) -> FloatArray:
@@ -241,6 +243,20 @@ def _any_of(network: RoadNetwork, crossings: BoolArray, link: IntArray) -> ByteA
 
 def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:
     """Distance before a stop line [m] at which an arriving vehicle is surely later than all it could meet.
+def _first_wait(network: RoadNetwork, crossings: BoolArray) -> FloatArray:
+    """(K,) m along each link to where a driver first waits before one of these crossings of it, else infinite."""
+    out = np.full(network.n_links, np.inf)
+    wait_m = network.crossing_distance_m - network.crossing_setback_m
+    np.minimum.at(out, _own_link(network)[crossings], wait_m[crossings])
+    return out
+
+
+def _widest_sight(table: FloatArray) -> float:
+    """The longest way to a stand [m] of SUMO's drivers: what `sight` asks of one, from its highest speed."""
+    v = table[:, MAX_SPEED]
+    return float((v * (1.0 + table[:, HEADWAY]) + v * v / (2.0 * table[:, MAX_DECEL])).max()) + 0.01
+
+
 
     The slowest reach of anyone in the decision zone, in seconds, times the fastest approach, and a second more.
     """
