@@ -179,6 +179,24 @@ def stopping_speed(net, me, distance, speed, cap):
 
 
 @inlined
+def leaves_free(net, me, distance, cap):
+    """Whether all that stands `distance` metres ahead or farther surely lets one of SUMO's drivers drive at `cap`."""
+    if net.types[me + KRAUSS] == 0.0:
+        return False
+    decel, half, tau = net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL], net.types[me + HEADWAY]
+    return krauss_is_free(distance, 0.0, 0.0, decel, half, tau, cap)
+
+
+@inlined
+def can_stop(net, me, speed, distance):
+    """Whether a driver can stand `distance` metres ahead."""
+    if net.types[me + KRAUSS] != 0.0:  # mostly told without a division: by the speed that it may keep without headway
+        if krauss_is_free(distance, 0.0, 0.0, net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL], 0.0, speed):
+            return True
+    return not braking_distance(net, me, speed) > distance
+
+
+@inlined
 def goes_first(
     net, state, trips, moment, vehicle, speed, me, link, distance, foe, foe_link, foe_distance, crossing, cap
 ):
@@ -226,7 +244,7 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
     from_start : m from the start of the link to the vehicle, negative on the lane before it
     """
     speed = moment.speed[slot]
-    if net.link_asks_gap[link] != 0:
+    if net.link_asks_gap[link] != 0 and not leaves_free(net, me, net.link_wait_m[link] - from_start, cap):
         cap = _speed_until_seen(net, state, speed, me, link, from_start, cap)
     hot = hot_foes(net, state, link)
     if hot == 0:

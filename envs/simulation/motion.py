@@ -19,7 +19,7 @@ from intergreen.envs.simulation.driving import (
     krauss_speed,
     no_collision_speed,
 )
-from intergreen.envs.simulation.junction import braking_distance, crossing_speed, stopping_speed
+from intergreen.envs.simulation.junction import can_stop, crossing_speed, hot_foes, leaves_free, stopping_speed
 from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import has_no_room
@@ -55,7 +55,8 @@ LANES_AHEAD = 8  # whose vehicles are fetched meanwhile, where there are many la
 def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide_entrants):
     """New speed and position of everybody inside junctions; returns how many drivables are listed as left."""
     n_lanes = natural(net.lane_index.shape[0])
-    mixed = net.types.shape[0] > N_COLUMNS or net.paced != 0
+    several = net.types.shape[0] > N_COLUMNS
+    mixed = several or net.paced != 0
     n_leaving = 0
     kind, pace = 0, 1.0
     for entry in range(n_lanes, n_lanes + state.tally[LINKS_IN_USE]):
@@ -68,8 +69,10 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
         driven = 0.0
         for slot in range(first, first + count):
             vehicle = natural(state.vehicle[slot])
+            if several:
+                kind = natural(trips.kind[vehicle])
             if mixed:
-                kind, pace = natural(trips.kind[vehicle]), trips.pace[vehicle]
+                pace = trips.pace[vehicle]
             me = kind * N_COLUMNS
             position = moment.position[slot]
             speed = moment.speed[slot]
@@ -82,10 +85,12 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
                 ahead = slot - 1
                 leader = type_of(net, trips, natural(state.vehicle[ahead]))
                 gap = moment.position[ahead] - net.types[leader + LENGTH] - position
-            else:
+            elif _may_follow(net, me, length - position, cap):
                 ahead, gap = find_leader(
                     net, routes, trips, state, moment, vehicle, drivable, length - position, link, hide_entrants
                 )
+            else:
+                ahead, gap = NOBODY, 0.0
             if ahead >= 0:
                 leader = type_of(net, trips, natural(state.vehicle[ahead]))
                 cap = _following_speed(net, me, leader, moment.speed[ahead], speed, gap, cap)
@@ -114,7 +119,8 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
 @inlined
 def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_speed, hide_entrants, n_leaving):
     """New speed and position of everybody on lanes; returns how many drivables are listed as left."""
-    mixed = net.types.shape[0] > N_COLUMNS or net.paced != 0
+    several = net.types.shape[0] > N_COLUMNS
+    mixed = several or net.paced != 0
     kind, pace = 0, 1.0
     in_use = state.tally[LANES_IN_USE]
     for entry in range(in_use):
@@ -138,7 +144,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
         past = natural(first + count)
         slot = first
         while slot < past:
-            if mixed:
+            if several:
                 kind = natural(trips.kind[natural(state.vehicle[slot])])
             me = kind * N_COLUMNS
             position = moment.position[slot]
@@ -192,7 +198,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
             cap = faster if faster < cap else cap
             if slot > first:
                 cap = _following_speed(net, me, leader, ahead_speed, speed, gap, cap)
-            elif rest <= net.types[me + FOLLOW_CUT] + net.longest:
+            elif _may_follow(net, me, rest, cap):
                 viewer = hide_entrants
                 if state.entry_step[lane] == moment.step and count == 1:
                     viewer = max(viewer, lane)
@@ -287,14 +293,17 @@ def _speed_beyond(net, routes, trips, state, moment, slot, me, link, rest, cap):
 def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     """`cap` [m/s], lowered for the signal, a full end lane, the turn and the crossings `rest` metres ahead."""
     speed = moment.speed[slot]
-    stopped = state.green[natural(net.link_movement[link])] == 0
-    if not stopped:
-        stopped = state.closed[natural(net.link_to[link])] != 0 or has_no_room(net, state, trips, moment, me, link)
-    if stopped and not braking_distance(net, me, speed) > rest:
-        return stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed, cap)
     entry = net.link_entry_speed[link]
     if net.paced != 0:
         entry *= trips.pace[natural(state.vehicle[slot])]
+    stopped = state.green[natural(net.link_movement[link])] == 0
+    if not stopped:
+        first_stop = rest + min(net.link_wait_m[link], -net.types[me + STOP_GAP])
+        if cap <= entry and leaves_free(net, me, first_stop, cap) and hot_foes(net, state, link) == 0:
+            return cap  # whoever has room or comes: there is time enough to stop
+        stopped = state.closed[natural(net.link_to[link])] != 0 or has_no_room(net, state, trips, moment, me, link)
+    if stopped and can_stop(net, me, speed, rest):
+        return stopping_speed(net, me, rest - net.types[me + STOP_GAP], speed, cap)
     if cap > entry:
         if net.look_beyond == 0:
             cap = entry
@@ -323,8 +332,10 @@ def _dawdle_on(net, trips, state, moment, me, speed, wanted, slot, new_speed):
     if net.types[me + DAWDLE] > 0.0:
         luck = chance(trips.priority[natural(state.vehicle[slot])], moment.step)
         accel = net.types[me + MAX_ACCEL]
-        share = 1.0 if wanted >= accel else wanted / accel
-        wanted -= net.types[me + DAWDLE] * share * luck
+        if wanted < accel:
+            wanted -= net.types[me + DAWDLE] * (wanted / accel) * luck
+        else:
+            wanted -= net.types[me + DAWDLE] * luck
     v = max(wanted, speed - net.types[me + MAX_DECEL], 0.0)
     new_speed[slot] = v
     return v
@@ -369,6 +380,14 @@ def _cannot_close_up(net, me, leader, gap):
     if net.types[me + KRAUSS] != 0.0:
         return gap - net.types[me + MIN_GAP] <= KRAUSS_EPS_M
     return 2.0 * (gap - net.types[me + MIN_GAP]) <= net.types[leader + USUAL_DECEL]
+
+
+@inlined
+def _may_follow(net, me, rest, cap):
+    """Whether somebody behind the end of the drivable, `rest` metres ahead, may be too near to drive at `cap`."""
+    if net.types[me + KRAUSS] != 0.0:
+        return not leaves_free(net, me, rest - net.longest - net.types[me + MIN_GAP], cap)
+    return rest <= net.types[me + FOLLOW_CUT] + net.longest
 
 
 @inlined

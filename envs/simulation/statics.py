@@ -62,6 +62,7 @@ class Statics(NamedTuple):
     link_slows: ByteArray  # (K,) 1 where drivers slow down for the link itself, as turns in CityFlow
     link_entry_speed: FloatArray  # (K,) m/s, nobody drives onto the link faster
     link_asks_gap: ByteArray  # (K,) 1 where a driver may have to wait for a gap, ...
+    link_wait_m: FloatArray  # (K,) m along the link to the first place to wait for one, infinite where there is none
     link_is_asked: ByteArray  # (K,) 1 where others wait for one
     link_is_kept_clear: ByteArray  # (K,) 1 where who drives on must have room behind the junction
     mask_word: IntArray  # (K,) word of the hot mask that holds the link's bit
@@ -85,8 +86,8 @@ class Statics(NamedTuple):
     most_room: float  # m, the most that a vehicle takes in a queue
     fastest: float  # m/s, the highest maximum speed of a vehicle
     widest_zone: float  # m before a stop line beyond which no driver minds the signal
-    notify_reach: float  # m before a stop line beyond which nobody at a crossing can mind a vehicle
     widest_sight: float  # m that no driver needs to a stand, one second of accelerating and one of headway included
+    notify_reach: float  # m before a stop line beyond which nobody at a crossing can mind a vehicle
 
 
 def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics:
@@ -117,6 +118,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         link_slows=(network.link_entry_speed_mps < LINK_SPEED_LIMIT_MPS).astype(np.uint8),
         link_entry_speed=network.link_entry_speed_mps,
         link_asks_gap=_any_of(network, asks_gap == BY_FILE, _own_link(network)),
+        link_wait_m=_first_wait(network, asks_gap == BY_FILE),
         link_is_asked=_any_of(network, asks_gap > 0, network.crossing_foe_link),
         link_is_kept_clear=_any_of(network, _is_conflict(network), _own_link(network)),
         mask_word=word,
@@ -140,9 +142,9 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         most_room=float((table[:, LENGTH] + table[:, MIN_GAP]).max()),
         fastest=float(table[:, MAX_SPEED].max()),
         widest_zone=float(table[:, ZONE].max()),
+        widest_sight=_widest_sight(table),
         notify_reach=_notify_reach(network, table),
     )
-        widest_sight=_widest_sight(table),
 
 
 def type_table(types: Sequence[VehicleType]) -> FloatArray:
@@ -241,8 +243,6 @@ def _any_of(network: RoadNetwork, crossings: BoolArray, link: IntArray) -> ByteA
     return out
 
 
-def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:
-    """Distance before a stop line [m] at which an arriving vehicle is surely later than all it could meet.
 def _first_wait(network: RoadNetwork, crossings: BoolArray) -> FloatArray:
     """(K,) m along each link to where a driver first waits before one of these crossings of it, else infinite."""
     out = np.full(network.n_links, np.inf)
@@ -257,6 +257,8 @@ def _widest_sight(table: FloatArray) -> float:
     return float((v * (1.0 + table[:, HEADWAY]) + v * v / (2.0 * table[:, MAX_DECEL])).max()) + 0.01
 
 
+def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:
+    """Distance before a stop line [m] at which an arriving vehicle is surely later than all it could meet.
 
     The slowest reach of anyone in the decision zone, in seconds, times the fastest approach, and a second more.
     """

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from network.sumo_small import Crossroads
 
 from intergreen.envs.demand.demand import CAR
-from intergreen.envs.network import GridSpec, TownSpec, generate_grid, generate_town
+from intergreen.envs.network import GridSpec, TownSpec, generate_grid, generate_town, read_sumo_network
 from intergreen.envs.simulation.driving import stop_before_speed
-from intergreen.envs.simulation.statics import STAY, ZONE, build_statics, type_table
+from intergreen.envs.simulation.junction import braking_distance, can_stop, leaves_free, stopping_speed
+from intergreen.envs.simulation.statics import BY_FILE, STAY, ZONE, build_statics, type_table
 
 rates = st.floats(0.2, 8.0)
+GRID = generate_grid(GridSpec(rows=1, columns=1))
 
 
 @given(accel=rates, decel=rates, max_speed=st.floats(0.5, 40.0), share=st.floats(0.0, 1.0))
@@ -50,3 +53,37 @@ def test_the_bit_of_a_crossing_is_that_of_the_other_link_alone(network):
         if net.mask_words == 1:
             assert np.bitwise_or.reduce(bits, initial=np.uint64(0)) == net.foe_mask[link]
             assert len(set(bits.tolist())) == len(bits)
+
+
+@given(
+    speed=st.floats(0.0, 40.0), distance=st.floats(-5.0, 150.0), decel=st.floats(1.0, 9.0), follows_krauss=st.booleans()
+)
+def test_who_can_stop_is_who_brakes_within_the_distance(speed, distance, decel, follows_krauss):
+    kind = replace(CAR, max_decel_mps2=decel, follows_krauss=follows_krauss, max_speed_mps=40.0)
+    net = build_statics(GRID, [kind])
+    brakes_within = not braking_distance(net, 0, speed) > distance
+    assert can_stop(net, 0, speed, distance) == brakes_within
+
+
+@given(
+    cap=st.floats(0.0, 40.0), distance=st.floats(0.0, 150.0), farther=st.floats(0.0, 50.0), decel=st.floats(1.0, 9.0)
+)
+def test_what_leaves_a_driver_free_lowers_its_speed_from_nowhere_beyond(cap, distance, farther, decel):
+    net = build_statics(GRID, [replace(CAR, max_decel_mps2=decel, follows_krauss=True)])
+    if leaves_free(net, 0, distance, cap):
+        assert stopping_speed(net, 0, distance + farther, cap, cap) == cap
+    assert not leaves_free(build_statics(GRID, [CAR]), 0, distance, cap)
+
+
+def test_drivers_wait_first_where_the_nearest_crossing_that_asks_for_a_gap_has_them_wait(tmp_path):
+    path = tmp_path / "crossroads.net.xml"
+    path.write_text(Crossroads(signal="").xml())
+    net = build_statics(read_sumo_network(path), [CAR])
+    for link, wait_m in enumerate(net.link_wait_m):
+        crossings = range(net.crossing_start[link], net.crossing_start[link + 1])
+        waits = [
+            net.crossing_distance[x] - net.crossing_setback[x] for x in crossings if net.crossing_asks_gap[x] == BY_FILE
+        ]
+        assert wait_m == min(waits, default=np.inf)
+    assert np.isfinite(net.link_wait_m).any()
+    assert np.isinf(net.link_wait_m).any()
