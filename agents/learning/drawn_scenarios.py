@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from intergreen.envs.demand import MIXED_TRAFFIC, ClassMix, ODSpec, Profile, TurnShares, TurnSpec, generate_demand
 from intergreen.envs.demand.walks import entry_roads, exit_roads
 from intergreen.envs.network import (
+    STRAIGHT,
+    TURN_RIGHT,
     ArterialSpec,
     GridSpec,
     RoadNetwork,
@@ -32,6 +35,7 @@ DEFAULT_PROTOCOL = "literature-10-5"
 LANE_VPH = 600.0  # on every lane of every entry: more than any signal serves; thinned from there
 PHASE_S = 30.0  # in the network's own programme, which nobody follows here
 JUNCTION_LANES = (0.1, 0.15, 0.35, 0.1, 0.1, 0.1, 0.1)  # chances of 1 to 7 on a single junction's main road
+RIGHT_TURNS_WAIT = 0.35  # of the networks: right turns have red with their approach, as outside of CityFlow's files
 _FOUR_LEGS = 9  # phases of a generated junction with four approaches: clearance, four of two movements, four of one
 
 
@@ -46,6 +50,8 @@ def draw_scenario(random: np.random.Generator, horizon_s: int, *, alone: bool = 
         If these draws make no network, or one on which nobody drives.
     """
     network = _other_phases(_junction(random) if alone else _network(random), random)
+    if random.random() < RIGHT_TURNS_WAIT:
+        network = _with_phases(network, partial(_right_turns_wait, network))
     profile = _profile(random, horizon_s)
     mix = MIXED_TRAFFIC if random.random() < 0.15 else ClassMix()
     spec: ODSpec | TurnSpec
@@ -134,6 +140,22 @@ def _permitted_left(phases: list[set[int]]) -> list[set[int]]:
     if len(phases) != _FOUR_LEGS:
         return phases
     return [phases[0], phases[1] | phases[3], phases[2] | phases[4]]
+
+
+def _right_turns_wait(network: RoadNetwork, phases: list[set[int]]) -> list[set[int]]:
+    """Right turns green only with the straight stream beside them, or whatever else leaves their road."""
+    road, turn = network.movement_from_road, network.movement_turn
+    served = sorted(set().union(*phases))
+    beside = {m: {n for n in served if road[n] == road[m] and turn[n] != TURN_RIGHT} for m in served}
+    straight = {m: {n for n in beside[m] if turn[n] == STRAIGHT} for m in served}
+
+    def waits(m: int, phase: set[int]) -> bool:
+        company = straight[m] or beside[m]
+        return turn[m] == TURN_RIGHT and bool(company) and not company & phase
+
+    kept = [{m for m in phase if not waits(m, phase)} for phase in phases]
+    shown = [phase for phase in kept if phase]
+    return shown if len(shown) > 1 else phases
 
 
 def _with_phases(network: RoadNetwork, change: Callable[[list[set[int]]], list[set[int]]]) -> RoadNetwork:
