@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from intergreen.agents.learning import drawn_scenarios, worlds
 from intergreen.agents.learning.recipe import LEVELS
 from intergreen.agents.learning.worlds import EPISODE_LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
 from intergreen.envs.fault_kinds import Dead
-from intergreen.envs.network import GridSpec, generate_grid
+from intergreen.envs.network import STRAIGHT, TURN_RIGHT, GridSpec, TownSpec, generate_grid, generate_town
 from intergreen.envs.observation import ALL_FEATURES
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import EMBEDDED
@@ -112,6 +113,28 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
             assert name.startswith("phase") or np.array_equal(array, getattr(other, name))
     assert kinds["as generated"] > kinds["without clearance"] > 0
     assert kinds["permitted left"] > 0
+
+
+@pytest.mark.parametrize(
+    "network", [generate_grid(GridSpec(rows=1, columns=2)), generate_town(TownSpec(signals=6), seed=0)]
+)
+def test_right_turns_that_wait_are_green_only_with_the_straight_stream_beside_them(network):
+    road, turn = network.movement_from_road, network.movement_turn
+    other = drawn_scenarios._with_phases(network, partial(drawn_scenarios._right_turns_wait, network))
+    waited = 0
+    for j in network.signalled:
+        before, after = greens_of(network, j), greens_of(other, j)
+        first = network.movement_start[j]
+        assert frozenset().union(*after) == frozenset().union(*before)
+        assert len(after) > 1
+        assert all(after)
+        for phase in after:
+            straight = {road[first + m] for m in phase if turn[first + m] == STRAIGHT}
+            with_straight = {road[first + m] for m in frozenset().union(*before) if turn[first + m] == STRAIGHT}
+            rights = {road[first + m] for m in phase if turn[first + m] == TURN_RIGHT} & with_straight
+            assert rights <= straight
+        waited += sum(map(len, before)) > sum(map(len, after))
+    assert waited > 0
 
 
 def test_worlds_of_a_seed_do_not_depend_on_threads_or_on_how_many_there_are():
