@@ -37,6 +37,12 @@ def test_interval_of_four_values_is_students():
     assert mean_interval([1.0, 2.0, 3.0, 4.0]) == pytest.approx((2.5 - half, 2.5 + half), abs=1e-4)
 
 
+def test_few_values_that_happen_to_be_alike_do_not_carry_the_interval_away():
+    """By bootstrap-t it would reach down to -587: resamples of the three alike have next to no spread."""
+    lower, upper = mean_interval([-258.0, -250.0, -250.01, -249.99, -245.0])
+    assert -260.0 < lower < -250.6 < upper < -240.0
+
+
 def test_interval_reaches_farther_where_the_values_do():
     lower, upper = mean_interval([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 5.0])
     mean = 14.1 / 8.0
