@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.agents.deployment.draft import Comparison, Draft
+    from intergreen.agents.learning.recipe import WorldsSettings
 
 _NUMBERS_OF_A_RUN = ("steps", "minutes")
 
@@ -60,10 +61,16 @@ def card_text(name: str, draft: Draft, results: Sequence[Result]) -> str:
     )
 
 
+def _generated(worlds: WorldsSettings) -> str:
+    """How many worlds of each kind, in words."""
+    networks = f"{worlds.count} generated networks"
+    return f"{networks} and {worlds.junctions} single junctions" if worlds.junctions else networks
+
+
 def _facts(draft: Draft) -> list[tuple[str, str]]:
     recipe, run = draft.recipe, draft.run
     trained_on = (
-        f"{recipe.worlds.count} generated networks with generated demand; no network or trip of a benchmark"
+        f"{_generated(recipe.worlds)} with generated demand; no network or trip of a benchmark"
         if recipe.worlds is not None
         else f"the network and demand of `{recipe.scenario}`, trips drawn anew for every episode"
     )

@@ -48,6 +48,13 @@ def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
     assert all(np.array_equal(exported[name], array) for name, array in trained.items())
 
 
+def test_card_of_the_bundle_tells_all_that_it_was_trained_on():
+    folder = files("intergreen.checkpoints")
+    worlds = json.loads((folder / "universal-0" / "run.json").read_text())["recipe"]["worlds"]
+    told = f"{worlds['count']} generated networks and {worlds['junctions']} single junctions with generated demand"
+    assert told in (folder / "universal" / "MODEL_CARD.md").read_text()
+
+
 @pytest.mark.parametrize("policy", [*POLICIES, "universal-0:best"])
 @pytest.mark.parametrize("scenario", ["single", "town", "arterial6"])
 def test_same_policy_beats_the_baselines_on_any_shape(policy, scenario):
