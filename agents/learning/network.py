@@ -130,10 +130,14 @@ class SignalNetwork(nn.Module):
 
     def new_passes(self, n: int) -> Passes:
         """Passes over n observations, by the weights as they are now."""
+        return Passes(n, self.blocks, self.packed())
+
+    def packed(self) -> Packed:
+        """A copy of the weights as they are now, as they stand in products."""
         packed = Packed(self.served.weight.detach(), self.blocks, self.served.out_features)
         with torch.no_grad():
             packed.take(self.parameters())
-        return Passes(n, self.blocks, packed)
+        return packed
 
     def _answer(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         passes = self._kept.passes_over(len(observation), self)

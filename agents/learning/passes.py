@@ -82,21 +82,25 @@ class Packed:
         """Copy the parameters of a network."""
         torch._foreach_copy_(self.parts, list(parameters))
 
+    def give(self, parameters: Iterable[Tensor]) -> None:
+        """Copy to the parameters of a network."""
+        torch._foreach_copy_(list(parameters), self.parts)
+
 
 class Passes:
     """Passes over N signals, one after the other, through the same memory.
 
     packed     the weights
-    inputs     what the passes read besides: to be written before
+    inputs     what the passes read besides, to be written before; several passes may read the same
     scores     (N, C), `FORBIDDEN` where a choice is not allowed; values (N, 1): written by `forward`
     of_scores  (N, C) slopes by the scores, 0 where a choice is not allowed; of_values (N, 1): read by `backward`
     """
 
-    def __init__(self, n: int, blocks: Blocks, packed: Packed) -> None:
+    def __init__(self, n: int, blocks: Blocks, packed: Packed, *, inputs: Inputs | None = None) -> None:
         w, new = packed.weights, packed.flat.new_empty
         m, c, s, width = blocks.movements, blocks.choices, blocks.signal_columns, len(w.served)
         self._sizes, self._blocks, self.packed = (n, m, c, width), blocks, packed
-        self.inputs = x = room_for_inputs(n, blocks, packed.flat)
+        self.inputs = x = inputs or room_for_inputs(n, blocks, packed.flat)
         self.scores, self.values = new(n, c), new(n, 1)
         self.of_scores, self.of_values = new(n, c), new(n, 1)
         self._hidden, self._state, self._outlook = new(n, m, width), new(n, 2 * width + s + 1), new(n, width)
