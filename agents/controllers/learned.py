@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -17,10 +17,18 @@ from intergreen.envs.layout import make_layout
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
-    from intergreen.envs.arrays import IntArray
+    from intergreen.envs.arrays import Float32Array, IntArray
+    from intergreen.envs.observation import Blocks
     from intergreen.envs.readings import Readings
     from intergreen.envs.signals import SignalStatus
     from intergreen.envs.simulation import Counts
+
+
+class Chooser(Protocol):
+    """A policy's network, or several that choose together."""
+
+    def best_choices(self, observation: Float32Array, blocks: Blocks, /) -> IntArray:
+        """(...) choices for observations (..., size)."""
 
 
 class PolicyController:
@@ -29,7 +37,7 @@ class PolicyController:
     interval_s: int | None = None
     own_clearance = False
 
-    def __init__(self, name: str, network: PolicyNetwork, features: Sequence[str]) -> None:
+    def __init__(self, name: str, network: Chooser, features: Sequence[str]) -> None:
         self.name = name
         self._network = network
         self._features = tuple(features)
@@ -57,6 +65,19 @@ def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyControl
     Raises
     ------
     InputError
+        As `read_policy` does.
+    """
+    network, features = read_policy(folder, best=best)
+    name = folder.resolve().name
+    return PolicyController(f"{name}:best" if best else name, network, features)
+
+
+def read_policy(folder: Path, *, best: bool = False) -> tuple[PolicyNetwork, tuple[str, ...]]:
+    """The last policy of a run folder, or the best in the evaluations so far, and the features that it sees.
+
+    Raises
+    ------
+    InputError
         If a file is missing or broken, of another observation layout, or the files do not belong together.
     """
     features = features_in(read_run(folder), folder)
@@ -67,5 +88,4 @@ def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyControl
         given = f"{network.movement_columns} values of a movement and {network.signal_columns} of a signal"
         problem = f"takes {given}, the features of run.json have {len(movement)} and {len(signal)}"
         raise InputError(path, "", problem, "use the files of one run")
-    name = folder.resolve().name
-    return PolicyController(f"{name}:best" if best else name, network, features)
+    return network, features

@@ -146,13 +146,7 @@ class Keeper(BaseCallback):
             verdict = self._trials.of(PolicyController("policy", network, self._recipe.features))
         self._judged_updates, self._judged_at_s = self.model._n_updates, self._budget.used_s
         self._judging_s = self._budget.paused_s - paused_s
-        self._latest = {
-            "steps": steps,
-            "minutes": minutes,
-            "average_travel_time_s": verdict.mean_s,
-            "share_of_max_pressure": verdict.share_of(self._max_pressure),
-            "by_scenario": verdict.travel_time_s,
-        }
+        self._latest = {"steps": steps, "minutes": minutes, **verdict.beside(self._max_pressure)}
         if self._best is None or self._latest["share_of_max_pressure"] < self._best["share_of_max_pressure"]:
             self._best = self._latest
             write_network(self._folder / BEST, network)

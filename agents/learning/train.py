@@ -34,7 +34,7 @@ BASELINES = ("max-pressure", "advanced-max-pressure")
 SLOTS = 128  # signals of all copies together, where the recipe does not say how many copies
 _NEVER = 2**62
 _ENDLESS = 2**40  # decisions
-_SEEDS_APART = 10_000  # training seeds this far apart share no stream of traffic
+SEEDS_APART = 10_000  # training seeds this far apart share no stream of traffic
 _WORLDS_HORIZON_S = 1800
 
 
@@ -63,15 +63,15 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     if progress is not None and training.scenario is None:
         progress(0.0, "making networks")
     env = training_env(recipe, training.scenario, threads=threads)
-    _compile(env)
+    compile_env(env)
     if progress is not None and recipe.evaluation.worlds:
         progress(0.0, "making networks to evaluate on")
-    trials = _trials(training, threads)
-    _judge_baselines(training, trials, progress)
+    trials = trials_of(training, threads)
+    judge_baselines(training, trials, progress)
     budget = Budget(minutes=recipe.minutes, steps=recipe.steps)
     model = make_model(env, recipe, budget)
     average = None if recipe.averaging is None else WeightAverage(recipe.averaging)
-    env.seed(recipe.seed * _SEEDS_APART)
+    env.seed(recipe.seed * SEEDS_APART)
     if training.resumed:
         load_checkpoint(folder / CHECKPOINT, model, env, budget, average)
     else:
@@ -141,7 +141,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
     )
 
 
-def _compile(env: TrafficVecEnv) -> None:
+def compile_env(env: TrafficVecEnv) -> None:
     """One decision that is forgotten, so that compiling is not counted as training."""
     import numpy as np
 
@@ -150,7 +150,8 @@ def _compile(env: TrafficVecEnv) -> None:
     env.step(np.zeros(env.num_envs, dtype=np.int32))
 
 
-def _trials(training: Training, threads: int) -> Trials:
+def trials_of(training: Training, threads: int) -> Trials:
+    """What the recipe judges policies by."""
     recipe, settings = training.recipe, training.recipe.evaluation
     subjects = [Subject(one.name, one, recipe.protocol or one.default_protocol) for one in training.judged]
     if settings.worlds:
@@ -176,7 +177,7 @@ def _unseen_worlds(recipe: Recipe, threads: int) -> list[Subject]:
     return [Subject(f"world {k}", world.scenario, world.protocol, world.level) for k, world in enumerate(worlds)]
 
 
-def _judge_baselines(training: Training, trials: Trials, progress: Progress | None) -> None:
+def judge_baselines(training: Training, trials: Trials, progress: Progress | None) -> None:
     """Once, before the clock runs: what the policy is to beat, on the very trips that it is judged on."""
     stated = training.run["evaluation"]
     for name in BASELINES if "baselines" not in stated else ():

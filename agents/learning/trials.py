@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -45,6 +45,14 @@ class Verdict:
         """Mean over the scenarios of this travel time divided by the other's: below 1 is better than the other."""
         shares = [seconds / max(other.travel_time_s[name], 1.0) for name, seconds in self.travel_time_s.items()]
         return sum(shares) / len(shares)
+
+    def beside(self, max_pressure: Verdict) -> dict[str, Any]:
+        """What `run.json` says of a policy that reaches this."""
+        return {
+            "average_travel_time_s": self.mean_s,
+            "share_of_max_pressure": self.share_of(max_pressure),
+            "by_scenario": self.travel_time_s,
+        }
 
 
 @dataclass(frozen=True, slots=True)
