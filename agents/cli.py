@@ -52,6 +52,7 @@ for command in (
     runs.timing,
     watch.replay,
     learning.train,
+    learning.distil,
     learning.transfer,
     learning.published,
     learning.demo,

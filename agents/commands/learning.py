@@ -83,6 +83,35 @@ def train(
     print(folder)
 
 
+def distil(
+    teachers: Annotated[
+        str, typer.Argument(metavar="RUN,RUN,...", help="run folders or shipped policies that see the same features")
+    ],
+    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="stop after so many signal decisions; default: 1,500,000")
+    ] = None,
+    seed: SeedOption = None,
+    width: Annotated[
+        int | None, typer.Option("--width", help="of the network's layers; default: the first run's")
+    ] = None,
+) -> None:
+    """One policy that does what the mean of several trained ones does, learned on its own traffic."""
+    require_positive("--steps", steps)
+    require_positive("--width", width)
+    require_folder("--out", out)
+    names = parse_names(teachers)
+    from intergreen.agents.learning.distil import distil as run_distillation
+    from intergreen.agents.learning.teachers import prepare_distillation
+
+    distillation = prepare_distillation(names, out=out, steps=steps, seed=seed, width=width)
+    print(distillation.summary(), file=sys.stderr)
+    make_engine_ready()
+    with progress_bar("distilling") as progress:
+        folder = run_distillation(distillation, progress=progress)
+    print(folder)
+
+
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where the run and the report go")] = Path(
         "runs/demo"

@@ -7,6 +7,8 @@ best.npz       those of the policy that did best in the evaluations so far
 checkpoint.pt  weights, optimiser, counters, random states and traffic, to go on from
 progress.csv   one row per update
 tensorboard/   the same for TensorBoard
+
+`intergreen distil` writes run.json, policy.npz and progress.csv, and as recipe.yaml what the student learned on.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from intergreen.envs.observation import CHOICE_COLUMNS, MOVEMENT_COLUMNS, SIGNAL
 _LOG = logging.getLogger(__name__)
 FORMAT = 2
 RUN, RECIPE, POLICY, BEST = "run.json", "recipe.yaml", "policy.npz", "best.npz"
-SAVED = "save_as_run"  # as `made_by`: a model that was trained in Python; `intergreen train` states nothing
+# As `made_by`, where `intergreen train` states nothing: a model that was trained in Python; one that other runs taught.
+SAVED, DISTILLED = "save_as_run", "intergreen distil"
 CHECKPOINT, LOG, TENSORBOARD = "checkpoint.pt", "progress.csv", "tensorboard"
 _MEND = "name the folder that `intergreen train` wrote"
 

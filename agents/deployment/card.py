@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from intergreen.agents.controllers.run_folder import RECIPE, SAVED
+from intergreen.agents.controllers.run_folder import DISTILLED, RECIPE, SAVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.agents.deployment.draft import Comparison, Draft
-    from intergreen.agents.learning.recipe import WorldsSettings
+    from intergreen.agents.learning.recipe import Recipe, WorldsSettings
 
 _NUMBERS_OF_A_RUN = ("steps", "minutes")
 
@@ -81,14 +81,26 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
         ("trained on", trained_on),
         ("timings", ", ".join(draft.protocols)),
         ("sees", ", ".join(recipe.features) + "; counts per lane, never a vehicle's identity"),
-        ("learner", f"{recipe.algorithm}, reward {recipe.reward}, {budget}, seed {recipe.seed}"),
+        ("learner", f"{_learner(run, recipe)}, {budget}, seed {recipe.seed}"),
         ("trained again by", _again(run)),
         ("code", f"{run.get('git_commit') or 'not known'}; intergreen {versions.get('intergreen', '?')}"),
         ("export", _export(draft.comparison)),
     ]
 
 
+def _learner(run: dict[str, Any], recipe: Recipe) -> str:
+    if run.get("made_by") == DISTILLED:
+        return f"distilled from the mean of {_teachers(run)}"
+    return f"{recipe.algorithm}, reward {recipe.reward}"
+
+
+def _teachers(run: dict[str, Any]) -> str:
+    return ",".join(one["name"] for one in run["teachers"])
+
+
 def _again(run: dict[str, Any]) -> str:
+    if run.get("made_by") == DISTILLED:
+        return f"`intergreen distil {_teachers(run)}`; the recipe below says on what networks, and has seed and steps"
     if run.get("made_by") == SAVED:
         return "the Python that called Stable-Baselines3; the recipe below has its scenario, features and reward alone"
     return f"`intergreen train {RECIPE}` with the recipe below"

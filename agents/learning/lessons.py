@@ -1,0 +1,44 @@
+"""What a student learns from: its own traffic, where it acts as it is, and what its teachers would have done there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from intergreen.agents.learning.passes import Inputs, prepare_inputs, room_for_inputs
+from intergreen.agents.learning.policies import drawn
+from intergreen.agents.learning.student import likeness
+
+if TYPE_CHECKING:
+    from intergreen.agents.learning.student import Likeness, Student
+    from intergreen.envs.vector_env import TrafficVecEnv
+
+
+class Lessons:
+    """Rollouts of a student, one after the other in the same memory.
+
+    decisions  of a rollout, all slots together
+    inputs     what was seen, step by step, all slots of one beside each other
+    targets    (decisions, C) probabilities
+    """
+
+    def __init__(self, env: TrafficVecEnv, student: Student, n_steps: int) -> None:
+        self._env, self._student = env, student
+        self.decisions = n_steps * env.num_envs
+        self.targets = torch.empty(self.decisions, env.blocks.choices)
+        self.inputs = room_for_inputs(self.decisions, env.blocks, self.targets)
+        self._seen = env.reset()
+
+    def gather(self) -> Likeness:
+        """Let the student act, drawn by its own probabilities; how alike it and the targets choose."""
+        scores, slots = torch.empty_like(self.targets), self._env.num_envs
+        for begin in range(0, self.decisions, slots):
+            now = slice(begin, begin + slots)
+            inputs = Inputs(*(column[now] for column in self.inputs))
+            prepare_inputs(torch.from_numpy(self._seen), self._env.blocks, inputs)
+            scores[now], self.targets[now] = self._student.answer(inputs)
+            actions, _ = drawn(scores[now])
+            self._env.step_async(actions.numpy())
+            self._seen, *_ = self._env.step_wait()
+        return likeness(scores, self.targets)
