@@ -286,11 +286,11 @@ class TrafficCore:
         engine.share_out(_sense, arguments, interval_s)
 
     def signals(self, interval_s: int) -> SignalStatus:
-        """What the signals show and would grant within `interval_s`, views of the core's own arrays."""
+        """What the signals show and would grant within `interval_s`; the caller's own, to keep or to write to."""
         rules, shown = self.plan.rules, self._shown
         told = self._calls, self._granted, self._red_s, self._overruled
         self.engine.share_out(_tell, (rules, shown, *told), interval_s)
-        return SignalStatus(shown.phase, shown.green_s, self._red_s, self._granted, self._overruled)
+        return own_status(shown.phase, shown.green_s, self._red_s, self._granted, self._overruled)
 
     @property
     def time_s(self) -> int:
@@ -375,6 +375,11 @@ def make_senses(
         observation=np.zeros((replicas, plan.n_signals, layout.blocks.size), np.float32),
         reward=np.zeros((replicas, plan.n_signals), np.float32),
     )
+
+
+def own_status(*values: np.ndarray) -> SignalStatus:
+    """The fields of a status as copies: whoever is told must not be able to write to what the shield remembers."""
+    return SignalStatus(*(value.copy() for value in values))
 
 
 def checked_start(start_phase: IntArray, expected: tuple[int, int]) -> IntArray:

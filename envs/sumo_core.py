@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intergreen.envs.core import Senses, checked_start, checked_wishes, make_senses, observe_into
+from intergreen.envs.core import Senses, checked_start, checked_wishes, make_senses, observe_into, own_status
 from intergreen.envs.layout import arrival_bounds_m
 from intergreen.envs.reward import reward_of
 from intergreen.envs.signals import shield
@@ -123,7 +123,7 @@ class SumoCore:
         observe_into(senses, self.signals(interval_s), interval_s)
 
     def signals(self, interval_s: int) -> SignalStatus:
-        """What the signals show and would grant within `interval_s`."""
+        """What the signals show and would grant within `interval_s`, as `TrafficCore.signals`."""
         shown = self._shown
         granted = [
             granted_phases(self._grants, shield.replica_state(shown, b), self.simulator.calls[b], interval_s)
@@ -131,7 +131,7 @@ class SumoCore:
         ]
         self._red_s[:] = np.where(shown.red_since < 0, 0, shown.time - shown.red_since)
         overruled = self.interventions.sum(axis=2, dtype=np.int32)
-        return SignalStatus(shown.phase, shown.green_s, self._red_s, np.stack(granted), overruled)
+        return own_status(shown.phase, shown.green_s, self._red_s, np.stack(granted), overruled)
 
     @property
     def time_s(self) -> int:

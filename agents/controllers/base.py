@@ -117,17 +117,6 @@ def check_controller(controller: object) -> None:
         raise ValueError(f"need an interval_s of whole seconds >= 1, or None for the protocol's, got {interval_s!r}")
 
 
-def told_of(signals: SignalStatus) -> SignalStatus:
-    """The same, for a controller to keep or write to: what the core hands out is its own memory, and changes."""
-    return signals._replace(
-        phase=signals.phase.copy(),
-        green_s=signals.green_s.copy(),
-        red_s=signals.red_s.copy(),
-        granted=signals.granted.copy(),
-        overruled=signals.overruled.copy(),
-    )
-
-
 @runtime_checkable
 class Breakable(Protocol):
     """A controller whose policy can be made to fail, to see what stands behind it."""

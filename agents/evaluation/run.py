@@ -26,7 +26,6 @@ from intergreen.agents.controllers.base import (
     Timetable,
     check_controller,
     near_distance_m,
-    told_of,
 )
 from intergreen.agents.controllers.free_flow import FreeFlow
 from intergreen.agents.evaluation.fallback import FallbackRecord
@@ -310,7 +309,7 @@ class _Run:
             due = now == decide_at
             if due:
                 seen = core.counts() if detectors is None else detectors.read(core.counts(), now)
-                wanted = self.controller.decide(seen, told_of(core.signals(self.protocol.interval_s)), now)
+                wanted = self.controller.decide(seen, core.signals(self.protocol.interval_s), now)
                 if wanted is None:  # a forgotten return; below, None stands for a decision that is still in force
                     raise ValueError(f"{self.controller.name} decided nothing at {now} s: its decide returned None")
                 decide_at = now + self._period_s(now)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from intergreen.agents.controllers.base import Setup, told_of
+from intergreen.agents.controllers.base import Setup
 from intergreen.agents.controllers.programme import START_UP_S
 from intergreen.agents.evaluation.run import break_policy
 from intergreen.agents.evaluation.served import Served, phase_lanes, served_of
@@ -141,14 +141,14 @@ class Shadow:
 
     def _told(self, core: Core) -> SignalStatus:
         """The signals as the policy is told of them."""
-        signals = told_of(core.signals(self._protocol.interval_s))
+        signals = core.signals(self._protocol.interval_s)
         unblamed = np.zeros_like(signals.overruled)
         if not isinstance(self._in_charge.timing, OwnClearance) or isinstance(self._asked.timing, OwnClearance):
             return signals._replace(overruled=unblamed)
         clearing = (signals.phase == self._in_charge.clearance_phase) & (self._in_charge.clearance_phase >= 0)
         self._last_green = np.where(clearing, self._last_green, signals.phase).astype(np.int32)
         return SignalStatus(
-            phase=self._last_green,
+            phase=self._last_green.copy(),
             green_s=np.where(clearing, 0, signals.green_s).astype(np.int32),
             red_s=signals.red_s,
             granted=np.tile(self._plan.rules.may_show, (core.n_replicas, 1)),

@@ -65,6 +65,20 @@ def test_what_copies_do_does_not_touch_the_original():
         copies.faults()
 
 
+def test_what_is_told_of_the_signals_is_the_callers_own():
+    core, world = begun(3, lane_change=False)
+    told = core.signals(10)
+    kept = [values.copy() for values in told]
+    for values in told:
+        values[:] = 3
+    for now, then in zip(core.signals(10), kept, strict=True):
+        np.testing.assert_array_equal(now, then)
+    told = core.signals(10)
+    go_on(core, world, np.random.default_rng(1), 100)
+    for values, then in zip(told, kept, strict=True):
+        np.testing.assert_array_equal(values, then)
+
+
 def test_copies_do_not_depend_on_threads():
     told = []
     for threads in (1, 2):

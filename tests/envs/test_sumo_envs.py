@@ -95,6 +95,21 @@ def test_queue_reward_is_the_mean_queue_of_the_incoming_lanes():
         env.close()
 
 
+def test_what_is_told_of_the_signals_is_the_callers_own():
+    env = TrafficSignalEnv(**SETTINGS)
+    try:
+        env.reset(seed=0)
+        env.step(1)
+        told = env.episodes.core.signals(10)
+        kept = [values.copy() for values in told]
+        for values in told:
+            values[:] = 3
+        for now, then in zip(env.episodes.core.signals(10), kept, strict=True):
+            np.testing.assert_array_equal(now, then)
+    finally:
+        env.close()
+
+
 def test_copies_run_side_by_side_and_a_policy_learns_from_them():
     from stable_baselines3 import PPO
 
