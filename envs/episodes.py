@@ -5,7 +5,6 @@ The one place where an episode begins, advances and ends; the environments are t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +16,21 @@ from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.demand import randomise
 from intergreen.envs.demand.volumes import released_vehicles
 from intergreen.envs.detector_faults import FaultyDetectors
+from intergreen.envs.episode_settings import (
+    features_of,
+    flag,
+    protocol_of,
+    room,
+    scale_of_demand,
+    share_of_neighbours,
+    whole,
+)
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.locks import LockWatch, charge
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
-from intergreen.envs.protocol import Protocol, checked_seconds, protocol_by_name
+from intergreen.envs.protocol import Protocol, checked_seconds
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.simulators import NATIVE, make_core
@@ -91,24 +99,28 @@ class Episodes:
         self.scenario = load_scenario(scenario) if isinstance(scenario, str | Path) else scenario
         if not isinstance(self.scenario, Scenario):
             raise TypeError(f"need a scenario, or its name or path, got {shown(scenario)}")
-        self.protocol = _protocol_of(protocol, self.scenario)
+        self.protocol = protocol_of(protocol, self.scenario)
         self.horizon_s = checked_seconds("horizon_s", self.scenario.horizon_s if horizon_s is None else horizon_s)
-        _check_demand_scale(demand_scale)
-        if not 0.0 <= neighbour_share < math.inf:
-            raise ValueError(f"need a finite neighbour_share >= 0, got {neighbour_share}")
+        replicas, threads = whole("replicas", replicas), whole("threads", threads)
         _require_traffic(self.scenario, self.horizon_s)
         network = self.scenario.network
         self.plan = self.protocol.plan(network)
         if isinstance(scenario, str | Path) or isinstance(protocol, Protocol):
             refuse_unsafe(network, self.plan)
-        self.layout = make_layout(network, self.plan, features=features, movements=movements, choices=choices)
+        self.layout = make_layout(
+            network,
+            self.plan,
+            features=features_of(features),
+            movements=room("movements", movements),
+            choices=room("choices", choices),
+        )
         self.n_replicas = replicas
         self.detector_seeds: IntArray = np.zeros(replicas, np.int64)
-        self._mixing = neighbour_mixing(network, self.plan, neighbour_share)
-        self.lock_watch = LockWatch(replicas, self.protocol.interval_s) if end_locked else None
+        self._mixing = neighbour_mixing(network, self.plan, share_of_neighbours(neighbour_share))
+        self.lock_watch = LockWatch(replicas, self.protocol.interval_s) if flag("end_locked", end_locked) else None
         self.locked: BoolArray = np.zeros(replicas, np.bool_)  # (B,) the copies whose episode has ended in a lock
-        self._exact_trips = exact_trips
-        self._demand_scale = demand_scale
+        self._exact_trips = flag("exact_trips", exact_trips)
+        self._demand_scale = scale_of_demand(demand_scale)
         self._core = make_core(
             simulator,
             self.scenario,
@@ -224,10 +236,6 @@ def plain_seed(seed: int | None) -> int | None:
     return int(seed) if isinstance(seed, np.integer) else seed
 
 
-def _protocol_of(asked: str | Protocol | None, scenario: Scenario) -> Protocol:
-    return asked if isinstance(asked, Protocol) else protocol_by_name(asked or scenario.default_protocol)
-
-
 def _require_traffic(scenario: Scenario, horizon_s: int) -> None:
     """Nothing is learned on empty roads, and nobody would notice."""
     if scenario.fixed_demand and not released_vehicles(scenario.demand, horizon_s).any():
@@ -235,12 +243,6 @@ def _require_traffic(scenario: Scenario, horizon_s: int) -> None:
         raise InputError(
             scenario.name, "demand", problem, "make episodes longer (horizon_s), or let flows begin earlier"
         )
-
-
-def _check_demand_scale(scale: object) -> None:
-    is_pair = isinstance(scale, Sequence) and len(scale) == 2 and all(isinstance(end, int | float) for end in scale)
-    if not (is_pair and 0.0 <= scale[0] <= scale[1] < math.inf):  # type: ignore[index]
-        raise ValueError(f"need a demand_scale (lowest, highest), 0 <= lowest <= highest, got {scale!r}")
 
 
 def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool = False, scale: float = 1.0) -> Trips:

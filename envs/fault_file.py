@@ -64,8 +64,10 @@ def detector_faults(faults: FaultSpec, network: RoadNetwork) -> tuple[DetectorFa
     InputError
         If a name or file is wrong, a fault is none of detectors, or a lane is not there.
     """
-    named = isinstance(faults, str | Path)
-    listed = read_faults(faults) if named else FaultList("faults", tuple(faults))  # type: ignore[arg-type]
+    if not isinstance(faults, str | Path | Sequence):
+        mend = "name a list or file, give faults, or leave it out where nothing fails"
+        raise InputError("faults", "", f"are {shown(faults)}", mend)
+    listed = read_faults(faults) if isinstance(faults, str | Path) else FaultList("faults", tuple(faults))
     for one in listed.faults:
         if not isinstance(one, Fault):  # a name in a list would else be no fault at all
             raise InputError(

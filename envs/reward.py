@@ -26,6 +26,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -67,9 +68,11 @@ def make_reward(
     Raises
     ------
     InputError
-        If a name is unknown, a weight is no finite number, or there is nothing to reward.
+        If a name is unknown, a weight or `backlog_periods` is no number that it can be, or there is nothing to reward.
     """
     weight = np.array(_weights(spec))
+    if not _is_number(backlog_periods) or backlog_periods < 0:
+        raise InputError("reward", "backlog_periods", f"is {shown(backlog_periods)}", "give a finite number, 0 or more")
     incoming, outgoing = [], []
     for j in plan.intersection:
         movements = range(network.movement_start[j], network.movement_start[j + 1])
@@ -128,6 +131,8 @@ def neighbour_mixing(network: RoadNetwork, plan: SignalPlan, share: float) -> Fl
 
 
 def _weights(spec: RewardSpec) -> list[float]:
+    if not isinstance(spec, str | Mapping):
+        raise InputError("reward", "", f"is {shown(spec)}", f"give one of {', '.join(REWARDS)}, or names with weights")
     weights = {spec: 1.0} if isinstance(spec, str) else dict(spec)
     for name, weight in weights.items():
         if name not in REWARDS:
@@ -135,7 +140,7 @@ def _weights(spec: RewardSpec) -> list[float]:
             hint = f"did you mean {near[0]!r}? " if near else ""
             problem = f"no reward is called {shown(name)}"
             raise InputError("reward", "name", problem, f"{hint}use one of {', '.join(REWARDS)}")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+        if not _is_number(weight):
             raise InputError("reward", name, f"has weight {shown(weight)}", "give a finite number")
     if not any(weights.values()):
         raise InputError("reward", "weights", "are all zero", f"give a weight to one of {', '.join(REWARDS)}")
@@ -143,6 +148,11 @@ def _weights(spec: RewardSpec) -> list[float]:
         problem = "are all below zero, which rewards what is meant to be less"
         raise InputError("reward", "weights", problem, "leave the minus out: every reward has one")
     return [float(weights.get(name, 0.0)) for name in REWARDS]
+
+
+def _is_number(value: object) -> bool:
+    """Is it a finite one? True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _lanes_of(network: RoadNetwork, roads: set[int]) -> list[int]:

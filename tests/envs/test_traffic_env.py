@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
-from intergreen.envs.episodes import training_trips
+from intergreen.envs.episodes import Episodes, training_trips
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import LONGEST_GREEN_S
 from intergreen.envs.protocol import Protocol
@@ -258,18 +258,48 @@ def test_environments_run_in_spawned_processes_as_here(pair_file):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"demand_scale": (1.5, 0.5)}, "need a demand_scale (lowest, highest), 0 <= lowest <= highest, got (1.5, 0.5)"),
-        ({"demand_scale": (-1.0, 1.0)}, "need a demand_scale"),
-        ({"demand_scale": 1.5}, "need a demand_scale"),
-        ({"neighbour_share": float("nan")}, "need a finite neighbour_share >= 0, got nan"),
+        ({"demand_scale": (1.5, 0.5)}, "demand_scale: is (1.5, 0.5); give (lowest, highest), 0 <= lowest <= highest"),
+        ({"demand_scale": (-1.0, 1.0)}, "demand_scale: is (-1.0, 1.0); give (lowest, highest)"),
+        ({"demand_scale": 1.5}, "demand_scale: is 1.5; give (lowest, highest)"),
+        ({"demand_scale": (0.5, float("inf"))}, "demand_scale: is (0.5, inf); give (lowest, highest)"),
+        ({"neighbour_share": float("nan")}, "neighbour_share: is nan; give a finite number, 0 or more"),
+        ({"neighbour_share": "half"}, "neighbour_share: is 'half'; give a finite number, 0 or more"),
         ({"horizon_s": 0}, "need whole seconds >= 1 as horizon_s, got 0"),
         ({"horizon_s": 7.5}, "need whole seconds >= 1 as horizon_s, got 7.5"),
-        ({"features": "queue"}, "are one text, 'queue'; write a list, ['queue']"),
+        ({"features": "queue"}, "features: are one text, 'queue'; write a list, ['queue']"),
+        ({"features": None}, "features: are None; write a list of queue, arriving, "),
+        ({"features": 5}, "features: are 5; write a list of queue, arriving, "),
+        ({"protocol": 5}, "protocol: is 5; give a name, such as 'literature-10-5', a Protocol, or None"),
+        ({"protocol": ""}, "no protocol is called ''; use one of literature-30-5, "),
+        ({"reward": None}, "reward: is None; give one of queue, delay, person-delay, pressure, or names with weights"),
+        ({"faults": 5}, "faults: are 5; name a list or file, give faults, or leave it out"),
+        ({"exact_trips": "no"}, "exact_trips: is 'no'; give True or False"),
+        ({"end_locked": "no"}, "end_locked: is 'no'; give True or False"),
+        ({"backlog_periods": -1}, "backlog_periods: is -1; give a finite number, 0 or more"),
+        ({"backlog_periods": "long"}, "backlog_periods: is 'long'; give a finite number, 0 or more"),
+        ({"movements": 0}, "movements: is 0; give a whole number, 1 or more"),
+        ({"choices": 8.0}, "choices: is 8.0; give a whole number, 1 or more"),
+        ({"simulator": None}, "no simulator is called None; use native or sumo"),
     ],
 )
 def test_setting_that_cannot_be_is_one_line(pair, settings, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=re.escape(message)) as refused:
         TrafficSignalEnv(pair, **settings)
+    assert "\n" not in str(refused.value)
+
+
+def test_settings_may_be_numbers_and_truths_of_numpys(pair):
+    plain = {"neighbour_share": 0.5, "movements": 30, "end_locked": True, "exact_trips": False, "backlog_periods": 3}
+    numpys = {name: np.array(value)[()] for name, value in plain.items()}
+    ways = (plain | {"demand_scale": (0.5, 1.0)}, numpys | {"demand_scale": np.array([0.5, 1.0])})
+    one, other = (rollout(TrafficSignalEnv(pair, reward={"delay": 1.0}, **way), seed=3) for way in ways)
+    assert np.array_equal(one[0], other[0])
+    assert one[1] == other[1]
+
+
+def test_no_copies_at_all_are_one_line(pair):
+    with pytest.raises(InputError, match="replicas: is 0; give a whole number, 1 or more"):
+        Episodes(pair, replicas=0)
 
 
 def test_what_is_no_scenario_is_one_line():
