@@ -8,9 +8,10 @@ from typing import Any
 
 from intergreen.agents.controllers import Setup, controller_names
 from intergreen.agents.controllers.base import Breakable
-from intergreen.agents.controllers.registry import bound_names
+from intergreen.agents.controllers.registry import bound_names, is_own
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.onlooker import Onlooker
+from intergreen.agents.evaluation.provenance import policy_fingerprint
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.progress import Progress, part_of
 from intergreen.envs.errors import InputError
@@ -29,14 +30,23 @@ ALL_CONTROLLERS = "all"  # stands for the baselines and the bound; oracles are a
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a comparison: who drives, who decides, under which rules, what fails, and what simulates it."""
+    """One run of a comparison: who drives, who decides, under which rules, what fails, and what simulates it.
+
+    controller_name   as it was typed, which finds the controller
+    controller_title  what results call it, different for each controller of a comparison
+    """
 
     scenario: Scenario
     controller_name: str
+    controller_title: str
     protocol: Protocol
     faults: tuple[Fault, ...] = ()
     simulator: str = NATIVE
     sumo: SumoSettings | None = None
+
+    def titled(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A result of this cell, with the controller under its title."""
+        return {**result, "controller": self.controller_title}
 
 
 def comparison_cells(
@@ -66,12 +76,12 @@ def comparison_cells(
     Raises
     ------
     InputError
-        If a name or a file is wrong, two share a name, a policy or a fault does not fit, or a signal is not safe.
+        If a name or a file is wrong, two are the same, a policy or a fault does not fit, or a signal is not safe.
     """
     common = None if protocol_name is None else protocol_by_name(protocol_name)
-    _refuse_equal_names("--controllers", controller_names, [decider_by_name(name).name for name in controller_names])
+    titles = controller_titles(controller_names)
     scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
-    _refuse_equal_names("SCENARIO", scenario_names, [scenario.name for scenario in scenarios])
+    _refuse_equal_names(scenario_names, [scenario.name for scenario in scenarios])
     if od_mix is not None:
         scenarios = [with_other_destinations(scenario, od_mix) for scenario in scenarios]
     if closed_lanes is not None:
@@ -79,9 +89,9 @@ def comparison_cells(
     scenarios = [at_level(scenario, level) for scenario in scenarios for level in demand_levels]
     failing = faults.faults if faults else ()
     cells = [
-        Cell(scenario, name, common or protocol_by_name(scenario.default_protocol), failing, simulator, sumo)
+        Cell(scenario, name, title, common or protocol_by_name(scenario.default_protocol), failing, simulator, sumo)
         for scenario in scenarios
-        for name in controller_names
+        for name, title in zip(controller_names, titles, strict=True)
     ]
     for cell in {(one.scenario.name, one.protocol.name): one for one in cells}.values():
         refuse_unsafe(cell.scenario.network, cell.protocol.plan(cell.scenario.network))
@@ -103,12 +113,37 @@ def named_controllers(names: Sequence[str], *, simulator: str = NATIVE) -> list[
     return [one for name in names for one in (every if name == ALL_CONTROLLERS else (name,))]
 
 
-def _refuse_equal_names(option: str, given: Sequence[str], names: Sequence[str]) -> None:
-    """Two that are called alike could not be told apart in a table."""
+def controller_titles(typed: Sequence[str]) -> list[str]:
+    """What results call the controllers: each its own name, or as it was typed where two have one name.
+
+    Raises
+    ------
+    InputError
+        If two are the same controller.
+    """
+    names = [decider_by_name(one).name for one in typed]
+    for k, one in enumerate(typed):
+        for earlier in (other for other, name in zip(typed[:k], names, strict=False) if name == names[k]):
+            if is_same_controller(earlier, one):
+                problem = f"{earlier!r} and {one!r} are the same controller"
+                raise InputError("command line", "--controllers", problem, "name it once")
+    return [name if names.count(name) == 1 else one for name, one in zip(names, typed, strict=True)]
+
+
+def is_same_controller(one: str, other: str) -> bool:
+    """Do two names, as they are typed, stand for one rule, or for the same weights under the same name?"""
+    if one == other or is_own(one) or is_own(other):
+        return one == other
+    called_alike = decider_by_name(one).name == decider_by_name(other).name
+    return called_alike and policy_fingerprint(one) == policy_fingerprint(other)
+
+
+def _refuse_equal_names(given: Sequence[str], names: Sequence[str]) -> None:
+    """Two scenarios that are called alike could not be told apart in a table."""
     for k, name in enumerate(names):
         if name in names[:k]:
             problem = f"{given[names.index(name)]!r} and {given[k]!r} are both called {name!r}"
-            raise InputError("command line", option, problem, "rename one, or run them one by one")
+            raise InputError("command line", "SCENARIO", problem, "rename one, or run them one by one")
 
 
 def _check_fit(cell: Cell) -> None:
@@ -136,19 +171,21 @@ def run_cells(
 ) -> list[dict[str, Any]]:
     """One `evaluate --json` object per cell; `horizon_s` None for each scenario's own, `onlooker` looks each second."""
     return [
-        evaluate(
-            cell.scenario,
-            decider_by_name(cell.controller_name),
-            cell.protocol,
-            seeds=seeds,
-            threads=threads,
-            horizon_s=horizon_s,
-            faults=cell.faults,
-            simulator=cell.simulator,
-            sumo=cell.sumo,
-            progress=part_of(progress, number, len(cells), f"{cell.scenario.name} {cell.controller_name}"),
-            onlooker=onlooker,
-            look_every_s=1,
+        cell.titled(
+            evaluate(
+                cell.scenario,
+                decider_by_name(cell.controller_name),
+                cell.protocol,
+                seeds=seeds,
+                threads=threads,
+                horizon_s=horizon_s,
+                faults=cell.faults,
+                simulator=cell.simulator,
+                sumo=cell.sumo,
+                progress=part_of(progress, number, len(cells), f"{cell.scenario.name} {cell.controller_title}"),
+                onlooker=onlooker,
+                look_every_s=1,
+            )
         )
         for number, cell in enumerate(cells)
     ]

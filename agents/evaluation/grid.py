@@ -60,7 +60,8 @@ class _CellWork:
         not."""
         known = [self.done[seed] for seed in seeds if seed in self.done]
         whole = parts.joined(known) if known else parts.nothing(self._stated())
-        return {**whole, "failed": [{"seed": seed, "why": self.failed[seed]} for seed in seeds if seed in self.failed]}
+        failed = [{"seed": seed, "why": self.failed[seed]} for seed in seeds if seed in self.failed]
+        return self.cell.titled({**whole, "failed": failed})
 
     def _stated(self) -> Result:
         return {
@@ -109,7 +110,10 @@ def run_grid(
                     saver.changed(work.table)
                 done += outcome.task.weight
                 if progress is not None:
-                    progress(done / weight, f"{work.cell.scenario.name} {work.controller} seed {outcome.task.seed}")
+                    progress(
+                        done / weight,
+                        f"{work.cell.scenario.name} {work.cell.controller_title} seed {outcome.task.seed}",
+                    )
         finally:
             saver.save()
     return [work.result(seeds) for work in works]

@@ -33,7 +33,7 @@ import numpy as np
 
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung
 from intergreen.agents.deployment.names import decider_by_name
-from intergreen.agents.evaluation.compare import Cell, check_faults, comparison_cells
+from intergreen.agents.evaluation.compare import Cell, check_faults, comparison_cells, is_same_controller
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.shadow_estimate import estimate_from_log, paired_difference, same_sign
 from intergreen.agents.evaluation.shadow_watch import Shadow, Watched
@@ -91,8 +91,7 @@ def shadow_pair(
     InputError
         If a name or a file is wrong, both are the same, one or a fault does not fit, or a signal is not safe.
     """
-    names = [decider_by_name(name).name for name in (in_charge, policy)]
-    if names[0] == names[1]:
+    if is_same_controller(in_charge, policy):
         problem = f"{in_charge!r} would be the shadow of itself"
         raise InputError("command line", "--in-charge", problem, "name another controller")
     cells = comparison_cells(
@@ -128,7 +127,7 @@ def shadow(
     in_charge, policy = decider_by_name(pair.in_charge.controller_name), decider_by_name(pair.policy.controller_name)
     plan = protocol.plan(scenario.network, own_clearance=in_charge.own_clearance)
     onlooker = Shadow(scenario, policy, protocol, plan, pair.policy.faults)
-    runs = 2 if counterfactual else 1
+    runs, titles = 2 if counterfactual else 1, (pair.in_charge.controller_title, pair.policy.controller_title)
     settings: dict[str, Any] = {
         "seeds": seeds,
         "threads": threads,
@@ -143,19 +142,19 @@ def shadow(
         **settings,
         faults=pair.in_charge.faults,
         onlooker=onlooker,
-        progress=part_of(progress, 0, runs, f"{in_charge.name}, {policy.name} beside it"),
+        progress=part_of(progress, 0, runs, f"{titles[0]}, {titles[1]} beside it"),
     )
     other = None
     if counterfactual:
-        fresh, part = decider_by_name(pair.policy.controller_name), part_of(progress, 1, runs, policy.name)
+        fresh, part = decider_by_name(pair.policy.controller_name), part_of(progress, 1, runs, titles[1])
         other = evaluate(scenario, fresh, protocol, **settings, faults=pair.policy.faults, progress=part)
     watched = onlooker.watched
-    result["policy"] = policy.name
+    result["policy"] = titles[1]
     result["faults"] = [fault.stated() for fault in pair.policy.faults]
     result["asked"] = OWN_PROGRAMME if isinstance(plan.timing, OwnClearance) else SAME_RULES
     result["shadow"] = _seen(watched, pair.signals, protocol.plan(scenario.network))
     result["estimate"] = _estimates(watched, result, other, protocol.interval_s, scenario.fixed_demand)
-    return result, watched
+    return pair.in_charge.titled(result), watched
 
 
 def faulty_runs(result: dict[str, Any]) -> list[dict[str, Any]]:

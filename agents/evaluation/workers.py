@@ -113,7 +113,8 @@ class _Worker:
         new = None
         if self.number != task.cell:
             scenario = None if self._scenario is cell.scenario else cell.scenario
-            new = scenario, cell.controller_name, cell.protocol, cell.faults, cell.simulator, cell.sumo
+            names = cell.controller_name, cell.controller_title
+            new = scenario, *names, cell.protocol, cell.faults, cell.simulator, cell.sumo
         self.task, self.number, self._scenario = task, task.cell, cell.scenario
         with suppress(OSError):  # one that has died meanwhile is found out when its outcome is taken
             self.pipe.send((task, new))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.evaluation.compare import comparison_cells, run_cells
+from intergreen.agents.evaluation.grid import run_grid
+from intergreen.agents.evaluation.pages.write import sections_to_show
 from intergreen.envs.errors import InputError
 
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 PAIR = """
 name: {name}
 network: {{kind: grid, rows: 1, columns: 2, spacing_x_m: 150, spacing_y_m: 150, lanes: 3}}
@@ -31,9 +35,40 @@ def test_two_scenarios_of_one_name_are_refused(tmp_path):
         comparison_cells(files, ["fixed-time"])
 
 
-def test_two_controllers_of_one_name_are_refused(tmp_path):
-    with pytest.raises(InputError, match="'max-pressure' and 'max-pressure' are both called"):
+def test_one_controller_twice_is_refused(tmp_path):
+    with pytest.raises(InputError, match="'max-pressure' and 'max-pressure' are the same controller; name it once"):
         comparison_cells(["single"], ["max-pressure", "fixed-time", "max-pressure"])
+    with pytest.raises(InputError, match="'universal-0' and 'universal-0:last' are the same"):
+        comparison_cells(["single"], ["universal-0", "universal-0:last"])
+    copy = str(shutil.copytree(CHECKPOINTS / "quick", tmp_path / "quick"))
+    with pytest.raises(InputError, match="are the same controller"):
+        comparison_cells(["single"], ["quick", copy])
+
+
+@pytest.fixture
+def runs_called_alike(tmp_path):
+    """Two trainings, each in a folder called `mine`."""
+    pairs = (("a", "universal-0"), ("b", "universal-1"))
+    return [str(shutil.copytree(CHECKPOINTS / shipped, tmp_path / parent / "mine")) for parent, shipped in pairs]
+
+
+def test_runs_whose_folders_are_called_alike_stand_in_one_table_under_their_paths(tmp_path, runs_called_alike):
+    typed = [runs_called_alike[0], "universal-0", f"{runs_called_alike[1]}:best", runs_called_alike[1]]
+    cells = comparison_cells([scenario_file(tmp_path)], typed)
+    called = [runs_called_alike[0], "universal-0", "mine:best", runs_called_alike[1]]
+    in_one, in_many = run_cells(cells, seeds=[0]), run_grid(cells, seeds=[0], store=tmp_path / "store")
+    again = run_grid(cells, seeds=[0], store=tmp_path / "store")
+    for results in (in_one, in_many, again):
+        assert [one["controller"] for one in results] == called
+        assert results[0]["metrics"] == results[1]["metrics"]  # the same weights
+    assert in_one[0]["metrics"] != in_one[3]["metrics"]
+
+
+def test_page_knows_runs_apart_whose_folders_are_called_alike(tmp_path, runs_called_alike):
+    cells = comparison_cells([scenario_file(tmp_path)], runs_called_alike)
+    (section,) = sections_to_show(cells, run_grid(cells, seeds=[0]))
+    assert [(near.number, near.cell.controller_name) for near in section.near] == list(enumerate(runs_called_alike))
+    assert [curve.name for curve in section.learnt.curves] == runs_called_alike
 
 
 @pytest.mark.usefixtures("benchmark_data")

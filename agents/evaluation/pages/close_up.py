@@ -130,7 +130,7 @@ def close_ups(
 ) -> list[CloseUp]:
     """Run every cell once more on the trips of its seed, looking closely; the numbers are those of `evaluate`."""
     return [
-        _close_up(cell, seed, horizon_s, part_of(progress, number, len(runs), cell.controller_name))
+        _close_up(cell, seed, horizon_s, part_of(progress, number, len(runs), cell.controller_title))
         for number, (cell, seed) in enumerate(runs)
     ]
 

@@ -83,18 +83,13 @@ def sections_of(
     for (setting, group), table in zip(group_by_setting(results).items(), comparisons(results), strict=True):
         number = {result["controller"]: k for k, result in enumerate(group)}
         near = [
-            Near(cell, number[names_back(names, cell.controller_name)], close)
+            Near(cell, number[cell.controller_title], close)
             for cell, close in seen
-            if cell.scenario.name == setting.scenario and names_back(names, cell.controller_name) in number
+            if cell.scenario.name == setting.scenario and cell.controller_title in number
         ]
         found = learnt([(k, names.get(r["controller"], r["controller"]), r["controller"]) for k, r in enumerate(group)])
         sections.append(Section(setting.title(), list(group), table, near, found))
     return sections
-
-
-def names_back(names: Mapping[str, str], asked: str) -> str:
-    """The name in the results of the controller that the user called so."""
-    return next((name for name, called in names.items() if called == asked), asked)
 
 
 def comparison_page(sections: Sequence[Section]) -> str:

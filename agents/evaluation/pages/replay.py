@@ -60,11 +60,11 @@ def film_cells(
             seeds=[seed],
             horizon_s=horizon_s,
             faults=cell.faults,
-            progress=part_of(progress, number, len(cells), cell.controller_name),
+            progress=part_of(progress, number, len(cells), cell.controller_title),
             onlooker=film,
             look_every_s=1,
         )
-        takes.append(Take(cell, result, film))
+        takes.append(Take(cell, cell.titled(result), film))
     return takes
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.pages.close_up import close_ups
 from intergreen.agents.evaluation.pages.comparison import Section, comparison_page, runs_to_see, sections_of
 from intergreen.agents.evaluation.pages.figures import write_figures
@@ -27,7 +26,7 @@ def sections_to_show(
     """The results of the cells, in their order, by setting, with a close look at one more run of each cell."""
     runs = runs_to_see(cells, results)
     seen = close_ups(runs, horizon_s=horizon_s, progress=progress)
-    names = {decider_by_name(cell.controller_name).name: cell.controller_name for cell in cells}
+    names = {cell.controller_title: cell.controller_name for cell in cells}
     return sections_of(results, names, [(cell, close) for (cell, _), close in zip(runs, seen, strict=True)])
 
 
