@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from intergreen.agents.commands import deploy, learning, runs, speed, watch
+from intergreen.agents.interrupts import kept_interrupts
 from intergreen.agents.versions import versions_of
 from intergreen.envs.errors import CapacityError, InputError, SimulationError, one_line
 
@@ -67,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        status = app(args=arguments or ["--help"], prog_name="intergreen", standalone_mode=False)
+        with kept_interrupts():
+            status = app(args=arguments or ["--help"], prog_name="intergreen", standalone_mode=False)
     except InputError as error:
         return _refuse(str(error))
     except (CapacityError, SimulationError) as error:

@@ -3,10 +3,12 @@
 A horizon of one minute on the smallest scenario keeps a run short; what the numbers are is tested elsewhere.
 """
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 from intergreen.agents import cli
+from intergreen.agents.interrupts import kept_interrupts
 from intergreen.envs.errors import CapacityError
 from intergreen.envs.protocol import Protocol
 from intergreen.envs.scenario import load_scenario, scenario_names
@@ -313,6 +316,48 @@ def test_interrupt_is_clean(smallest, monkeypatch, capsys):
     monkeypatch.setattr(compare, "run_cells", interrupted)
     assert cli.main(["evaluate", smallest, "--controller", "fixed-time"]) == 130
     assert "Traceback" not in capsys.readouterr().err
+
+
+def fail_like_numba() -> None:
+    raise RuntimeError("no compiled object yet for <Library>")
+
+
+def go_on_for_long() -> None:
+    for _ in range(1000):
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("then", [fail_like_numba, go_on_for_long])
+def test_interrupt_that_comes_while_llvm_calls_back_is_as_clean(then, smallest, monkeypatch, capfd):
+    """Python drops it there; Numba then misses the code that the callback should have kept, or goes on."""
+    from intergreen.agents.evaluation import compare
+
+    @ctypes.CFUNCTYPE(None)
+    def call_back() -> None:
+        raise KeyboardInterrupt
+
+    def compiling(*_: object, **__: object) -> None:
+        call_back()
+        then()
+
+    monkeypatch.setattr(compare, "run_cells", compiling)
+    assert cli.main(["evaluate", smallest, "--controller", "fixed-time"]) == 130
+    assert capfd.readouterr().err.split() == ["interrupted"]
+
+
+def test_error_in_a_callback_that_is_no_interrupt_is_told_and_forgotten(capsys):
+    @ctypes.CFUNCTYPE(None)
+    def call_back() -> None:
+        raise OSError("disk")
+
+    told, before = [], sys.unraisablehook
+    sys.unraisablehook = told.append
+    try:
+        with kept_interrupts():
+            call_back()
+    finally:
+        sys.unraisablehook = before
+    assert [one.exc_type for one in told] == [OSError]
 
 
 @pytest.mark.parametrize(
