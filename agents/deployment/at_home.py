@@ -73,6 +73,13 @@ def _beyond(values: Float32Array, columns: list[str], seen: FloatArray) -> list[
     for k, column in enumerate(columns):
         low, high = float(values[:, k].min(initial=np.inf)), float(values[:, k].max(initial=-np.inf))
         if column in STANDING and (low < seen[0, k] - 1e-4 or high > seen[1, k] + 1e-4):
-            unit = COLUMNS[column].unit
-            found.append(f"{column} {low:.2g} to {high:.2g} [{unit}], in training {seen[0, k]:.2g} to {seen[1, k]:.2g}")
+            there, trained = _in_words(column, low, high), _in_words(column, *seen[:, k].tolist())
+            found.append(f"{column} of {there}, in training {trained}")
     return found
+
+
+def _in_words(column: str, low: float, high: float) -> str:
+    """A range of what is meant, where the column counts it in steps of 5 s, for example."""
+    size, _, unit = COLUMNS[column].unit.rpartition(" ")
+    low, high = (value * float(size or 1) for value in (low, high))
+    return f"{low:.3g} {unit}" if f"{low:.3g}" == f"{high:.3g}" else f"{low:.3g} to {high:.3g} {unit}"

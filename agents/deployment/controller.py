@@ -272,7 +272,7 @@ class BundleController:
 
         def reason(b: int, i: int) -> str:
             worst = int(found[b, own == i].max())
-            return f"{FINDING_WORDS[Finding(worst)]}: {int(wrong[b, i])} of {int(every[i])}"
+            return f"{FINDING_WORDS[Finding(worst)]}: {int(wrong[b, i])} of {int(every[i])} detectors"
 
         needs.ask(wrong > 0, Rung.ACTUATED, reason)
         needs.ask((every - wrong) < self.settings.least_detectors * every, Rung.PROGRAMME, reason)

@@ -141,7 +141,8 @@ class SignalController:
         rules = protocol_by_name(protocol) if isinstance(protocol, str) else protocol
         made = cls(bundle_by_name(bundle), loaded, rules, settings=settings, flows_vph=flows_vph)
         if made.unproved:
-            _LOG.warning("%s: %d signal plans are not proved in the bundle", loaded.name, len(made.unproved))
+            words = "signal plans that are not proved in the bundle: %d; intergreen verify BUNDLE NETWORK proves them"
+            _LOG.warning(f"%s: {words}", loaded.name, len(made.unproved))
         for words in made.unlike_training:
             _LOG.warning("%s: unlike what the policy was trained on: %s", loaded.name, words)
         return made
