@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deployment.bundles import write_random_bundle
 from network import small, sumo_small
 
 from intergreen.agents.controllers.base import Setup
@@ -212,3 +213,23 @@ def test_network_from_sumo_is_bound_by_its_scenario(tmp_path, named):
     (tmp_path / "small.sumocfg").write_text(f"<configuration><input>{files}</input></configuration>")
     bound = SignalController.load("universal", tmp_path / named)
     assert bound.network.road_ids == read_sumo_network(tmp_path / "small.net.xml").road_ids
+
+
+def test_what_is_unlike_training_is_told_in_its_own_units(tmp_path, caplog):
+    features = ("queue", "lanes", "timing")
+    bundle = write_random_bundle(tmp_path / "bundle", features, seen=(0.0, 0.5))
+    (tmp_path / "net").mkdir()
+    controller = SignalController.load(bundle, small.write(tmp_path / "net"), protocol="literature-30-5")
+    assert controller.unlike_training == [
+        "exists of 1 flag, in training 0 to 0.5 flag",
+        "lanes of 0.5 to 1 lanes, in training 0 to 0.5 lanes",
+        "interval of 30 s, in training 0 to 5 s",
+        "clearance of 5 s, in training 0 to 2.5 s",
+    ]
+    told = [record.getMessage() for record in caplog.records]
+    assert (
+        told[0]
+        == "net: signal plans that are not proved in the bundle: 1; intergreen verify BUNDLE NETWORK proves them"
+    )
+    assert told[1:] == [f"net: unlike what the policy was trained on: {words}" for words in controller.unlike_training]
+    controller.close()
