@@ -131,7 +131,7 @@ def _results(results: Sequence[Result]) -> list[str]:
 def _limits(draft: Draft, results: Sequence[Result]) -> list[str]:
     lines = [
         "- What lies beyond the ranges in `observation.json` is not decided by the policy but by actuated control.",
-        "- Detectors that fail, a policy that fails, a call that is not served: see the ladder in the README.",
+        "- Detectors that fail, a policy that fails, a call that is not served: the ladder, `docs/deployment.md`.",
         "- Trained in a simulator without pedestrians, cyclists and trams.",
     ]
     for one in results:

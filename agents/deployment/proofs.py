@@ -122,12 +122,11 @@ def _model_stated(
     network: RoadNetwork, intersections: IntArray, choices: IntArray, model: SignalModel
 ) -> dict[str, Any]:
     j = int(intersections[0])
-    movements = network.movements_of(j)
-    ends = zip(network.movement_from_road[movements], network.movement_to_road[movements], strict=True)
+    first, past = network.movement_start[j : j + 2]
     return {
         "plan_hash": model.hash,
         "intersections": [network.intersection_ids[k] for k in intersections],
-        "movements": [f"{network.road_ids[start]} -> {network.road_ids[end]}" for start, end in ends],
+        "movements": [network.movement_name(m) for m in range(first, past)],
         "phases": [np.flatnonzero(row).tolist() for row in network.phase_matrix(j)],
         "choices": choices.tolist(),
         "permissive": model.permissive.astype(int).tolist(),

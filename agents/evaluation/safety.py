@@ -71,12 +71,6 @@ def failure_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def movement_name(network: RoadNetwork, movement: int) -> str:
-    """From which road to which."""
-    start, end = network.movement_from_road[movement], network.movement_to_road[movement]
-    return f"{network.road_ids[start]} -> {network.road_ids[end]}"
-
-
 def _open_junctions(plan: SignalPlan, network: RoadNetwork) -> list[str]:
     """Where a signal's only real phase is green for everybody; and where conflicting movements stand green for ever,
     because the file gives the junction a single phase: there is nothing to decide, and nothing is proved."""
@@ -110,5 +104,5 @@ def _fault_stated(plan: SignalPlan, network: RoadNetwork, seed: int, one: FaultR
         "signal": network.intersection_ids[plan.intersection[one.signal]],
         "second": one.second,
         "fault": one.fault,
-        "movements": [movement_name(network, movement) for movement in one.channels],
+        "movements": [network.movement_name(movement) for movement in one.channels],
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from intergreen.agents.evaluation.safety import movement_name
 from intergreen.agents.tables import TextTable, table_of
 from intergreen.envs.protocol import FIELD, protocol_by_name
 from intergreen.envs.signals.conflicts import is_open_junction
@@ -101,7 +100,7 @@ def _violation_stated(network: RoadNetwork, one: PlanProof) -> dict[str, Any] | 
     return {
         "invariant": violation.invariant,
         "what": violation.what,
-        "movements": [movement_name(network, m) for m in violation.movements],
+        "movements": [network.movement_name(m) for m in violation.movements],
         "steps": [
             {
                 "second": step.second,
@@ -116,7 +115,7 @@ def _violation_stated(network: RoadNetwork, one: PlanProof) -> dict[str, Any] | 
 
 
 def _caller_named(network: RoadNetwork, caller: int) -> str:
-    return {-1: "-", EVERYBODY: "everybody"}.get(caller) or movement_name(network, caller)
+    return {-1: "-", EVERYBODY: "everybody"}.get(caller) or network.movement_name(caller)
 
 
 def _signals_named(ids: Sequence[str]) -> str:

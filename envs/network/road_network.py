@@ -129,6 +129,11 @@ class RoadNetwork(ReadOnlyRecord):
         """The road's id, an underscore, and the lane's index from the left."""
         return f"{self.road_ids[self.lane_road[lane]]}_{self.lane_index[lane]}"
 
+    def movement_name(self, movement: int) -> str:
+        """The ids of the roads that it leads from and to, with an arrow between."""
+        start, end = self.movement_from_road[movement], self.movement_to_road[movement]
+        return f"{self.road_ids[start]} -> {self.road_ids[end]}"
+
     def movements_of(self, intersection: int) -> slice:
         """The intersection's part of every array over the movements."""
         return slice(int(self.movement_start[intersection]), int(self.movement_start[intersection + 1]))

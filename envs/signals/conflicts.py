@@ -261,8 +261,7 @@ def _either(pairs: Pairs, is_one: BoolArray, is_other: BoolArray) -> BoolArray:
 
 
 def _name(network: RoadNetwork, m: int) -> str:
-    start, end = (network.road_ids[road] for road in (network.movement_from_road[m], network.movement_to_road[m]))
-    return f"{start} -> {end} ({_KINDS[int(network.movement_turn[m])]})"
+    return f"{network.movement_name(m)} ({_KINDS[int(network.movement_turn[m])]})"
 
 
 def _listed(phases: Sequence[int]) -> str:
