@@ -32,6 +32,7 @@ _SOURCES = (
     ("intergreen.envs", ""),
     ("intergreen.agents", "controllers"),
     ("intergreen.agents", "deployment"),
+    ("intergreen.agents", "evaluation/batch.py"),
     ("intergreen.agents", "evaluation/free_flow.py"),
     ("intergreen.agents", "evaluation/run.py"),
     ("intergreen.agents", "evaluation/metrics.py"),

@@ -15,8 +15,9 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.evaluation.batch import Workshop
 from intergreen.agents.evaluation.compare import Cell
-from intergreen.agents.evaluation.run import Workshop, evaluate
+from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.errors import one_line
 
 if TYPE_CHECKING:
