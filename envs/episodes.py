@@ -33,7 +33,7 @@ from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import Protocol, checked_seconds
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import Scenario, load_scenario
-from intergreen.envs.simulators import NATIVE, make_core
+from intergreen.envs.simulators import NATIVE, Simulator, make_core
 from intergreen.envs.verification import refuse_unsafe
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Episodes:
         charged its last reward for a quarter of an hour more
     backlog_periods : for which a vehicle that waits outside counts in the reward, see `intergreen.envs.reward`
     movements, choices : room in the observation for so many; None: those of the widest signal
-    simulator : a name of `intergreen.envs.simulators`
+    simulator : a name of `intergreen.envs.simulators`, or what makes a core of one's own
 
     Raises
     ------
@@ -92,7 +92,7 @@ class Episodes:
         backlog_periods: float = BACKLOG_PERIODS,
         movements: int | None = None,
         choices: int | None = None,
-        simulator: str = NATIVE,
+        simulator: Simulator = NATIVE,
         replicas: int = 1,
         threads: int = 1,
     ) -> None:

@@ -22,7 +22,7 @@ from intergreen.agents.controllers.base import (
 )
 from intergreen.agents.evaluation.metrics import metrics_of, series_row
 from intergreen.envs.detector_faults import FaultyDetectors
-from intergreen.envs.simulators import NATIVE, engine_core, make_core
+from intergreen.envs.simulators import NATIVE, Simulator, engine_core, make_core
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.onlooker import Onlooker
@@ -102,7 +102,7 @@ class BatchRun:
     onlooker: Onlooker | None
     look_every_s: int
     workshop: Workshop
-    simulator: str
+    simulator: Simulator
     sumo: SumoSettings | None
 
     def batch(self, seeds: Sequence[int], trips: Sequence[Trips], first: int, progress: Progress | None) -> BatchRecord:

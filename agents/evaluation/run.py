@@ -29,7 +29,7 @@ from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.network import require_signals
 from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.signals.stated import timing_stated
-from intergreen.envs.simulators import NATIVE, SUMO
+from intergreen.envs.simulators import NATIVE, SUMO, Simulator, simulator_name
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.onlooker import Onlooker
@@ -53,7 +53,7 @@ def evaluate(
     threads: int = 1,
     horizon_s: int | None = None,
     faults: Sequence[Fault] = (),
-    simulator: str = NATIVE,
+    simulator: Simulator = NATIVE,
     sumo: SumoSettings | None = None,
     progress: Progress | None = None,
     onlooker: Onlooker | None = None,
@@ -68,7 +68,7 @@ def evaluate(
     threads : over which the replicas are spread, in SUMO how many run at once; the numbers do not depend on it
     horizon_s : seconds to run; None: the scenario's
     faults : of detectors, which the controller then sees through as readings, and of the policy
-    simulator : a name of `intergreen.envs.simulators`
+    simulator : a name of `intergreen.envs.simulators`, or what makes a core of one's own
     sumo : settings of SUMO, where that is the simulator
     progress : called as the run goes on
     onlooker : sees the run at every decision of the protocol; the numbers do not depend on it
@@ -103,7 +103,7 @@ def evaluate(
         raise InputError(scenario.name, "demand", problem, "run longer (--horizon), or let flows begin earlier")
     if isinstance(controller, FreeFlow):
         if simulator != NATIVE:
-            problem = f"is worked out with native drivers, not with those of {simulator}"
+            problem = f"is worked out with native drivers, not with those of {simulator_name(simulator)}"
             raise InputError("command line", FreeFlow.name, problem, "leave it out, or use --simulator native")
         if onlooker is not None:
             problem = "is a bound: no signal changes there and nobody is in anybody's way, so there is nothing to see"
@@ -147,7 +147,7 @@ def evaluate(
             "wall_s": cost.wall_s,
             "peak_memory_mb": peak_memory_mb(),
         },
-        "versions": versions() if simulator == NATIVE else versions_of("intergreen", "numpy", "numba", "libsumo"),
+        "versions": versions_of("intergreen", "numpy", "numba", "libsumo") if simulator == SUMO else versions(),
     }
 
 
@@ -173,7 +173,7 @@ def _what_ran(
     scenario: Scenario,
     controller: str,
     protocol: Protocol,
-    simulator: str,
+    simulator: Simulator,
     horizon_s: int,
     seeds: Sequence[int],
     faults: Sequence[Fault],
@@ -183,7 +183,7 @@ def _what_ran(
         "scenario": scenario.name,
         "controller": controller,
         "protocol": protocol.name,
-        "simulator": simulator,
+        "simulator": simulator_name(simulator),
         "horizon_s": horizon_s,
         "seeds": [int(seed) for seed in seeds],
         "dropped_flows": scenario.demand.dropped_flows,
@@ -229,10 +229,10 @@ def versions() -> dict[str, str]:
     return versions_of("intergreen", "numpy", "numba")
 
 
-def _batches(network: RoadNetwork, trips: Sequence[Trips], threads: int, simulator: str) -> list[range]:
-    """Replicas in batches that fit the memory we allow, whole rounds of the threads where that is possible; in SUMO as
-    many at once as there are threads."""
-    if simulator == SUMO:
+def _batches(network: RoadNetwork, trips: Sequence[Trips], threads: int, simulator: Simulator) -> list[range]:
+    """Replicas in batches that fit the memory we allow, whole rounds of the threads where that is possible; in other
+    simulators as many at once as there are threads."""
+    if simulator != NATIVE:
         return [range(first, min(first + threads, len(trips))) for first in range(0, len(trips), threads)]
     n_trips = max(len(one) for one in trips)
     vehicles_that_fit = network.lane_length_m.sum() / 7.5  # 5 m and a gap of 2.5 m
