@@ -15,6 +15,7 @@ import typer
 from network import small
 
 from intergreen.agents.cli import app, main
+from intergreen.agents.learning.recipe import read_recipe
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.scenario import load_scenario
 
@@ -91,6 +92,15 @@ def test_scenario_of_ones_own_can_be_loaded(tmp_path):
         path = tmp_path / "mine.yaml"
         path.write_text(text)
         assert len(load_scenario(path).trips(0)) > 0
+
+
+def test_recipe_of_ones_own_can_be_read(tmp_path):
+    texts = [text for text in fenced("yaml") if text.startswith("algorithm:")]
+    assert texts
+    for text in texts:
+        path = tmp_path / "my_recipe.yaml"
+        path.write_text(text)
+        assert read_recipe(str(path)).scenario == "my_network/"
 
 
 def anchors(path):

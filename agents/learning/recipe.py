@@ -174,6 +174,8 @@ def recipe_names() -> tuple[str, ...]:
 def read_recipe(config: str, **changes: Any) -> Recipe:
     """The recipe of that name or file, or the default recipe on the scenario that `config` names.
 
+    `single` is both: that recipe on that scenario.
+
     Parameters
     ----------
     changes : values from the command line that replace the recipe's; None leaves a value as it is
@@ -185,7 +187,7 @@ def read_recipe(config: str, **changes: Any) -> Recipe:
     """
     given = {key: value for key, value in changes.items() if value is not None}
     if config in recipe_names():
-        return _shipped(config, given)
+        return _shipped(config, {"scenario": config, **given} if config in scenario_names() else given)
     path = Path(config)
     if path.is_file():
         content = _read_mapping(path)

@@ -90,3 +90,10 @@ def test_wrong_recipe_is_one_line_that_names_file_and_field(text, message, tmp_p
 def test_unknown_name_is_answered_with_the_nearest_one():
     with pytest.raises(InputError, match="qick: no such recipe, scenario, file or folder; did you mean 'quick'"):
         read_recipe("qick")
+
+
+@pytest.mark.parametrize("name", ["single", "town"])
+def test_scenario_is_trained_on_itself_also_where_a_recipe_is_called_the_same(name):
+    recipe = read_recipe(name, steps=100)
+    assert (recipe.scenario, recipe.minutes, recipe.steps) == (name, None, 100)
+    assert recipe.ppo == read_recipe("grid4x4").ppo
