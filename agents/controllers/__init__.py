@@ -8,6 +8,7 @@ free_flow       the name of the bound in tables
 programme       fixed-time programmes, from volumes or the network's own
 coordination    a common cycle and offsets for them
 pressure, signal_lanes   what the rules compare: sums over lanes by choice; which lanes a choice opens
+observed        whatever chooses by what environments show, a policy of any kind
 learned         the folder of a training run as a controller; NumPy alone
 run_folder      the files of a run; nothing that loads them unpickles
 policy_network  the policy's network as arrays

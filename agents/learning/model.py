@@ -104,5 +104,6 @@ def _signal_network(model: BaseAlgorithm) -> SignalNetwork:
     network = getattr(together, "network", None)
     if not isinstance(network, SignalNetwork):
         kinds = "SignalPolicy, MaskableSignalPolicy or SignalQPolicy"
-        raise TypeError(f"need a model with {kinds}, its policy is a {type(policy).__name__}")
+        mend = "another kind is evaluated through agents.controllers.observed"
+        raise TypeError(f"need a model with {kinds}, its policy is {type(policy).__name__}; {mend}")
     return network

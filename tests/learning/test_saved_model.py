@@ -52,7 +52,7 @@ def test_other_features_another_policy_and_a_folder_in_use_are_refused(pair, pai
     model = make("ppo", pair)
     with pytest.raises(ValueError, match="the model was trained with other features than queue"):
         save_as_run(model, tmp_path / "a", scenario=pair_file, features=("queue",))
-    with pytest.raises(TypeError, match=r"need a model with SignalPolicy, .* its policy is a ActorCriticPolicy"):
+    with pytest.raises(TypeError, match=r"need a model with SignalPolicy, .* is ActorCriticPolicy; .*observed"):
         save_as_run(PPO("MlpPolicy", pair, device="cpu"), tmp_path / "a", scenario=pair_file)
     with pytest.raises(TypeError, match="need the scenario's name, which the run states, got a Scenario"):
         save_as_run(model, tmp_path / "a", scenario=load_scenario(pair_file))
