@@ -48,9 +48,11 @@ def export(
     require_threads(threads)
     require_folder("--to", to)
     names, seed_list = parse_names(scenarios) if scenarios else None, parse_seeds(seeds)
+    from intergreen.agents.controllers.run_folder import read_run
     from intergreen.agents.evaluation.exporting import export_run, refuse_in_use
 
     refuse_in_use(to)
+    read_run(run)  # for its complaints, before the engine is made ready
     make_engine_ready()
     with progress_bar("exporting") as progress:
         folder = export_run(
