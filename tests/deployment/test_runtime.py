@@ -132,7 +132,7 @@ def test_runtime_shows_what_the_core_shows_while_detectors_fail(bundle, bundle_f
         (Rung.PROGRAMME, Rung.ACTUATED),
         (Rung.ACTUATED, Rung.LEARNED),
     ]
-    assert runtime.log[0].reason == f"a count is no number: {len(lanes)} of {len(lanes)}"
+    assert runtime.log[0].reason == f"a count is no number: {len(lanes)} of {len(lanes)} detectors"
     runtime.close()
 
 
