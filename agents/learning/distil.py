@@ -1,7 +1,7 @@
 """Distillation: one policy that chooses as the mean of several does, learned on its own traffic.
 
-A learner of its own locks the traffic of some network by chance; the mean of several is even, but costs as many
-networks at each decision. The student acts, drawn by its own probabilities, so that it sees where its own mistakes
+A learner of its own locks the traffic of some network by chance; the mean of several does so less often, but costs as
+many networks at each decision. The student acts, drawn by its own probabilities, so that it sees where its own mistakes
 lead; what it learns there is what the teachers' mean would do, and no reward.
 
 References
