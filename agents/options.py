@@ -50,13 +50,13 @@ def parse_levels(text: str) -> list[float]:
     return levels
 
 
-def parse_names(text: str) -> list[str]:
-    """Controller names from a list with commas."""
+def parse_names(text: str, where: str = "--controllers") -> list[str]:
+    """Names from a list with commas, each once; `where` it was given, for messages."""
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise InputError("command line", "--controllers", f"an empty name in {text!r}", "write A,B,C")
+        raise InputError("command line", where, f"an empty name in {text!r}", "write A,B,C")
     if len(set(names)) < len(names):
-        raise InputError("command line", "--controllers", f"{text!r} names a controller twice", "name each one once")
+        raise InputError("command line", where, f"{text!r} has a name twice", "name each one once")
     return names
 
 

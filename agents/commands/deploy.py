@@ -47,7 +47,7 @@ def export(
     """Make a bundle of a trained policy: checked against the training, its signals proved, with a card."""
     require_threads(threads)
     require_folder("--to", to)
-    names, seed_list = parse_names(scenarios) if scenarios else None, parse_seeds(seeds)
+    names, seed_list = parse_names(scenarios, "--scenarios") if scenarios else None, parse_seeds(seeds)
     from intergreen.agents.controllers.run_folder import read_run
     from intergreen.agents.evaluation.exporting import export_run, refuse_in_use
 

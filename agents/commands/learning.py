@@ -100,7 +100,7 @@ def distil(
     require_positive("--steps", steps)
     require_positive("--width", width)
     require_folder("--out", out)
-    names = parse_names(teachers)
+    names = parse_names(teachers, "RUN,RUN,...")
     from intergreen.agents.learning.distil import distil as run_distillation
     from intergreen.agents.learning.teachers import prepare_distillation
 
@@ -146,7 +146,7 @@ def published(
 ) -> None:
     """Published results on the literature's networks, and ours beside them under the same rules."""
     require_writable("--json", json)
-    names = parse_names(controllers)
+    names = parse_names(controllers, "A,B,C")
     from intergreen.agents.evaluation.published import beside_published, prepare_published, published_tables
 
     prepared = prepare_published(names)
@@ -174,7 +174,7 @@ def transfer(
     """A policy on networks it was not trained on, under every protocol, beside the baselines."""
     require_writable("--json", json)
     require_simulator(simulator)
-    names, seed_list = parse_names(controllers), parse_seeds(seeds)
+    names, seed_list = parse_names(controllers, "A,B,C"), parse_seeds(seeds)
     if simulator == "sumo":
         refuse_beside("--simulator sumo, where every scenario has its own timing", {"--protocols": protocols})
         _transfer_in_sumo(names, scenario, seed_list, json)
@@ -182,7 +182,7 @@ def transfer(
     from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
     from intergreen.envs.protocol import LITERATURE
 
-    timings = parse_names(protocols) if protocols else LITERATURE
+    timings = parse_names(protocols, "--protocols") if protocols else LITERATURE
     cells = transfer_cells(names, scenarios=scenario, protocols=timings)
     make_engine_ready(lane_change=any(timing.lane_change for _, timing in cells))
     with progress_bar("simulating") as progress:

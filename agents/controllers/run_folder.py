@@ -67,7 +67,7 @@ def refuse_used(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError("command line", "--out", f"{str(folder)!r} is a file", "name a folder")
     if (folder / RUN).exists():
-        mend = "name another folder, or go on with --resume"
+        mend = "name another folder, or go on with `intergreen train --resume`"
         raise InputError("command line", "--out", f"{str(folder)!r} holds a run", mend)
 
 
