@@ -5,7 +5,6 @@ The last policies of training runs; the first one's recipe says on what networks
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.agents.controllers.learned import read_policy
 from intergreen.agents.controllers.policy_network import seen_in
-from intergreen.agents.controllers.registry import run_folder
-from intergreen.agents.controllers.run_folder import DISTILLED, POLICY, RUN, new_run_folder, read_run
+from intergreen.agents.controllers.run_folder import DISTILLED, new_run_folder
 from intergreen.agents.controllers.ties import best_choices
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
-from intergreen.agents.learning.recipe import Recipe, changed, make_recipe
-from intergreen.envs.errors import InputError, shown
+from intergreen.agents.learning.recipe import changed, make_recipe
+from intergreen.agents.learning.trained import TrainedPolicy, read_trained
+from intergreen.envs.errors import InputError
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.policy_network import PolicyNetwork
@@ -31,26 +29,10 @@ STEPS = 1_500_000  # decisions, all signals of all networks together
 
 
 @dataclass(frozen=True, slots=True)
-class Teacher:
-    """A policy that is learned from."""
-
-    name: str  # as it was asked for
-    network: PolicyNetwork
-    features: tuple[str, ...]
-    recipe: Recipe
-    drop_invalid_routes: bool
-    sha256: str  # of its file
-
-    def stated(self) -> dict[str, str]:
-        """What `run.json` says of it."""
-        return {"name": self.name, "sha256": self.sha256}
-
-
-@dataclass(frozen=True, slots=True)
 class Distillation:
     """A run that is ready to begin."""
 
-    teachers: tuple[Teacher, ...]
+    teachers: tuple[TrainedPolicy, ...]
     training: Training  # its recipe is the first teacher's, with the student's width, seed and steps
 
     def summary(self) -> str:
@@ -115,29 +97,24 @@ def prepare_distillation(
         _refuse_other_features(one, first)
     changes = {"steps": steps or STEPS, "seed": seed, "width": width or first.network.width}
     given = {key: value for key, value in changes.items() if value is not None}
-    recipe = make_recipe(first.name, changed(first.recipe.model_dump(), given | {"features": first.features}))
+    recipe = make_recipe(
+        first.name, changed(first.recipe.model_dump(), given | {"features": first.features, "start": None})
+    )
     training = new_training(recipe, out or new_run_folder("distilled"), drop_invalid_routes=first.drop_invalid_routes)
     training.run["made_by"] = DISTILLED
     training.run["teachers"] = [one.stated() for one in teachers]
     return Distillation(teachers, training)
 
 
-def _read(name: str) -> Teacher:
-    with run_folder(name) as folder:
-        run = read_run(folder)
-        network, features = read_policy(folder)
-        if not isinstance(run.get("recipe"), dict):
-            mend = "name the folder that `intergreen train` wrote"
-            raise InputError(folder / RUN, "recipe", f"is {shown(run.get('recipe'))}", mend)
-        recipe = make_recipe(folder / RUN, run["recipe"])
-        sha256 = hashlib.sha256((folder / POLICY).read_bytes()).hexdigest()
-    if recipe.algorithm == "dqn":
+def _read(name: str) -> TrainedPolicy:
+    teacher = read_trained(name)
+    if teacher.has_values:
         problem = "was trained by dqn: its scores are values of choices, and no probabilities follow from them"
         raise InputError(name, "algorithm", problem, "name runs of ppo or maskable-ppo")
-    return Teacher(name, network, features, recipe, bool(run.get("drop_invalid_routes")), sha256)
+    return teacher
 
 
-def _refuse_other_features(one: Teacher, first: Teacher) -> None:
+def _refuse_other_features(one: TrainedPolicy, first: TrainedPolicy) -> None:
     """All of them, and the student, are asked about the same observations."""
     here, there = set(one.features), set(first.features)
     if here != there:
