@@ -43,6 +43,10 @@ def train(
         str | None, typer.Argument(metavar="CONFIG", help="a recipe (YAML or shipped name), or a scenario")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="RUN", help="start from this trained policy: a folder, a shipped name"),
+    ] = None,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with this run")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="stop after this time of training")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="stop after so many signal decisions")] = None,
@@ -63,6 +67,7 @@ def train(
         config,
         out=out,
         resume=resume,
+        start=start,
         minutes=minutes,
         steps=steps,
         seed=seed,

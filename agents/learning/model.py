@@ -9,6 +9,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.logger import Logger
 
+from intergreen.agents.learning.critic_first import CriticFirst
 from intergreen.agents.learning.discount import TimedDiscount
 from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.policies import MaskableSignalPolicy, SignalPolicy, SignalQPolicy
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from intergreen.envs.vector_env import TrafficVecEnv
 
 
-def make_model(env: TrafficVecEnv, recipe: Recipe, budget: Budget) -> BaseAlgorithm:
-    """The learner that the recipe describes, with schedules that follow the budget."""
+def make_model(env: TrafficVecEnv, recipe: Recipe, budget: Budget, start: PolicyNetwork | None = None) -> BaseAlgorithm:
+    """The learner that the recipe describes, with schedules that follow the budget; its first weights those of `start`,
+    or random ones."""
     section = recipe.dqn if recipe.algorithm == "dqn" else recipe.ppo
     rate = section.learning_rate
     common: dict[str, Any] = {
@@ -36,16 +38,26 @@ def make_model(env: TrafficVecEnv, recipe: Recipe, budget: Budget) -> BaseAlgori
         "device": "cpu",
     }
     model = _dqn(env, recipe, budget, common) if recipe.algorithm == "dqn" else _ppo(env, recipe, common)
-    warm_up(_signal_network(model))
+    network = _signal_network(model)
+    warm_up(network)
+    if start is not None:
+        network.become(start)
+        if isinstance(model, DQN):
+            model.q_net_target.load_state_dict(model.q_net.state_dict())
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
 
 
-def adjustments(env: TrafficVecEnv, recipe: Recipe) -> list[BaseCallback]:
+def adjustments(env: TrafficVecEnv, recipe: Recipe, budget: Budget, model: BaseAlgorithm) -> list[BaseCallback]:
     """What the recipe asks of PPO beyond what Stable-Baselines3's does."""
-    if recipe.algorithm == "dqn" or recipe.ppo.decision_s is None:
+    if recipe.algorithm == "dqn":
         return []
-    return [TimedDiscount(recipe.ppo, env.interval_s, recipe.ppo.decision_s)]
+    asked: list[BaseCallback] = []
+    if recipe.ppo.decision_s is not None:
+        asked.append(TimedDiscount(recipe.ppo, env.interval_s, recipe.ppo.decision_s))
+    if recipe.start is not None:
+        asked.append(CriticFirst(_signal_network(model), lambda: budget.share, recipe.ppo.critic_first))
+    return asked
 
 
 def network_of(model: BaseAlgorithm) -> PolicyNetwork:
@@ -80,7 +92,7 @@ def batch_size(decisions: int, *, minibatches: int) -> int:
 
 
 def _ppo(env: TrafficVecEnv, recipe: Recipe, common: dict[str, Any]) -> PPO | MaskablePPO:
-    settings = recipe.ppo.model_dump(exclude={"learning_rate", "minibatches", "decision_s"})
+    settings = recipe.ppo.model_dump(exclude={"learning_rate", "minibatches", "decision_s", "critic_first"})
     size = batch_size(env.num_envs * recipe.ppo.n_steps, minibatches=recipe.ppo.minibatches)
     if recipe.algorithm == "maskable-ppo":
         return MaskablePPO(MaskableSignalPolicy, env, batch_size=size, **common, **settings)

@@ -109,6 +109,11 @@ class SignalNetwork(nn.Module):
         names = actor_shapes(self.served.out_features, self.blocks.movement_columns, self.blocks.signal_columns)
         return PolicyNetwork({name: arrays[name] for name in names})
 
+    @torch.no_grad()
+    def become(self, policy: PolicyNetwork) -> None:
+        """Take the weights of a policy of the same width; what leads to the values stays."""
+        self.load_state_dict({name: torch.from_numpy(array) for name, array in policy.arrays.items()}, strict=False)
+
     def plain_forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """The same for any device and for slopes by the observation, as the formulas are written."""
         b = self.blocks

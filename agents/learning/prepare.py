@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from intergreen.agents.controllers.registry import policy_names
 from intergreen.agents.controllers.run_folder import (
     FORMAT,
     RUN,
@@ -20,6 +21,8 @@ from intergreen.agents.controllers.run_folder import (
 )
 from intergreen.agents.learning.origin import source_commit
 from intergreen.agents.learning.recipe import Recipe, changed, make_recipe, read_recipe
+from intergreen.agents.learning.start import fitted, read_start
+from intergreen.agents.learning.trained import TrainedPolicy
 from intergreen.agents.learning.trials import FIRST_SEED
 from intergreen.agents.versions import versions_of
 from intergreen.envs.errors import InputError, shown
@@ -30,6 +33,7 @@ from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
 from intergreen.envs.verification import refuse_unsafe
 
 _FREE_ON_RESUME = {"minutes", "steps", "threads", "checkpoint_s"}
+_OF_START = {"features", "width"}  # what a recipe has from the run that it starts from
 _PACKAGES = ("intergreen", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "gymnasium")
 
 
@@ -43,6 +47,7 @@ class Training:
     folder: Path
     run: dict[str, Any]  # the content of run.json
     resumed: bool
+    start: TrainedPolicy | None = None  # the policy that it begins with
 
     def summary(self) -> str:
         """What will be done, in a few lines: settings, versions, where it goes."""
@@ -71,7 +76,7 @@ def prepare(
     Parameters
     ----------
     out : the run's folder; None: a new one below `runs/`
-    changes : values that replace the recipe's (`minutes`, `steps`, `seed`, `protocol`); None leaves one as it is.
+    changes : values that replace the recipe's (`minutes`, `seed`, `protocol`, `start`); None leaves one as it is.
         `minutes` or `steps` replace the whole budget, both of them. A run that goes on takes these, the totals with
         what it has used already, and no others.
 
@@ -99,10 +104,13 @@ def new_training(recipe: Recipe, folder: Path, *, drop_invalid_routes: bool = Fa
         If the folder is in use, or a scenario is wrong.
     """
     refuse_used(folder)
-    recipe = _with_full_paths(recipe)
+    start = read_start(recipe)
+    recipe = fitted(_with_full_paths(recipe), start)
     scenario, judged = _scenarios(recipe, drop_invalid_routes)
     run = _new_run(recipe, scenario, judged, drop_invalid_routes)
-    return Training(recipe, scenario, judged, folder, run, resumed=False)
+    if start is not None:
+        run["start"] = start.stated()
+    return Training(recipe, scenario, judged, folder, run, resumed=False, start=start)
 
 
 def _prepare_resumed(config: str | None, resume: Path, out: Path | None, changes: dict[str, Any]) -> Training:
@@ -143,8 +151,9 @@ def _outcome_of(run: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
 
 
 def _refuse_other_recipe(folder: Path, recipe: Recipe, asked: Recipe) -> None:
-    mine = recipe.model_dump(exclude=_FREE_ON_RESUME)
-    other = _with_full_paths(asked).model_dump(exclude=_FREE_ON_RESUME)
+    free = _FREE_ON_RESUME if recipe.start is None else _FREE_ON_RESUME | _OF_START
+    mine = recipe.model_dump(exclude=free)
+    other = _with_full_paths(asked).model_dump(exclude=free)
     for key, value in mine.items():
         if other[key] != value:
             problem = f"was begun with {key} {shown(value)}, now asked for {shown(other[key])}"
@@ -188,14 +197,18 @@ def _new_run(
 
 
 def _with_full_paths(recipe: Recipe) -> Recipe:
-    """Scenarios by their full path where they are files or folders, so that the run can be resumed from anywhere."""
+    """Scenarios and runs by their full path where they are files or folders, to be resumed from anywhere."""
     scenario = None if recipe.scenario is None else _full_path(recipe.scenario)
     judged = tuple(_full_path(name) for name in recipe.evaluation.scenarios)
     evaluation = recipe.evaluation.model_copy(update={"scenarios": judged})
     faults = recipe.faults
     if faults is not None and faults not in fault_names():
         faults = str(Path(faults).resolve())
-    return recipe.model_copy(update={"scenario": scenario, "evaluation": evaluation, "faults": faults})
+    start = recipe.start
+    if start is not None and start not in policy_names():
+        start = str(Path(start).resolve())
+    changes = {"scenario": scenario, "evaluation": evaluation, "faults": faults, "start": start}
+    return recipe.model_copy(update=changes)
 
 
 def _full_path(name: str) -> str:

@@ -57,6 +57,7 @@ class PPOSettings(_Settings):
     vf_coef: float = Field(default=0.5, ge=0)
     max_grad_norm: float = Field(default=0.5, gt=0)
     normalize_advantage: bool = True
+    critic_first: float = Field(default=0.05, ge=0, lt=1)  # share of the budget for the values alone, with a start
 
 
 class DQNSettings(_Settings):
@@ -110,6 +111,7 @@ class Recipe(_Settings):
     algorithm: Literal["ppo", "maskable-ppo", "dqn"] = "ppo"
     scenario: str | None = None  # name, file or folder; or else:
     worlds: WorldsSettings | None = None
+    start: str | None = None  # a run, shipped name or folder, to start from: its weights, features and width
     protocol: str | None = None  # None: the scenario's own; for generated networks, that of the evaluations
     simulator: str = NATIVE  # or sumo: what simulates the episodes, and what the policy is judged in
     horizon_s: int | None = Field(default=None, ge=1)  # seconds of an episode; None: the scenario's

@@ -62,7 +62,7 @@ class Student:
 
     def become(self, policy: PolicyNetwork) -> None:
         """Take the weights of a policy of the same width."""
-        self._network.load_state_dict(_tensors(policy), strict=False)
+        self._network.become(policy)
         with torch.no_grad():
             self._packed.take(self._network.parameters())
 
@@ -109,7 +109,7 @@ class Student:
 def loaded(policy: PolicyNetwork, blocks: Blocks) -> SignalNetwork:
     """The policy as a network for observations in these blocks; its head for values knows nothing."""
     network = SignalNetwork(blocks, width=policy.width)
-    network.load_state_dict(_tensors(policy), strict=False)
+    network.become(policy)
     return network
 
 
@@ -128,7 +128,3 @@ def likeness(scores: Tensor, targets: Tensor) -> Likeness:
 
 def _parts(numbers: Tensor) -> tuple[Tensor, ...]:
     return numbers.tensor_split(-(-len(numbers) // PART))
-
-
-def _tensors(policy: PolicyNetwork) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array) for name, array in policy.arrays.items()}

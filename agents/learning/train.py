@@ -69,7 +69,7 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     trials = trials_of(training, threads)
     judge_baselines(training, trials, progress)
     budget = Budget(minutes=recipe.minutes, steps=recipe.steps)
-    model = make_model(env, recipe, budget)
+    model = make_model(env, recipe, budget, None if training.start is None else training.start.network)
     average = None if recipe.averaging is None else WeightAverage(recipe.averaging)
     env.seed(recipe.seed * SEEDS_APART)
     if training.resumed:
@@ -81,7 +81,7 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     keeper = Keeper(
         folder, training.run, recipe, budget=budget, trials=trials, log=log, average=average, progress=progress
     )
-    callbacks = [keeper, *adjustments(env, recipe)]  # the keeper first: it sees rewards as they are told
+    callbacks = [keeper, *adjustments(env, recipe, budget, model)]  # the keeper first: it sees rewards as they are told
     left = max((recipe.steps or _ENDLESS) - model.num_timesteps, 0)
     try:
         model.learn(left, callback=callbacks, log_interval=_NEVER, reset_num_timesteps=False)

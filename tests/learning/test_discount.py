@@ -101,7 +101,7 @@ def test_what_is_expected_after_the_horizon_is_discounted_by_time_too():
     model = make_model(env, recipe(), budget)
     env.seed(0)
     told = Told()
-    model.learn(1000, callback=[told, *adjustments(env, recipe())])
+    model.learn(1000, callback=[told, *adjustments(env, recipe(), budget, model)])
     gamma = by_time(GAMMA, env.interval_s, DECISION_S)
     assert [t for t, ends in enumerate(told.ends[:STEPS]) if 0 in ends] == [3, 7, 11]
     for t in range(STEPS):
@@ -113,6 +113,7 @@ def test_what_is_expected_after_the_horizon_is_discounted_by_time_too():
 
 
 def test_nothing_is_adjusted_that_the_recipe_does_not_ask_for():
-    env = mixed_worlds()
-    assert adjustments(env, recipe(decision_s=None)) == []
-    assert [type(one) for one in adjustments(env, recipe())] == [TimedDiscount]
+    env, budget = mixed_worlds(), Budget(minutes=None, steps=1000)
+    model = make_model(env, recipe(), budget)
+    assert adjustments(env, recipe(decision_s=None), budget, model) == []
+    assert [type(one) for one in adjustments(env, recipe(), budget, model)] == [TimedDiscount]
