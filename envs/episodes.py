@@ -13,7 +13,7 @@ import numpy as np
 
 from intergreen.envs.choices import chosen_phases, start_phase
 from intergreen.envs.core import observe_all, whole_counts
-from intergreen.envs.demand import randomise
+from intergreen.envs.demand import vary
 from intergreen.envs.demand.volumes import released_vehicles
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.episode_settings import (
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 FIRST_TRAINING_SEED = 1_000_000  # below it are the seeds that people evaluate with
 _LAST_TRAINING_SEED = 2**31 - 1
-KEEP_SHARE = 0.9  # of a fixed demand's trips; the rest is made up for by second copies of others
-JITTER_S = 120  # how far a trip of a fixed demand moves in time, to both sides
 
 
 class Episodes:
@@ -254,13 +252,4 @@ def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool
     trips = scenario.trips(seed, horizon_s=horizon_s)
     if exact or (not scenario.fixed_demand and scale == 1.0):
         return trips
-    return randomise(
-        trips,
-        scenario.demand,
-        scenario.network,
-        horizon_s=horizon_s,
-        seed=seed,
-        scale=scale / KEEP_SHARE,
-        jitter_s=JITTER_S,
-        keep_share=KEEP_SHARE,
-    )
+    return vary(trips, scenario.demand, scenario.network, horizon_s=horizon_s, seed=seed, scale=scale)

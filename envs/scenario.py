@@ -25,6 +25,7 @@ from intergreen.envs.demand import (
     read_cityflow_demand,
     read_sumo_demand,
     release_trips,
+    vary,
 )
 from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
@@ -49,6 +50,7 @@ class Scenario:
     fixed_demand      True: the demand's own trips for every seed; False: each seed draws as many on average
     default_protocol  the timing used where none is asked for
     profile           how the drawn trips are spread over time
+    varied            True: a fixed demand's trips are other ones for every seed, see `unseen.with_varied_trips`
     level             factor on the number of trips, see `unseen.at_level`
     survey_vph        (M,) volumes that plans are made from where they are not the demand's; None: they are
     sumo_net          the SUMO file that the network was read from, with
@@ -63,6 +65,7 @@ class Scenario:
     fixed_demand: bool
     default_protocol: str
     profile: Profile = field(default_factory=Profile)
+    varied: bool = False
     level: float = 1.0
     survey_vph: FloatArray | None = None
     sumo_net: Path | None = None
@@ -81,7 +84,7 @@ class Scenario:
     def trips(self, seed: int, *, horizon_s: int | None = None) -> Trips:
         """Trips released before the horizon (the scenario's where none is given); the same for the same seed.
 
-        With fixed demand the seed decides only on which of several possible lanes a trip starts.
+        With fixed demand the seed decides only on which of several possible lanes a trip starts, unless it is `varied`.
 
         Raises
         ------
@@ -92,11 +95,11 @@ class Scenario:
         try:
             if self.fixed_demand:
                 trips = release_trips(self.network, self.demand, horizon_s=horizon_s, seed=seed)
-                if self.level == 1.0:
+                if self.level == 1.0 and not self.varied:
                     return trips
                 check_vehicles(len(trips) * self.level)
-                how = {"horizon_s": horizon_s, "seed": seed, "scale": self.level}
-                return randomise(trips, self.demand, self.network, **how)  # type: ignore[arg-type]
+                drawn = vary if self.varied else randomise
+                return drawn(trips, self.demand, self.network, horizon_s=horizon_s, seed=seed, scale=self.level)
             # A shorter run meets the beginning of the same trips.
             return _released_before(horizon_s, self._drawn_trips(seed, max(horizon_s, self.horizon_s)))
         except ValueError as error:

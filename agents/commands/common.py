@@ -70,6 +70,9 @@ StoreOption = Annotated[
     Path | None,
     typer.Option("--store", metavar="FOLDER", help="keep finished runs there; those that are there are not run again"),
 ]
+VaryTripsOption = Annotated[
+    bool, typer.Option("--vary-trips", help="trips of a file are other ones of the same kind for every seed")
+]
 OdMixOption = Annotated[
     int | None,
     typer.Option("--od-mix", metavar="SEED", min=0, help="other destinations for the same origins and times"),

@@ -18,6 +18,7 @@ from intergreen.agents.commands.common import (
     SeedsOption,
     SimulatorOption,
     ThreadsOption,
+    VaryTripsOption,
     check_run_options,
     deliver,
     finish,
@@ -173,6 +174,7 @@ def transfer(
         str | None, typer.Option("--protocols", metavar="P,Q", help="default: the five of the literature")
     ] = None,
     seeds: SeedsOption = "0",
+    vary_trips: VaryTripsOption = False,
     simulator: SimulatorOption = "native",
     json: JsonOption = None,
 ) -> None:
@@ -181,14 +183,15 @@ def transfer(
     require_simulator(simulator)
     names, seed_list = parse_names(controllers, "A,B,C"), parse_seeds(seeds)
     if simulator == "sumo":
-        refuse_beside("--simulator sumo, where every scenario has its own timing", {"--protocols": protocols})
+        own = {"--protocols": protocols, "--vary-trips": vary_trips}
+        refuse_beside("--simulator sumo, where every scenario has its own timing and trips", own)
         _transfer_in_sumo(names, scenario, seed_list, json)
         return
     from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
     from intergreen.envs.protocol import LITERATURE
 
     timings = parse_names(protocols, "--protocols") if protocols else LITERATURE
-    cells = transfer_cells(names, scenarios=scenario, protocols=timings)
+    cells = transfer_cells(names, scenarios=scenario, protocols=timings, vary_trips=vary_trips)
     make_engine_ready(lane_change=any(timing.lane_change for _, timing in cells))
     with progress_bar("simulating") as progress:
         rows = transfer_rows(cells, names, seeds=seed_list, progress=progress)

@@ -23,6 +23,7 @@ from intergreen.agents.commands.common import (
     StoreOption,
     TeleportOption,
     ThreadsOption,
+    VaryTripsOption,
     WorkersOption,
     check_run_options,
     deliver,
@@ -73,6 +74,7 @@ def evaluate(
     demand_level: Annotated[
         float, typer.Option("--demand-level", metavar="FACTOR", help="so many times the scenario's trips")
     ] = 1.0,
+    vary_trips: VaryTripsOption = False,
     od_mix: OdMixOption = None,
     closed_lanes: ClosedLanesOption = None,
     hires_log: Annotated[
@@ -104,6 +106,7 @@ def evaluate(
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
         demand_levels=levels,
+        vary_trips=vary_trips,
         od_mix=od_mix,
         closed_lanes=closed_lanes,
         simulator=simulator,
@@ -147,6 +150,7 @@ def compare(
     demand_level: Annotated[
         str, typer.Option("--demand-level", metavar="A,B", help="every scenario with so many times its trips")
     ] = "1",
+    vary_trips: VaryTripsOption = False,
     od_mix: OdMixOption = None,
     closed_lanes: ClosedLanesOption = None,
     workers: WorkersOption = 1,
@@ -179,6 +183,7 @@ def compare(
         drop_invalid_routes=drop_invalid_routes,
         faults=None if faults is None else read_faults(faults),
         demand_levels=levels,
+        vary_trips=vary_trips,
         od_mix=od_mix,
         closed_lanes=closed_lanes,
         simulator=simulator,

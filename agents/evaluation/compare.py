@@ -21,7 +21,7 @@ from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import EMBEDDED, Scenario, load_scenario
 from intergreen.envs.simulation.sumo_world import SumoSettings
 from intergreen.envs.simulators import NATIVE
-from intergreen.envs.unseen import at_level, with_closed_lanes, with_other_destinations
+from intergreen.envs.unseen import at_level, with_closed_lanes, with_other_destinations, with_varied_trips
 from intergreen.envs.verification import refuse_unsafe
 
 ALL_EMBEDDED = "embedded"  # stands for the embedded scenarios
@@ -57,6 +57,7 @@ def comparison_cells(
     drop_invalid_routes: bool = False,
     faults: FaultList | None = None,
     demand_levels: Sequence[float] = (1.0,),
+    vary_trips: bool = False,
     od_mix: int | None = None,
     closed_lanes: int | None = None,
     simulator: str = NATIVE,
@@ -69,6 +70,7 @@ def comparison_cells(
     protocol_name : None for each scenario's own protocol
     faults : what fails in every run
     demand_levels : every scenario at each of these, see `intergreen.envs.unseen`
+    vary_trips : fixed trips are other ones for every seed
     od_mix : with destinations dealt out by this seed; None: with its own
     closed_lanes : with lanes closed that this seed draws; None: with all
     simulator, sumo : what simulates every run, and SUMO's settings
@@ -82,6 +84,8 @@ def comparison_cells(
     titles = controller_titles(controller_names)
     scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
     _refuse_equal_names(scenario_names, [scenario.name for scenario in scenarios])
+    if vary_trips:
+        scenarios = [with_varied_trips(scenario) for scenario in scenarios]
     if od_mix is not None:
         scenarios = [with_other_destinations(scenario, od_mix) for scenario in scenarios]
     if closed_lanes is not None:

@@ -64,7 +64,7 @@ def scenario_fingerprint(scenario: Scenario) -> str:
     demand = scenario.demand
     for array in demand.__reduce__()[1]:
         digest.update(repr([astuple(one) for one in array]).encode() if isinstance(array, tuple) else _bytes_of(array))
-    rest = scenario.horizon_s, scenario.fixed_demand, scenario.profile, scenario.level
+    rest = scenario.horizon_s, scenario.fixed_demand, scenario.profile, scenario.level, scenario.varied
     digest.update(repr(rest).encode())
     if scenario.survey_vph is not None:
         digest.update(scenario.survey_vph.tobytes())

@@ -16,6 +16,7 @@ from intergreen.agents.evaluation.statistics import percentile_interval, summari
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import LITERATURE, protocol_by_name
 from intergreen.envs.scenario import load_scenario, scenario_names
+from intergreen.envs.unseen import with_varied_trips
 
 if TYPE_CHECKING:
     from intergreen.agents.progress import Progress
@@ -32,7 +33,11 @@ Row = dict[str, Any]
 
 
 def transfer_cells(
-    policies: Sequence[str], *, scenarios: Sequence[str] | None = None, protocols: Sequence[str] = LITERATURE
+    policies: Sequence[str],
+    *,
+    scenarios: Sequence[str] | None = None,
+    protocols: Sequence[str] = LITERATURE,
+    vary_trips: bool = False,
 ) -> list[tuple[Scenario, Protocol]]:
     """Every scenario under every protocol; all names are resolved and all files read here, before any run.
 
@@ -40,6 +45,7 @@ def transfer_cells(
     ----------
     policies : names or folders of one recipe's training seeds
     scenarios : None: the benchmark networks that are here, an irregular town and a single intersection
+    vary_trips : fixed trips are other ones for every seed
 
     Raises
     ------
@@ -52,7 +58,8 @@ def transfer_cells(
         decider_by_name(name)
     timings = [protocol_by_name(name) for name in protocols]
     names = scenarios or [*(n for n in scenario_names() if n.startswith("cityflow/")), *EMBEDDED]
-    return list(product([load_scenario(name, drop_invalid_routes=True) for name in names], timings))
+    loaded = [load_scenario(name, drop_invalid_routes=True) for name in names]
+    return list(product([with_varied_trips(one) if vary_trips else one for one in loaded], timings))
 
 
 def transfer_rows(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from intergreen.envs.demand.release import release_trips
     from intergreen.envs.demand.sumo import read_sumo_demand
-    from intergreen.envs.demand.variation import randomise
+    from intergreen.envs.demand.variation import randomise, vary
     from intergreen.envs.demand.walks import TurnShares
 
 _HOME = {
@@ -45,6 +45,7 @@ _HOME = {
     "generate_demand": "generate",
     "uniform_pairs": "generate",
     "randomise": "variation",
+    "vary": "variation",
     "read_sumo_demand": "sumo",
     "release_trips": "release",
     "TurnShares": "walks",
@@ -69,6 +70,7 @@ __all__ = [
     "read_sumo_demand",
     "release_trips",
     "uniform_pairs",
+    "vary",
 ]
 
 

@@ -7,6 +7,8 @@ from intergreen.envs.demand.demand import Demand, Trips, check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.network.road_network import RoadNetwork
 
+KEEP_SHARE = 0.9  # of the trips that are varied; the rest is made up for by second copies of others
+JITTER_S = 120  # how far one that is varied moves in time, to both sides
 COPY_JITTER_S = 60  # a copy leaves up to this much earlier or later than its model, even where nothing else moves
 
 
@@ -37,6 +39,15 @@ def randomise(
     route = trips.route[model][order]
     lane = choose_start_lanes(network, demand, route, random)
     return Trips(release_s[order], route, trips.type[model][order], lane)
+
+
+def vary(trips: Trips, demand: Demand, network: RoadNetwork, *, horizon_s: int, seed: int, scale: float = 1.0) -> Trips:
+    """As another day would have them: some are left out, others driven twice, all moved in time; as many on average.
+
+    scale : so many times as many instead
+    """
+    how = {"horizon_s": horizon_s, "seed": seed, "scale": scale / KEEP_SHARE}
+    return randomise(trips, demand, network, **how, jitter_s=JITTER_S, keep_share=KEEP_SHARE)  # type: ignore[arg-type]
 
 
 def _moved(release_s: IntArray, reach_s: IntArray, horizon_s: int, random: np.random.Generator) -> IntArray:

@@ -16,7 +16,7 @@ from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.unseen import at_level, with_closed_lanes, with_other_destinations
+from intergreen.envs.unseen import at_level, with_closed_lanes, with_other_destinations, with_varied_trips
 
 EMBEDDED = ("single", "arterial6", "grid4x4", "town")
 
@@ -51,6 +51,59 @@ def test_level_1_is_the_scenario_itself():
 def test_a_level_that_is_none_is_refused(level):
     with pytest.raises(ValueError, match="need a level above 0 and at most 10"):
         at_level(load_scenario("single"), level)
+
+
+def same(first, second):
+    return len(first) == len(second) and np.array_equal(first.release_s, second.release_s)
+
+
+def test_varied_trips_are_other_ones_of_the_same_kind_for_every_seed(benchmark_data):
+    fixed = load_scenario("cityflow/hangzhou_4x4")
+    scenario = with_varied_trips(fixed)
+    days = [scenario.trips(seed) for seed in range(20)]
+    assert same(fixed.trips(0), fixed.trips(1))
+    assert not any(same(one, other) for one, other in pairwise([fixed.trips(0), *days]))
+    assert same(scenario.trips(3), days[3])
+    assert np.mean([len(one) for one in days]) == pytest.approx(len(fixed.trips(0)), rel=0.01)
+    before = np.bincount(fixed.trips(0).route, minlength=fixed.demand.n_routes)
+    after = np.mean([np.bincount(one.route, minlength=fixed.demand.n_routes) for one in days], axis=0)
+    assert np.corrcoef(before, after)[0, 1] > 0.99
+    # a quarter of an hour has as many as before, but for those who leave two minutes earlier or later
+    quarters = [np.histogram(one.release_s, 4, (0, 3600))[0] for one in (fixed.trips(0), *days)]
+    assert np.mean(quarters[1:], axis=0) == pytest.approx(quarters[0], rel=0.05)
+    assert scenario.flows_vph().tolist() == fixed.flows_vph().tolist()
+
+
+def test_varied_trips_have_a_level_too(benchmark_data):
+    scenario = with_varied_trips(load_scenario("cityflow/hangzhou_4x4"))
+    assert mean_trips(at_level(scenario, 0.5), 5) == pytest.approx(0.5 * mean_trips(scenario, 5), rel=0.02)
+    assert at_level(scenario, 0.5).name == "cityflow/hangzhou_4x4 varied demand x0.5"
+
+
+def test_trips_that_are_drawn_anyhow_stay(benchmark_data):
+    assert with_varied_trips(load_scenario("single")).name == "single"
+    once = with_varied_trips(load_scenario("cityflow/syn_1x1_800"))
+    assert with_varied_trips(once) is once
+    assert scenario_fingerprint(once) != scenario_fingerprint(load_scenario("cityflow/syn_1x1_800"))
+
+
+def test_runs_on_varied_trips_differ_by_seed_and_are_told_apart(benchmark_data, capsys):
+    name = "cityflow/syn_1x1_800"
+    arguments = ["--seeds", "0-2", "--horizon", "600", "--json", "-"]
+    assert main(["compare", name, "--controllers", "max-pressure", "--vary-trips", *arguments]) == 0
+    (varied,) = json.loads(capsys.readouterr().out)
+    assert varied["scenario"] == f"{name} varied"
+    assert len(set(varied["metrics"]["average_travel_time_s"]["per_seed"])) == 3
+    assert main(["evaluate", name, "--controller", "max-pressure", *arguments]) == 0
+    fixed = json.loads(capsys.readouterr().out)
+    assert len(set(fixed["metrics"]["average_travel_time_s"]["per_seed"])) == 1
+    transfer = ["transfer", "max-pressure", name, "--protocols", "literature-10-5", "--vary-trips", "--seeds", "0-1"]
+    assert main([*transfer, "--json", "-"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["scenario"] == f"{name} varied"
+    assert row["policy"] == row["max-pressure"]
+    assert main([*transfer[:3], "--vary-trips", "--simulator", "sumo"]) == 2
+    assert "--vary-trips: does not go with --simulator sumo" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
