@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from intergreen.envs.scenario import Scenario
 
+LONGEST_END_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -127,7 +129,8 @@ class _Worker:
         try:
             outcome: Outcome = self.pipe.recv()
         except (EOFError, OSError):
-            self.process.join()
+            self.process.join(LONGEST_END_S)
+            self.end()
             return Outcome(task, None, _end_of(self.process.exitcode))
         return outcome
 
@@ -136,9 +139,13 @@ class _Worker:
         return self.process.is_alive()
 
     def end(self) -> None:
+        """End the process; killed where it hears no SIGTERM, as whoever started us may have left it ignored."""
         self.pipe.close()
         self.process.terminate()
-        self.process.join()
+        self.process.join(LONGEST_END_S)
+        if self.is_alive:
+            self.process.kill()
+            self.process.join()
 
 
 class _Crew:

@@ -34,6 +34,7 @@ class SumoSimulator:
     """
 
     def __init__(self, network: RoadNetwork, world: SumoWorld, *, replicas: int = 1) -> None:
+        self._runs: list[_Here | Worker] = []
         if replicas < 1:
             raise ValueError(f"need replicas >= 1, got {replicas}")
         self.network, self.n_replicas = network, replicas
@@ -43,7 +44,6 @@ class SumoSimulator:
         self.calls: ByteArray = np.zeros((replicas, network.n_movements), np.uint8)
         self.time_s = 0
         self._seeds: Sequence[int] = range(replicas)
-        self._runs: list[_Here | Worker] = []
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int]) -> None:
         """Empty the network and set the trips of every replica; a seed is SUMO's `--seed`.
@@ -128,7 +128,9 @@ class SumoSimulator:
             run.close()
 
     def __del__(self) -> None:
-        self.close()
+        """Wait for nothing: the collector may come in the middle of what a worker's end would wait for."""
+        for run in self._runs:
+            run.leave()
 
     def _ask(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """The answers of all replicas, which work side by side."""
@@ -174,3 +176,5 @@ class _Here:
 
     def close(self) -> None:
         self._run.close()
+
+    leave = close

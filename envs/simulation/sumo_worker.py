@@ -10,7 +10,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from intergreen.envs.simulation.sumo_nursery import exit_status, fork_worker
+from intergreen.envs.simulation.sumo_nursery import exit_status, fork_worker, leave
 from intergreen.envs.simulation.sumo_run import SumoRun
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ class Worker:
         """End the process; killed if it does not end by itself."""
         self._pipe.close()
         self._end()
+
+    def leave(self) -> None:
+        """Let the process end, and wait for nothing."""
+        self._pipe.close()
+        if self._status is None:
+            leave(self.pid)
 
     def _send(self, value: Any) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -187,3 +188,15 @@ def test_a_comparison_with_a_failed_cell_says_so_everywhere_and_ends_with_status
         assert printed.err.count("pair, fixed-cycle, seed") == 2
     assert "max-pressure" in (tmp_path / "folder" / "report.md").read_text()
     assert "max-pressure" in (tmp_path / "page.html").read_text()
+
+
+def test_a_worker_that_hears_no_sigterm_is_ended(monkeypatch):
+    """Whoever starts the command line may have SIGTERM ignored, which is inherited."""
+    monkeypatch.setattr(workers, "LONGEST_END_S", 0.2)
+    usual = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        worker = workers._Worker()
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+    worker.end()
+    assert worker.process.exitcode == -signal.SIGKILL
