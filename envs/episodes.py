@@ -5,7 +5,9 @@ The one place where an episode begins, advances and ends; the environments are t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import inspect
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -227,6 +229,20 @@ class Episodes:
         lowest, highest = self._demand_scale
         scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
         return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
+
+
+def refuse_unknown(settings: Iterable[str], face: type, *, decided: Collection[str]) -> None:
+    """Raise InputError if one of the names is no setting: neither of the environment's class `face` nor of `Episodes`,
+    or one of those that the environment has `decided` itself."""
+    of_episodes = [name for name in inspect.signature(Episodes).parameters if name not in decided]
+    own = [name for name in inspect.signature(face).parameters if name != "episode_settings"]
+    known = list(dict.fromkeys([*own, *of_episodes]))
+    for name in settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            mend = f"{hint}known settings: {', '.join(known)}"
+            raise InputError("environment", name, "there is no such setting", mend)
 
 
 def plain_seed(seed: int | None) -> int | None:

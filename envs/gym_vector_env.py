@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from intergreen.envs.choices import checked_choices
-from intergreen.envs.episodes import Episodes, plain_seed
+from intergreen.envs.episodes import Episodes, plain_seed, refuse_unknown
 from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, Screen
 from intergreen.envs.traffic_env import flat_masks, mean_reward, signal_spaces
@@ -62,6 +62,7 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         if self._autoreset == AutoresetMode.DISABLED:
             raise ValueError("the copies end and begin together: use autoreset_mode SAME_STEP or NEXT_STEP")
         self.metadata = self.metadata | {"autoreset_mode": self._autoreset}
+        refuse_unknown(episode_settings, TrafficSignalVectorEnv, decided=["replicas"])
         self.episodes = Episodes(scenario, replicas=num_envs, threads=threads, **episode_settings)
         self.num_envs = num_envs
         self.render_mode = render_mode

@@ -11,7 +11,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 
 from intergreen.envs.choices import checked_choices
-from intergreen.envs.episodes import Episodes, plain_seed
+from intergreen.envs.episodes import Episodes, plain_seed, refuse_unknown
 from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
@@ -50,6 +50,7 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
     def __init__(
         self, scenario: str | Path | Scenario = "grid4x4", *, render_mode: str | None = None, **episode_settings: Any
     ) -> None:
+        refuse_unknown(episode_settings, TrafficParallelEnv, decided=["replicas"])
         self.episodes = Episodes(scenario, replicas=1, **episode_settings)
         self.render_mode = render_mode
         self._screen = Screen(self.episodes.core, self.episodes.scenario.name, render_mode)

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from intergreen.envs.choices import checked_choices
-from intergreen.envs.episodes import Episodes, plain_seed
+from intergreen.envs.episodes import Episodes, plain_seed, refuse_unknown
 from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
 from intergreen.envs.spaces import SignalSpace
@@ -85,6 +85,7 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
         render_mode: str | None = None,
         **episode_settings: Any,
     ) -> None:
+        refuse_unknown(episode_settings, TrafficSignalEnv, decided=["replicas"])
         self.episodes = Episodes(scenario, replicas=1, **episode_settings)
         self.render_mode = render_mode
         self._screen = Screen(self.episodes.core, self.episodes.scenario.name, render_mode)

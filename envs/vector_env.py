@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from gymnasium import Wrapper, spaces
 
-from intergreen.envs.episodes import Episodes
+from intergreen.envs.episodes import Episodes, refuse_unknown
 from intergreen.envs.spaces import SignalSpace
 
 try:
@@ -61,6 +61,7 @@ class TrafficVecEnv(VecEnv):
         threads: int = 1,
         **episode_settings: Any,
     ) -> None:
+        refuse_unknown(episode_settings, TrafficVecEnv, decided=[])
         settings = {"replicas": replicas, "threads": threads, **episode_settings}
         if isinstance(scenario, Sequence) and not isinstance(scenario, str):
             self.worlds = _with_equal_room(scenario, settings)

@@ -17,12 +17,15 @@ from stable_baselines3.common.env_checker import check_env as check_sb3_env
 
 from intergreen.envs.episodes import Episodes, training_trips
 from intergreen.envs.errors import InputError
+from intergreen.envs.gym_vector_env import TrafficSignalVectorEnv
 from intergreen.envs.observation import LONGEST_GREEN_S
+from intergreen.envs.parallel_env import TrafficParallelEnv
 from intergreen.envs.protocol import Protocol
 from intergreen.envs.registration import SCENARIO_OF_ID
 from intergreen.envs.signals import FieldTiming, FixedClearance
 from intergreen.envs.signals.presets import PROFILES
 from intergreen.envs.traffic_env import TrafficSignalEnv
+from intergreen.envs.vector_env import TrafficVecEnv
 
 IDS = [name for name in SCENARIO_OF_ID if name != "City1024-v0"]
 
@@ -286,6 +289,27 @@ def test_setting_that_cannot_be_is_one_line(pair, settings, message):
     with pytest.raises(ValueError, match=re.escape(message)) as refused:
         TrafficSignalEnv(pair, **settings)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("face", [TrafficSignalEnv, TrafficSignalVectorEnv, TrafficParallelEnv, TrafficVecEnv])
+def test_unknown_setting_is_one_line_in_every_face(pair, face):
+    with pytest.raises(InputError) as refused:
+        face(pair, horizon_s=100, rewrad="delay")
+    told = str(refused.value)
+    assert told.startswith("environment: rewrad: there is no such setting; did you mean 'reward'? known settings: ")
+    assert {"scenario,", "features,", "end_locked,"} <= set(told.split())
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize("face", [TrafficSignalEnv, TrafficSignalVectorEnv, TrafficParallelEnv])
+def test_copies_are_no_setting_where_the_face_counts_them_itself(pair, face):
+    with pytest.raises(InputError, match=r"environment: replicas: there is no such setting; (?!.*replicas)"):
+        face(pair, replicas=2)
+
+
+def test_unknown_setting_is_one_line_through_gymnasium():
+    with pytest.raises(InputError, match=r"^environment: rewrad: there is no such setting; did you mean 'reward'\?"):
+        gym.make("intergreen.envs:Single-v0", rewrad="delay")
 
 
 def test_settings_may_be_numbers_and_truths_of_numpys(pair):
