@@ -68,6 +68,7 @@ def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> bool:
         for number, world in enumerate(env.worlds):
             _restore_world(world, number, state.arrays)
         env._return[:] = state.arrays["return"]
+        env._is_running = True
     for of_world, states in zip(env._randoms, randoms, strict=True):
         for random, one in zip(of_world, states, strict=True):
             random.bit_generator.state = one

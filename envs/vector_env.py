@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import Wrapper, spaces
+from gymnasium.error import ResetNeeded
 
 from intergreen.envs.episodes import Episodes, refuse_unknown
 from intergreen.envs.spaces import SignalSpace
@@ -87,6 +88,7 @@ class TrafficVecEnv(VecEnv):
         )
         self._actions = np.zeros(self.num_envs, dtype=np.int32)
         self._return = np.zeros(self.num_envs, dtype=np.float32)
+        self._is_running = False
         self.seed()
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
@@ -104,6 +106,7 @@ class TrafficVecEnv(VecEnv):
     def reset(self) -> Float32Array:
         """Begin episodes in all copies; observations (slots, size)."""
         self._return[:] = 0.0
+        self._is_running = True
         observation = self._room()
         self._spread(lambda number: self._begin(number, observation))
         return observation
@@ -115,6 +118,8 @@ class TrafficVecEnv(VecEnv):
         ------
         ValueError
             If they are not whole numbers from 0 to those of the action space, one for each slot.
+        ResetNeeded
+            Before the first reset.
         """
         choices = np.asarray(actions)
         if choices.dtype.kind not in "iu" or choices.shape != self._actions.shape or choices.min() < 0:
@@ -122,6 +127,8 @@ class TrafficVecEnv(VecEnv):
             raise ValueError(f"need a choice >= 0, a whole number, for each of {self.num_envs} slots, {problem}")
         if choices.max() >= self.blocks.choices:
             raise ValueError(f"need a choice from 0 to {self.blocks.choices - 1}, got {choices.max()}")
+        if not self._is_running:
+            raise ResetNeeded("no episode is running: call reset() first")
         self._actions[:] = choices
 
     def step_wait(self) -> tuple[Float32Array, Float32Array, BoolArray, list[dict[str, Any]]]:

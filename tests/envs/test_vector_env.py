@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 
 from intergreen.envs.episodes import Episodes
 from intergreen.envs.traffic_env import TrafficSignalEnv
@@ -233,6 +234,15 @@ def test_actions_that_are_no_choice_for_each_slot_are_refused_before_anything_mo
     with pytest.raises(ValueError, match="need a choice >= 0, a whole number, for each of 6 slots, got shape"):
         env.step(np.array(actions))
     assert env.worlds[0].time_s == 0
+
+
+def test_step_before_the_first_reset_is_refused(pair):
+    """It simulated an empty network."""
+    env = TrafficVecEnv(pair, replicas=1)
+    with pytest.raises(ResetNeeded, match="call reset"):
+        env.step(np.zeros(2, np.int32))
+    env.reset()
+    env.step(np.zeros(2, np.int32))
 
 
 def test_action_beyond_the_action_space_is_refused_before_anything_moves(pair):
