@@ -16,7 +16,7 @@ from intergreen.envs.demand import Demand, Trips, VehicleType
 from intergreen.envs.network import ArterialSpec, generate_arterial
 from intergreen.envs.network.road_network import STRAIGHT
 from intergreen.envs.scenario import Scenario
-from intergreen.envs.simulation import Engine
+from intergreen.envs.simulation import Engine, Simulator
 from intergreen.envs.simulation.sumo import SumoSimulator
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
@@ -75,7 +75,7 @@ def _one_approach(kind: VehicleType) -> tuple[Scenario, int]:
     return Scenario("one approach", network, demand, 3600, True, "resco"), m
 
 
-def _measure(simulator: Engine | SumoSimulator, scenario: Scenario, movement: int, seed: int) -> Physics:
+def _measure(simulator: Simulator, scenario: Scenario, movement: int, seed: int) -> Physics:
     lane = int(scenario.network.start_lanes(movement)[0])
     simulator.reset([_trips(60, 1, lane)], [seed])
     simulator.green[0, movement] = 0
@@ -102,7 +102,7 @@ def _trips(number: int, gap_s: int, lane: int) -> Trips:
     return Trips(np.arange(number, dtype=np.int32) * gap_s, zero, zero, np.full(number, lane, np.int32))
 
 
-def _on(simulator: Engine | SumoSimulator, lane: int) -> set[int]:
+def _on(simulator: Simulator, lane: int) -> set[int]:
     now = simulator.positions()
     return set(now.trip[now.drivable == lane].tolist())
 
