@@ -53,7 +53,8 @@ def benchmark(
     """Speed on this machine: of the engine, of environment and learner, of learning; or the engine beside SUMO."""
     check_run_options("native", 1 if threads is None else threads, horizon, json)
     if learning:
-        refuse_beside("--learning", {"--environment": environment, "SCENARIO": scenario, "--horizon": horizon})
+        others = {"--environment": environment, "--agreement": agreement}
+        refuse_beside("--learning", {**others, "SCENARIO": scenario, "--horizon": horizon})
         _benchmark_learning(recipe or "quick", seeds or "0-9", minutes, report or Path("runs/learning"), threads, json)
         return
     if agreement:

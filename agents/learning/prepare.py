@@ -87,7 +87,7 @@ def prepare(
     """
     require_learning_stack("train")
     if resume is not None:
-        return _prepare_resumed(config, resume, out, changes)
+        return _prepare_resumed(config, resume, out, changes, drop_invalid_routes=drop_invalid_routes)
     if config is None:
         raise InputError("command line", "CONFIG", "is missing", "name a recipe, a scenario, or --resume RUN")
     recipe = read_recipe(config, **changes)
@@ -113,7 +113,9 @@ def new_training(recipe: Recipe, folder: Path, *, drop_invalid_routes: bool = Fa
     return Training(recipe, scenario, judged, folder, run, resumed=False, start=start)
 
 
-def _prepare_resumed(config: str | None, resume: Path, out: Path | None, changes: dict[str, Any]) -> Training:
+def _prepare_resumed(
+    config: str | None, resume: Path, out: Path | None, changes: dict[str, Any], *, drop_invalid_routes: bool
+) -> Training:
     """The run in `resume`; what it was begun with cannot be changed, only for how long it goes on."""
     if out is not None:
         raise InputError(
@@ -124,6 +126,9 @@ def _prepare_resumed(config: str | None, resume: Path, out: Path | None, changes
     stored = run.get("recipe")
     if not isinstance(stored, dict):
         raise InputError(resume / RUN, "recipe", f"is {shown(stored)}", "name the folder that `intergreen train` wrote")
+    if drop_invalid_routes and not run.get("drop_invalid_routes"):
+        problem = "was begun without --drop-invalid-routes"
+        raise InputError(resume, "recipe", problem, "go on with the same, or begin another run")
     given = {key: value for key, value in changes.items() if value is not None}
     longer: dict[str, Any] = {key: given[key] for key in ("minutes", "steps") if key in given}
     recipe = make_recipe(resume / RUN, changed(stored, longer))

@@ -107,6 +107,7 @@ def test_help_imports_no_simulator(tmp_path: Path):
         (["demo", "--out", "/dev/null"], "--out: '/dev/null' is a file"),
         (["shadow", "no-such", "{scenario}"], "controller: no controller or folder is called 'no-such'"),
         (["benchmark", "no-such-scenario"], "no-such-scenario"),
+        (["benchmark", "--learning", "--agreement"], "--agreement: does not go with --learning"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -250,6 +250,7 @@ def test_policy_that_is_no_number_ends_the_run_and_is_not_written(algorithm, sec
         ("no-such: no such recipe, scenario", lambda run, recipe: {"config": "no-such"}),
         ("does not go with --resume", lambda run, recipe: {"config": None, "resume": run, "out": run}),
         ("begun with seed 0, now asked for 5", lambda run, recipe: {"config": None, "resume": run, "seed": 5}),
+        ("begun without --drop", lambda run, recipe: {"config": None, "resume": run, "drop_invalid_routes": True}),
         ("begun with scenario", lambda run, recipe: {"config": "single", "resume": run, "steps": 400}),
         ("has used up its budget", lambda run, recipe: {"config": None, "resume": run}),
         ("CONFIG: is missing", lambda run, recipe: {"config": None}),
