@@ -33,7 +33,7 @@ def close_some_lanes(network: RoadNetwork, seed: int, share: float) -> RoadNetwo
     """The network with one lane closed on `share` of its roads of two lanes or more, on one at least.
 
     Roads and lanes are drawn by the seed. Where that would change which movements of a junction conflict, the lanes
-    of its roads stay open.
+    of its roads stay open; where none is left to close, as many other roads are drawn.
 
     Raises
     ------
@@ -45,8 +45,18 @@ def close_some_lanes(network: RoadNetwork, seed: int, share: float) -> RoadNetwo
         raise ValueError("lanes of networks from SUMO cannot be closed: the file tells who yields lane by lane")
     random = np.random.default_rng(seed)
     wide = np.flatnonzero(np.diff(network.road_lane_start) >= 2)
-    roads = random.permutation(wide)[: max(1, round(share * len(wide)))]
-    closed = random.integers(network.road_lane_start[roads], network.road_lane_start[roads + 1])
+    drawn, size = random.permutation(wide), max(1, round(share * len(wide)))
+    for begin in range(0, len(drawn), size):
+        roads = drawn[begin : begin + size]
+        lanes = random.integers(network.road_lane_start[roads], network.road_lane_start[roads + 1])
+        narrower = _with_conflicts_as_they_are(network, lanes)
+        if narrower is not None:
+            return narrower
+    raise ValueError("of no road of two lanes or more the lane that was drawn can be spared")
+
+
+def _with_conflicts_as_they_are(network: RoadNetwork, closed: IntArray) -> RoadNetwork | None:
+    """The network without those of the lanes that change no conflict; None if all do."""
     while len(closed):
         narrower = without_lanes(network, closed)
         changed = _changed_junctions(network, narrower)
@@ -55,7 +65,7 @@ def close_some_lanes(network: RoadNetwork, seed: int, share: float) -> RoadNetwo
         road = network.lane_road[closed]
         touched = np.isin(network.road_from[road], changed) | np.isin(network.road_to[road], changed)
         closed = closed[~touched]
-    raise ValueError("there is no road of two lanes or more that could do with one less")
+    return None
 
 
 def without_lanes(network: RoadNetwork, closed: Iterable[int]) -> RoadNetwork:

@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from network.small import write
 
-from intergreen.envs.network import GridSpec, TownSpec, generate_grid, generate_town
+from intergreen.envs.network import GridSpec, TownSpec, generate_grid, generate_town, read_cityflow_network
 from intergreen.envs.network.closed_lanes import close_some_lanes, without_lanes
 
 GRID = generate_grid(GridSpec(rows=2, columns=3, spacing_x_m=200, spacing_y_m=150, lanes=3))
@@ -76,6 +77,13 @@ def test_a_turn_whose_only_lane_closes_moves_to_the_lane_beside_it():
 def test_the_seed_draws_the_lanes():
     lanes = [narrowed(GRID, seed).road_lane_start.tolist() for seed in (0, 0, 1)]
     assert lanes[0] == lanes[1] != lanes[2]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_road_that_cannot_do_with_one_less_leaves_another_to_close(seed, tmp_path):
+    """On a crossroads of two lanes a road, where one road in ten is one road; seeds 0 and 4 drew such a one."""
+    network = read_cityflow_network(write(tmp_path) / "roadnet.json")
+    assert close_some_lanes(network, seed, 0.1).n_lanes == network.n_lanes - 1
 
 
 def test_a_network_of_single_lanes_has_none_to_close():
