@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from intergreen.envs.errors import one_line
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -16,13 +18,19 @@ UNBOUNDED = 10_000  # characters; wider than any table
 class TextTable:
     """Rows of text below headings; the first column is aligned left, the others right.
 
-    `marked` holds the (row, column) cells to set in bold where the output can.
+    `marked` holds the (row, column) cells to set in bold where the output can. Control characters, which names in
+    files may have, are escaped: a cell is one line, and commands no terminal.
     """
 
     title: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     marked: frozenset[tuple[int, int]] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "headings", tuple(map(one_line, self.headings)))
+        object.__setattr__(self, "rows", tuple(tuple(map(one_line, row)) for row in self.rows))
 
 
 def table_of(title: str, rows: Sequence[Mapping[str, object]]) -> TextTable:

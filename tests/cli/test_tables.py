@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from intergreen.agents.tables import TextTable, plain_text, print_table, table_of, transposed
+from intergreen.agents.tables import TextTable, markdown_text, plain_text, print_table, table_of, transposed
 from intergreen.envs.files import json_text, replacing, write_json, write_text
 
 
@@ -16,6 +16,14 @@ def test_table_of_rows_takes_the_keys_as_headings():
 
 def test_table_without_rows_prints_its_title():
     assert plain_text(table_of("nothing", [])).startswith("# nothing\n")
+
+
+@pytest.mark.parametrize("text_of", [plain_text, markdown_text])
+def test_name_with_control_characters_keeps_to_its_cell_and_commands_no_terminal(text_of):
+    text = text_of(table_of("out\nW", [{"lane\t1": "in\rE\x1b[31m", "veh": 3}]))
+    assert len(text.splitlines()) == 3
+    assert "in\\rE\\x1b[31m" in text
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path):
