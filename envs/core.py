@@ -34,6 +34,7 @@ from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Tota
 from intergreen.envs.simulation.compile import apart, inlined, kernel
 from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
 from intergreen.envs.simulation.lane_change import Changes, replica_changes
+from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.packed import opened
 from intergreen.envs.simulation.routes import RouteTable
 from intergreen.envs.simulation.state import LANES_IN_USE, STEP, Loops, State, TripRows, replica_state, replica_trips
@@ -57,7 +58,7 @@ class Detectors(NamedTuple):
 
 
 class Notes(NamedTuple):
-    """Of the last seconds of B replicas, until somebody looks: scratch of `_run_period`."""
+    """Of the last seconds of B replicas, until somebody looks: scratch of a period."""
 
     aspects: ByteArray  # (B, seconds, M) what was shown
     calls: ByteArray  # (B, seconds, M) who called
@@ -79,7 +80,7 @@ class Senses(NamedTuple):
 
 
 class Period(NamedTuple):
-    """Everything that `_run_period` works on, of B replicas; the same object until the next reset."""
+    """Everything that a period works on, of B replicas; the same object until the next reset."""
 
     net: Statics
     routes: RouteTable
@@ -195,7 +196,7 @@ class TrafficCore:
         self._shown = signal_state(plan, network, replicas)
         self._card = program_card(network, plan.timing) if monitored else None
         self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
-        self._period: Period | None = None
+        self._period: tuple[Period] | None = None  # what the kernel is handed: known again at once as the same object
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
         """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance.
@@ -219,9 +220,10 @@ class TrafficCore:
         With `senses`, observations and rewards are made before it returns.
         """
         self._wanted[:] = checked_wishes(wanted, self._wanted.shape)
-        if self._period is None or self._period.senses is not senses:
-            self._period = self._make_period(senses)
-        self.engine.share_out(_run_period, (self._period,), seconds)
+        if self._period is None or self._period[0].senses is not senses:
+            self._period = (self._make_period(senses),)
+        run_period = _run_period if self._detectors is None else _run_period_with_calls
+        self.engine.share_out(run_period, self._period, seconds)
 
     def _make_period(self, senses: Senses | None) -> Period:
         engine = self.engine
@@ -447,7 +449,7 @@ _reward_of = kernel(reward.reward_of)
 
 @kernel
 def _run_period(packed, seconds):
-    """Signals and traffic of one decision period, replica by replica, in place.
+    """Signals and traffic of one decision period, replica by replica, in place; nobody's call matters to the signals.
 
     Shield, traffic and monitor are functions of their own that are handed one address: together in one function they
     took each other's registers, which cost as much as shield and monitor themselves.
@@ -457,11 +459,29 @@ def _run_period(packed, seconds):
         _begin_period(packed, b)
         for first in range(0, seconds, _AT_ONCE_S):
             n_seconds = min(_AT_ONCE_S, seconds - first)
-            at_once = 1 if _minds_calls(packed) else n_seconds  # else who is on the roads does not matter to signals
-            for t in range(0, n_seconds, at_once):
+            _show_seconds(packed, b, 0, n_seconds)
+            _drive_seconds(packed, b, 0, n_seconds)
+            _watch_seconds(packed, b, n_seconds)
+        _end_period(packed, b, seconds)
+        b = _take_replica(packed)
+
+
+@kernel
+def _run_period_with_calls(packed, seconds):
+    """The same where it matters to the signals who is on the roads: second by second.
+
+    A kernel of its own since what is handed a 1 is compiled for that: with a loop, each second put all addresses aside
+    for the next ones.
+    """
+    b = _take_replica(packed)
+    while b >= 0:
+        _begin_period(packed, b)
+        for first in range(0, seconds, _AT_ONCE_S):
+            n_seconds = min(_AT_ONCE_S, seconds - first)
+            for t in range(n_seconds):
                 _hear_calls(packed, b, t)
-                _show_seconds(packed, b, t, at_once)
-                _drive_seconds(packed, b, t, at_once)
+                _show_seconds(packed, b, t, 1)
+                _drive_seconds(packed, b, t, 1)
             _watch_seconds(packed, b, n_seconds)
         _end_period(packed, b, seconds)
         b = _take_replica(packed)
@@ -476,19 +496,15 @@ def _take_replica(packed):
 
 
 @inlined
-def _minds_calls(packed):
-    return _is_given(opened(packed)[1].detectors)
-
-
-@inlined
-def _is_given(value):
-    return value is not None
+def _opened(packed, b):
+    """The period, and a replica of which no array asks whether it counts from the end."""
+    return opened(packed)[1], natural(b)
 
 
 @apart
 def _begin_period(packed, b):
     """Tell the signals what is wished, and begin to sum up the lanes where somebody senses."""
-    _, period = opened(packed)
+    period, b = _opened(packed, b)
     _request(period.wanted[b], period.rules, _replica_signals(period.shown, b))
     _begin_sums(period.senses, period, b)
 
@@ -496,14 +512,14 @@ def _begin_period(packed, b):
 @apart
 def _hear_calls(packed, b, t):
     """The detectors: who has arrived at a stop line, where that matters; noted for the monitor."""
-    _, period = opened(packed)
+    period, b = _opened(packed, b)
     _hear_detectors(period.detectors, replica_state(period.state, b), period.calls[b], period.notes, b, t)
 
 
 @apart
 def _show_seconds(packed, b, first, n_seconds):
     """The shield: what the signals show; noted for traffic and monitor."""
-    _, period = opened(packed)
+    period, b = _opened(packed, b)
     signals, calls, green = _replica_signals(period.shown, b), period.calls[b], period.state.green[b]
     for t in range(first, first + n_seconds):
         _tick(period.rules, signals, calls, green)
@@ -513,7 +529,7 @@ def _show_seconds(packed, b, first, n_seconds):
 @apart
 def _drive_seconds(packed, b, first, n_seconds):
     """The traffic, under the signals as noted; lanes are summed up second by second where somebody senses."""
-    _, period = opened(packed)
+    period, b = _opened(packed, b)
     state, trips, changes = replica_state(period.state, b), replica_trips(period.trips, b), _changes(period.changes, b)
     for t in range(first, first + n_seconds):
         for m in range(state.green.shape[0]):
@@ -525,14 +541,14 @@ def _drive_seconds(packed, b, first, n_seconds):
 @apart
 def _watch_seconds(packed, b, n_seconds):
     """The monitor: looks at the seconds that were noted."""
-    _, period = opened(packed)
+    period, b = _opened(packed, b)
     _watch_notes(period.card, period.watched, period.notes, b, n_seconds)
 
 
 @apart
 def _end_period(packed, b, seconds):
     """Rewards and observations, where somebody senses."""
-    _, period = opened(packed)
+    period, b = _opened(packed, b)
     _sense_period(period.senses, period, b, seconds)
 
 
