@@ -65,10 +65,10 @@ def new_run_folder(name: str) -> Path:
 def refuse_used(folder: Path) -> None:
     """A run is never overwritten: InputError where `folder` holds one, or is a file."""
     if folder.exists() and not folder.is_dir():
-        raise InputError("command line", "--out", f"{str(folder)!r} is a file", "name a folder")
+        raise InputError(folder, "", "is a file", "name a folder for the run")
     if (folder / RUN).exists():
         mend = "name another folder, or go on with `intergreen train --resume`"
-        raise InputError("command line", "--out", f"{str(folder)!r} holds a run", mend)
+        raise InputError(folder, "", "holds a run", mend)
 
 
 def read_run(folder: Path) -> dict[str, Any]:

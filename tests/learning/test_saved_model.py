@@ -58,7 +58,7 @@ def test_other_features_another_policy_and_a_folder_in_use_are_refused(pair, pai
         save_as_run(model, tmp_path / "a", scenario=load_scenario(pair_file))
     assert not (tmp_path / "a").exists()
     save_as_run(model, tmp_path / "a", scenario=pair_file)
-    with pytest.raises(InputError, match="a"):
+    with pytest.raises(InputError, match=r"/a: holds a run; name another folder"):
         save_as_run(model, tmp_path / "a", scenario=pair_file)
 
 
