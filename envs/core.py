@@ -34,7 +34,6 @@ from intergreen.envs.simulation import Counts, Engine, LaneSums, Positions, Tota
 from intergreen.envs.simulation.compile import apart, inlined, kernel
 from intergreen.envs.simulation.counts import add_lane_second, add_outside, count_replica
 from intergreen.envs.simulation.lane_change import Changes, replica_changes
-from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.packed import opened
 from intergreen.envs.simulation.routes import RouteTable
 from intergreen.envs.simulation.state import LANES_IN_USE, STEP, Loops, State, TripRows, replica_state, replica_trips
@@ -495,16 +494,10 @@ def _take_replica(packed):
     return b if b < period.wanted.shape[0] else -1
 
 
-@inlined
-def _opened(packed, b):
-    """The period, and a replica of which no array asks whether it counts from the end."""
-    return opened(packed)[1], natural(b)
-
-
 @apart
 def _begin_period(packed, b):
     """Tell the signals what is wished, and begin to sum up the lanes where somebody senses."""
-    period, b = _opened(packed, b)
+    _, period = opened(packed)
     _request(period.wanted[b], period.rules, _replica_signals(period.shown, b))
     _begin_sums(period.senses, period, b)
 
@@ -512,14 +505,14 @@ def _begin_period(packed, b):
 @apart
 def _hear_calls(packed, b, t):
     """The detectors: who has arrived at a stop line, where that matters; noted for the monitor."""
-    period, b = _opened(packed, b)
+    _, period = opened(packed)
     _hear_detectors(period.detectors, replica_state(period.state, b), period.calls[b], period.notes, b, t)
 
 
 @apart
 def _show_seconds(packed, b, first, n_seconds):
     """The shield: what the signals show; noted for traffic and monitor."""
-    period, b = _opened(packed, b)
+    _, period = opened(packed)
     signals, calls, green = _replica_signals(period.shown, b), period.calls[b], period.state.green[b]
     for t in range(first, first + n_seconds):
         _tick(period.rules, signals, calls, green)
@@ -529,7 +522,7 @@ def _show_seconds(packed, b, first, n_seconds):
 @apart
 def _drive_seconds(packed, b, first, n_seconds):
     """The traffic, under the signals as noted; lanes are summed up second by second where somebody senses."""
-    period, b = _opened(packed, b)
+    _, period = opened(packed)
     state, trips, changes = replica_state(period.state, b), replica_trips(period.trips, b), _changes(period.changes, b)
     for t in range(first, first + n_seconds):
         for m in range(state.green.shape[0]):
@@ -541,14 +534,14 @@ def _drive_seconds(packed, b, first, n_seconds):
 @apart
 def _watch_seconds(packed, b, n_seconds):
     """The monitor: looks at the seconds that were noted."""
-    period, b = _opened(packed, b)
+    _, period = opened(packed)
     _watch_notes(period.card, period.watched, period.notes, b, n_seconds)
 
 
 @apart
 def _end_period(packed, b, seconds):
     """Rewards and observations, where somebody senses."""
-    period, b = _opened(packed, b)
+    _, period = opened(packed)
     _sense_period(period.senses, period, b, seconds)
 
 
