@@ -7,7 +7,6 @@ the 10 %: the first kind falls on the same lanes whatever it is, so that kinds c
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.envs.broken_detectors import Detector, aged, broken_detector, random_of
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 from intergreen.envs.readings import Readings, readings_of
 
 if TYPE_CHECKING:
@@ -111,9 +110,7 @@ def lane_numbers(names: Sequence[str], network: RoadNetwork) -> IntArray:
     known = {network.lane_name(lane): lane for lane in range(network.n_lanes)}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            mend = f"{hint}a lane is called by its road's id, an underscore and its number from the left"
+            mend = f"{meant(name, known)}a lane is called by its road's id, an underscore and its number from the left"
             raise InputError(network.name, "lanes", f"the network has no lane {shown(name)}", mend)
     return np.array([known[name] for name in names], np.int32)
 

@@ -5,7 +5,6 @@ The one place where an episode begins, advances and ends; the environments are t
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from intergreen.envs.episode_settings import (
     share_of_neighbours,
     whole,
 )
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.locks import LockWatch, charge
@@ -239,9 +238,7 @@ def refuse_unknown(settings: Iterable[str], face: type, *, decided: Collection[s
     known = list(dict.fromkeys([*own, *of_episodes]))
     for name in settings:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            mend = f"{hint}known settings: {', '.join(known)}"
+            mend = f"{meant(name, known)}known settings: {', '.join(known)}"
             raise InputError("environment", name, "there is no such setting", mend)
 
 

@@ -1,6 +1,8 @@
 """The errors a user can mend: wrong input, with one line that says where, what and how; and runs that end early."""
 
+import difflib
 import reprlib
+from collections.abc import Iterable
 from pathlib import Path
 
 # A YAML file of ten lines can hold a list whose whole repr would fill the memory.
@@ -50,3 +52,9 @@ def shown(value: object, limit: int = 60) -> str:
     except (ValueError, RecursionError):  # integers beyond Python's digit limit, endless nesting
         text = f"a {type(value).__name__}"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'queue'? `, to go before the rest of a mend, where a known name is like this one; else nothing."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]!r}? " if near else ""

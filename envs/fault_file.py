@@ -6,7 +6,6 @@ the known ones.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intergreen.envs.detector_faults import lane_numbers
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 from intergreen.envs.fault_kinds import FAULT_KINDS, DetectorFault, Fault, PolicyFault
 from intergreen.envs.file_sections import checked, section_of_kind
 from intergreen.envs.yaml_files import read_yaml
@@ -109,8 +108,8 @@ def read_faults(name: str | Path) -> FaultList:
             return _read(path, text)
     if Path(name).is_file():
         return _read(Path(name), text)
-    near = difflib.get_close_matches(text, fault_names(), n=1)
-    mend = f"did you mean {near[0]!r}?" if near else f"name a YAML file, or one of {', '.join(fault_names())}"
+    known = f"name a YAML file, or one of {', '.join(fault_names())}"
+    mend = meant(text, fault_names()).rstrip() or known
     raise InputError("command line", "--faults", f"no file or list of faults is called {shown(text)}", mend)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 
 
 def section_of_kind(path: Path, name: str, section: dict[str, Any], kinds: Mapping[str, type]) -> Any:
@@ -53,9 +52,7 @@ def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type)
     kind = ["kind"] if place and len(place) == 1 else []
     for key, value in values.items():
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            mend = f"{hint}known keys: {', '.join(kind + known)}"
+            mend = f"{meant(str(key), known)}known keys: {', '.join(kind + known)}"
             raise InputError(path, ".".join((*place, str(key))), "unknown key", mend)
         inner = get_type_hints(spec)[key]
         if isinstance(value, bool) and not takes_bool(inner):  # pydantic would make it 1 or 0

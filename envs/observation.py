@@ -50,12 +50,11 @@ policy sees changes any more, and the same answer for ever would keep it so.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
@@ -166,10 +165,9 @@ def check_features(features: Sequence[str]) -> None:
         raise InputError("observation", "features", f"are one text, {features!r}", f"write a list, [{features!r}]")
     for k, name in enumerate(features):
         if name not in ALL_FEATURES:
-            near = difflib.get_close_matches(str(name), ALL_FEATURES, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             problem = f"no feature is called {shown(name)}"
-            raise InputError("observation", "features", problem, f"{hint}known: {', '.join(ALL_FEATURES)}")
+            mend = f"{meant(str(name), ALL_FEATURES)}known: {', '.join(ALL_FEATURES)}"
+            raise InputError("observation", "features", problem, mend)
         if name in features[:k]:
             raise InputError("observation", "features", f"{name!r} stands there twice", "name it once")
 

@@ -23,7 +23,6 @@ term in `reward_of`.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from numbers import Real
@@ -31,7 +30,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
@@ -136,10 +135,8 @@ def _weights(spec: RewardSpec) -> list[float]:
     weights = {spec: 1.0} if isinstance(spec, str) else dict(spec)
     for name, weight in weights.items():
         if name not in REWARDS:
-            near = difflib.get_close_matches(str(name), REWARDS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             problem = f"no reward is called {shown(name)}"
-            raise InputError("reward", "name", problem, f"{hint}use one of {', '.join(REWARDS)}")
+            raise InputError("reward", "name", problem, f"{meant(str(name), REWARDS)}use one of {', '.join(REWARDS)}")
         if not _is_number(weight):
             raise InputError("reward", name, f"has weight {shown(weight)}", "give a finite number")
     if not any(weights.values()):

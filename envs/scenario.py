@@ -7,7 +7,6 @@ are read from the folder that INTERGREEN_DATA names, RESCO's also from the packa
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -30,7 +29,7 @@ from intergreen.envs.demand import (
 from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
-from intergreen.envs.errors import InputError
+from intergreen.envs.errors import InputError, meant
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network, require_signals
 from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.scenario_file import NO_LIGHTPHASES, read_scenario_file
@@ -226,9 +225,8 @@ def _unknown(name: str) -> InputError:
     if missing is not None:
         return InputError(name, "", *missing)
     names = scenario_names()
-    near = difflib.get_close_matches(name, names, n=1)
     known = (
         f"use one of {', '.join(names)}, a YAML file, a .sumocfg, or a folder with a .sumocfg or with roadnet.json and"
         " flow.json"
     )
-    return InputError(name, "", "no such scenario, file or folder", f"did you mean {near[0]!r}?" if near else known)
+    return InputError(name, "", "no such scenario, file or folder", meant(name, names).rstrip() or known)

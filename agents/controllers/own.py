@@ -6,7 +6,6 @@ last: what is installed is never taken for a file that happens to lie there.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import os
@@ -17,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.controllers.base import Controller, check_controller
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -87,9 +86,9 @@ def _module(name: str, module_name: str) -> ModuleType:
 def _attribute(name: str, module: ModuleType, attribute: str) -> Any:
     if hasattr(module, attribute):
         return getattr(module, attribute)
-    near = difflib.get_close_matches(attribute, [one for one in vars(module) if not one.startswith("_")], n=1)
+    public = [one for one in vars(module) if not one.startswith("_")]
     problem = f"{module.__file__ or module.__name__} has no {attribute!r}"
-    raise InputError(name, "", problem, f"did you mean {near[0]!r}?" if near else _MEND)
+    raise InputError(name, "", problem, meant(attribute, public).rstrip() or _MEND)
 
 
 def _made(name: str, make: Any) -> Any:

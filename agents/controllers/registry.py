@@ -4,7 +4,6 @@ class of one's own as `package.module:name`.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from intergreen.agents.controllers.rollout import Rollout
 from intergreen.agents.controllers.run_folder import RUN, say_if_hidden
 from intergreen.agents.controllers.sotl import Sotl
 from intergreen.agents.controllers.webster import Coordinated, Webster
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 
 _WEIGHTED = f"{AdvancedMaxPressure.name}:"  # the weight of arriving vehicles behind it
 _BEST, _LAST = ":best", ":last"  # behind a run's folder
@@ -123,9 +122,8 @@ def controller_by_name(name: str | Path) -> Controller:
     if os.sep in name and not Path(name).exists():
         raise InputError(name, "", "no such folder", "name the folder of a training run or of a bundle")
     names = (*_BASELINES, *_ORACLES, *_BOUNDS, *policy_names())
-    near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, the folder of a training run, or package.module:name"
-    mend = f"did you mean '{near[0]}'?" if near else known
+    mend = meant(name, names).rstrip() or known
     bundles = "bundles are read by agents.deployment.names.decider_by_name"
     raise InputError("controller", "", f"no controller or folder is called {shown(name)}", f"{mend}; {bundles}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from intergreen.agents.controllers.run_folder import RUN
 from intergreen.agents.deployment.bundle import MODEL, SUMS, is_bundle
 from intergreen.agents.deployment.controller import BundleController
 from intergreen.agents.deployment.shipped import bundle_by_name, bundle_names
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import Controller
@@ -55,7 +54,6 @@ def decider_by_name(name: str | Path) -> Controller:
         if "no controller or folder" not in error.problem:
             raise
     names = (*others, *bundle_names())
-    near = difflib.get_close_matches(name, names, n=1)
     known = f"use one of {', '.join(names)}, the folder of a bundle or of a training run, or package.module:name"
-    mend = f"did you mean '{near[0]}'?" if near else known
+    mend = meant(name, names).rstrip() or known
     raise InputError("controller", "", f"no controller or folder is called {shown(name)}", mend)

@@ -5,7 +5,6 @@ The only place that knows the keys and their defaults.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from intergreen.envs.errors import InputError, shown
+from intergreen.envs.errors import InputError, meant, shown
 from intergreen.envs.fault_file import refuse_policy_faults
 from intergreen.envs.file_sections import takes_bool
 from intergreen.envs.observation import DEFAULT_FEATURES, check_features
@@ -259,9 +258,7 @@ def _refusal(source: str | Path, error: ValidationError) -> InputError:
     place = parts[0] if parts[:1] == ["reward"] else ".".join(parts)  # what follows is pydantic's name of a type
     if first["type"] == "extra_forbidden":
         known = list(_SECTIONS.get(parts[0], Recipe).model_fields)
-        near = difflib.get_close_matches(parts[-1], known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        return InputError(source, place, "unknown key", f"{hint}known keys: {', '.join(known)}")
+        return InputError(source, place, "unknown key", f"{meant(parts[-1], known)}known keys: {', '.join(known)}")
     problem = first["msg"].removeprefix("Value error, ")
     value = "" if first["type"] == "value_error" else f", got {shown(first['input'])}"
     return InputError(source, place, f"{problem[0].lower()}{problem[1:]}{value}", "mend the value")
@@ -269,8 +266,7 @@ def _refusal(source: str | Path, error: ValidationError) -> InputError:
 
 def _unknown(config: str) -> InputError:
     names = (*recipe_names(), *scenario_names())
-    near = difflib.get_close_matches(config, names, n=1)
     folder = "a folder with roadnet.json and flow.json or with a .sumocfg"
     known = f"use one of {', '.join(names)}, a YAML file, a .sumocfg, or {folder}"
-    mend = f"did you mean {near[0]!r}?" if near else known
+    mend = meant(config, names).rstrip() or known
     return InputError(config, "", "no such recipe, scenario, file or folder", mend)
