@@ -153,8 +153,10 @@ class Recipe(_Settings):
         return self.evaluation.scenarios or ((self.scenario,) if self.scenario else _JUDGED_AFTER_WORLDS)
 
     def settings(self) -> dict[str, Any]:
-        """What is set, without the sections of other algorithms."""
-        unused = {"ppo"} if self.algorithm == "dqn" else {"dqn"}
+        """What is set and has an effect: no sections of other algorithms, nothing of a start where there is none."""
+        unused: dict[str, Any] = {"ppo": True} if self.algorithm == "dqn" else {"dqn": True}
+        if self.start is None:
+            unused.setdefault("ppo", {"critic_first"})
         return self.model_dump(mode="json", exclude_none=True, exclude=unused)
 
 

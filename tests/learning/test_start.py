@@ -71,6 +71,8 @@ def test_features_and_width_are_those_of_the_start(run, recipe_with, tmp_path, s
     recipe = recipe_with(f"start: {run}", "width: 20", "features: [queue]", without=["width"])
     prepared = prepare(recipe, out=tmp_path / "second")
     assert f"start {run}" in prepared.summary()
+    assert "critic_first 0.05" in prepared.summary()
+    assert "critic_first" not in prepare(recipe_with(), out=tmp_path / "third").summary()
     folder = training.train(prepared)
     before, after = stated(run), stated(folder)
     assert after["observation"] == before["observation"]
