@@ -259,10 +259,11 @@ def _require_traffic(scenario: Scenario, horizon_s: int) -> None:
 def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool = False, scale: float = 1.0) -> Trips:
     """Trips to train on: the scenario's demand, but not the trips that it is evaluated with.
 
-    A scenario that draws its trips draws by `seed`. The trips of a fixed demand are thinned, partly doubled and
-    moved in time, unless `exact`. `scale` times as many of either.
+    A scenario that draws or varies its trips does so by `seed`. The trips of a fixed demand are thinned, partly doubled
+    and moved in time, unless `exact`. `scale` times as many of either.
     """
     trips = scenario.trips(seed, horizon_s=horizon_s)
-    if exact or (not scenario.fixed_demand and scale == 1.0):
+    differ = scenario.varied or not scenario.fixed_demand
+    if exact or (differ and scale == 1.0):
         return trips
     return vary(trips, scenario.demand, scenario.network, horizon_s=horizon_s, seed=seed, scale=scale)

@@ -13,6 +13,7 @@ from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.evaluation.provenance import scenario_fingerprint
 from intergreen.agents.evaluation.run import evaluate
+from intergreen.envs.episodes import training_trips
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
@@ -78,6 +79,12 @@ def test_varied_trips_have_a_level_too(benchmark_data):
     scenario = with_varied_trips(load_scenario("cityflow/hangzhou_4x4"))
     assert mean_trips(at_level(scenario, 0.5), 5) == pytest.approx(0.5 * mean_trips(scenario, 5), rel=0.02)
     assert at_level(scenario, 0.5).name == "cityflow/hangzhou_4x4 varied demand x0.5"
+
+
+def test_trips_that_are_varied_are_not_varied_again_to_train_on(benchmark_data):
+    scenario = with_varied_trips(load_scenario("cityflow/syn_1x1_800"))
+    assert same(training_trips(scenario, 1_000_000, 3600), scenario.trips(1_000_000, horizon_s=3600))
+    assert not same(training_trips(scenario, 1_000_000, 3600), training_trips(scenario, 1_000_001, 3600))
 
 
 def test_trips_that_are_drawn_anyhow_stay(benchmark_data):
