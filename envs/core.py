@@ -195,7 +195,7 @@ class TrafficCore:
         self._shown = signal_state(plan, network, replicas)
         self._card = program_card(network, plan.timing) if monitored else None
         self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
-        self._period: tuple[Period] | None = None  # what the kernel is handed: known again at once as the same object
+        self._period: Period | None = None
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
         """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance.
@@ -219,10 +219,10 @@ class TrafficCore:
         With `senses`, observations and rewards are made before it returns.
         """
         self._wanted[:] = checked_wishes(wanted, self._wanted.shape)
-        if self._period is None or self._period[0].senses is not senses:
-            self._period = (self._make_period(senses),)
+        if self._period is None or self._period.senses is not senses:
+            self._period = self._make_period(senses)
         run_period = _run_period if self._detectors is None else _run_period_with_calls
-        self.engine.share_out(run_period, self._period, seconds)
+        self.engine.share_out(run_period, (self._period,), seconds)
 
     def _make_period(self, senses: Senses | None) -> Period:
         engine = self.engine
