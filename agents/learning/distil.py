@@ -100,13 +100,13 @@ def _teach(
             progress(budget.share, f"{budget.steps:,} decisions, agreement {found.agreement:.3f}")
         _learn(student, lessons, recipe, budget)
         budget.steps += lessons.decisions
-        if not student.is_finite:
+        if not student.actor.is_finite:
             raise FloatingPointError(not_finite("weights", budget.steps))
         if average is not None:
-            average.add(student.policy())
-    policy = student.policy() if average is None else average.network()
+            average.add(student.actor.policy())
+    policy = student.actor.policy() if average is None else average.network()
     with budget.paused():
-        student.become(policy)
+        student.actor.become(policy)
         found = lessons.gather()
     rows.append(_row(budget, found))
     return policy, rows, budget
@@ -127,7 +127,7 @@ def new_student(distillation: Distillation, env: TrafficVecEnv) -> Student:
     teachers = [one.network for one in distillation.teachers]
     student = Student(network, teachers, max_grad_norm=recipe.ppo.max_grad_norm)
     if teachers[0].width == recipe.width:
-        student.become(teachers[0])
+        student.actor.become(teachers[0])
     return student
 
 

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from intergreen.agents.learning.actor_steps import ActorSteps, parts
 from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.passes import Inputs, Passes
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.policy_network import PolicyNetwork
     from intergreen.envs.observation import Blocks
-
-PART = 256  # observations that go through together: their values stay in a core's cache
 
 
 class Likeness(NamedTuple):
@@ -38,41 +37,24 @@ class Likeness(NamedTuple):
 
 
 class Student:
-    """A network that learns from teachers on observations which the caller has prepared."""
+    """A network that learns from teachers on observations which the caller has prepared.
+
+    actor  its weights, and the steps that move them
+    """
 
     def __init__(self, network: SignalNetwork, teachers: Sequence[PolicyNetwork], *, max_grad_norm: float) -> None:
-        self._network, self._max_grad_norm = network, max_grad_norm
-        self._packed = network.packed()
+        self.actor = ActorSteps(network, max_grad_norm=max_grad_norm)
+        self._blocks = network.blocks
         self._teachers = [loaded(teacher, network.blocks).packed() for teacher in teachers]
-        self._passes: dict[int, tuple[Passes, list[Passes]]] = {}
-        self._flat = self._packed.flat  # all weights as one parameter; those of the head for values have no slopes
-        self._flat.grad = torch.zeros_like(self._flat)
-        self._optimizer = torch.optim.Adam([self._flat])
-
-    @property
-    def is_finite(self) -> bool:
-        """Are all weights numbers?"""
-        return bool(torch.isfinite(self._flat).all())
-
-    def policy(self) -> PolicyNetwork:
-        """Its actor, as arrays of their own."""
-        with torch.no_grad():
-            self._packed.give(self._network.parameters())
-        return self._network.actor()
-
-    def become(self, policy: PolicyNetwork) -> None:
-        """Take the weights of a policy of the same width."""
-        self._network.become(policy)
-        with torch.no_grad():
-            self._packed.take(self._network.parameters())
+        self._beside: dict[int, list[Passes]] = {}
 
     def answer(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """The student's scores (N, C), and the targets (N, C)."""
         scores, targets = [], []
-        for some in _parts(torch.arange(len(inputs.share))):
-            own, others = self._passes_over(inputs, some)
-            own.forward()
-            for passes in others:
+        for some in parts(torch.arange(len(inputs.share))):
+            own = self.actor.passes_over(inputs, some)
+            others = self._teachers_beside(own)
+            for passes in (own, *others):
                 passes.forward()
             scores.append(own.scores.clone())
             targets.append(target_of([passes.scores for passes in others]))
@@ -80,30 +62,14 @@ class Student:
 
     def learn(self, inputs: Inputs, targets: Tensor, chosen: Tensor, *, rate: float) -> None:
         """One step of Adam by the observations with these numbers."""
-        assert self._flat.grad is not None
-        slopes = self._flat.grad.zero_()
-        for some in _parts(chosen):
-            passes, _ = self._passes_over(inputs, some)
-            passes.forward()
-            torch.sub(torch.softmax(passes.scores, dim=1), targets[some], out=passes.of_scores)
-            passes.of_scores.div_(len(chosen)).masked_fill_(passes.inputs.share == 0.0, 0.0)
-            passes.of_values.zero_()
-            slopes.add_(passes.backward().flat)
-        slopes.mul_((self._max_grad_norm / (torch.linalg.vector_norm(slopes) + 1e-6)).clamp_(max=1.0))
-        self._optimizer.param_groups[0]["lr"] = rate
-        self._optimizer.step()
+        self.actor.learn(inputs, chosen, lambda scores, some: torch.softmax(scores, dim=1) - targets[some], rate=rate)
 
-    def _passes_over(self, inputs: Inputs, some: Tensor) -> tuple[Passes, list[Passes]]:
-        """Passes of student and teachers that read the inputs with these numbers."""
-        n = len(some)
-        if n not in self._passes:
-            own = Passes(n, self._network.blocks, self._packed)
-            others = [Passes(n, self._network.blocks, packed, inputs=own.inputs) for packed in self._teachers]
-            self._passes[n] = own, others
-        own, others = self._passes[n]
-        for column, room in zip(inputs, own.inputs, strict=True):
-            torch.index_select(column, 0, some, out=room)
-        return own, others
+    def _teachers_beside(self, own: Passes) -> list[Passes]:
+        """Passes of the teachers that read what the student's read."""
+        n = len(own.scores)
+        if n not in self._beside:
+            self._beside[n] = [Passes(n, self._blocks, packed, inputs=own.inputs) for packed in self._teachers]
+        return self._beside[n]
 
 
 def loaded(policy: PolicyNetwork, blocks: Blocks) -> SignalNetwork:
@@ -124,7 +90,3 @@ def likeness(scores: Tensor, targets: Tensor) -> Likeness:
     entropy = -torch.xlogy(targets, targets).sum(dim=1).mean()
     agreement = (scores.argmax(dim=1) == targets.argmax(dim=1)).double().mean()
     return Likeness(float(cross_entropy), float(cross_entropy - entropy), float(agreement))
-
-
-def _parts(numbers: Tensor) -> tuple[Tensor, ...]:
-    return numbers.tensor_split(-(-len(numbers) // PART))
