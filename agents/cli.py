@@ -54,6 +54,7 @@ for command in (
     watch.replay,
     learning.train,
     learning.distil,
+    learning.refine,
     learning.transfer,
     learning.published,
     learning.demo,

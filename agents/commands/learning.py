@@ -118,6 +118,34 @@ def distil(
     print(folder)
 
 
+def refine(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a run folder or a shipped policy")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
+    rounds: Annotated[int | None, typer.Option("--rounds", help="of looking ahead and learning; default: 2")] = None,
+    moments: Annotated[
+        int | None, typer.Option("--moments", help="at which it looks ahead in each round; default: 40,000")
+    ] = None,
+    look_ahead: Annotated[
+        int | None, typer.Option("--look-ahead", metavar="SECONDS", help="how far it looks; default: 240")
+    ] = None,
+    seed: SeedOption = None,
+) -> None:
+    """A trained policy made better: it tries every choice in copies of the simulation, and learns the best ones."""
+    require_positive("--rounds", rounds)
+    require_positive("--moments", moments)
+    require_positive("--look-ahead", look_ahead)
+    require_folder("--out", out)
+    from intergreen.agents.learning.refine import refine as run_refinement
+    from intergreen.agents.learning.refinement import prepare_refinement
+
+    refinement = prepare_refinement(run, out=out, rounds=rounds, moments=moments, look_ahead_s=look_ahead, seed=seed)
+    print(refinement.summary(), file=sys.stderr)
+    make_engine_ready()
+    with progress_bar("refining") as progress:
+        folder = run_refinement(refinement, progress=progress)
+    print(folder)
+
+
 def demo(
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="where the run and the report go")] = Path(
         "runs/demo"

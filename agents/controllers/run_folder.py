@@ -8,7 +8,8 @@ checkpoint.pt  weights, optimiser, counters, random states and traffic, to go on
 progress.csv   one row per update
 tensorboard/   the same for TensorBoard
 
-`intergreen distil` writes run.json, policy.npz and progress.csv, and as recipe.yaml what the student learned on.
+`intergreen distil` and `intergreen refine` write run.json, policy.npz and progress.csv, and as recipe.yaml what was
+learned on.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from intergreen.envs.observation import CHOICE_COLUMNS, MOVEMENT_COLUMNS, SIGNAL
 _LOG = logging.getLogger(__name__)
 FORMAT = 2
 RUN, RECIPE, POLICY, BEST = "run.json", "recipe.yaml", "policy.npz", "best.npz"
-# As `made_by`, where `intergreen train` states nothing: a model that was trained in Python; one that other runs taught.
-SAVED, DISTILLED = "save_as_run", "intergreen distil"
+# As `made_by`, where `intergreen train` states nothing: a model that was trained in Python; one that other runs taught;
+# one that a run has become by looking ahead.
+SAVED, DISTILLED, REFINED = "save_as_run", "intergreen distil", "intergreen refine"
 CHECKPOINT, LOG, TENSORBOARD = "checkpoint.pt", "progress.csv", "tensorboard"
 _MEND = "name the folder that `intergreen train` wrote"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from intergreen.agents.controllers.run_folder import DISTILLED, RECIPE, SAVED
+from intergreen.agents.controllers.run_folder import DISTILLED, RECIPE, REFINED, SAVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,14 +74,13 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
         if recipe.worlds is not None
         else f"the network and demand of `{recipe.scenario}`, trips drawn anew for every episode"
     )
-    budget = ", ".join(f"{getattr(recipe, key):,} {key}" for key in _NUMBERS_OF_A_RUN if getattr(recipe, key))
     versions = run.get("versions", {})
     return [
         ("runs on", "any network" if recipe.worlds is not None else "that network alone; its fingerprint is checked"),
         ("trained on", trained_on),
         ("timings", ", ".join(draft.protocols)),
         ("sees", ", ".join(recipe.features) + "; counts per lane, never a vehicle's identity"),
-        ("learner", f"{_learner(run, recipe)}, {budget}, seed {recipe.seed}"),
+        ("learner", f"{_learner(run, recipe)}, seed {recipe.seed}"),
         ("trained again by", _again(run)),
         ("code", f"{run.get('git_commit') or 'not known'}; intergreen {versions.get('intergreen', '?')}"),
         ("export", _export(draft.comparison)),
@@ -89,9 +88,14 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
 
 
 def _learner(run: dict[str, Any], recipe: Recipe) -> str:
+    budget = ", ".join(f"{getattr(recipe, key):,} {key}" for key in _NUMBERS_OF_A_RUN if getattr(recipe, key))
     if run.get("made_by") == DISTILLED:
-        return f"distilled from the mean of {_teachers(run)}"
-    return f"{recipe.algorithm}, reward {recipe.reward}"
+        return f"distilled from the mean of {_teachers(run)}, {budget}"
+    if run.get("made_by") == REFINED:
+        how = run["refined"]
+        rounds = f"{how['rounds']} rounds of {how['moments']:,} moments, {how['look_ahead_s']} s ahead"
+        return f"refined from {how['name']}, {rounds}"
+    return f"{recipe.algorithm}, reward {recipe.reward}, {budget}"
 
 
 def _teachers(run: dict[str, Any]) -> str:
@@ -101,6 +105,10 @@ def _teachers(run: dict[str, Any]) -> str:
 def _again(run: dict[str, Any]) -> str:
     if run.get("made_by") == DISTILLED:
         return f"`intergreen distil {_teachers(run)}`; the recipe below says on what networks, and has seed and steps"
+    if run.get("made_by") == REFINED:
+        how = run["refined"]
+        options = f"--rounds {how['rounds']} --moments {how['moments']} --look-ahead {how['look_ahead_s']}"
+        return f"`intergreen refine {how['name']} {options}`; the recipe below says on what networks, and has the seed"
     if run.get("made_by") == SAVED:
         return "the Python that called Stable-Baselines3; the recipe below has its scenario, features and reward alone"
     return f"`intergreen train {RECIPE}` with the recipe below"

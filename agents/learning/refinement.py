@@ -1,0 +1,86 @@
+"""What is to be refined, read and checked before anything begins: a policy, what it drives in, the run's folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from intergreen.agents.controllers.run_folder import REFINED, new_run_folder
+from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
+from intergreen.agents.learning.recipe import changed, make_recipe
+from intergreen.agents.learning.trained import TrainedPolicy, read_trained
+from intergreen.envs.errors import InputError
+from intergreen.envs.simulators import NATIVE
+
+if TYPE_CHECKING:
+    from typing import Any
+
+ROUNDS, MOMENTS, LOOK_AHEAD_S = 2, 40_000, 240
+
+
+@dataclass(frozen=True, slots=True)
+class Refinement:
+    """A run that is ready to begin."""
+
+    policy: TrainedPolicy
+    rounds: int
+    moments: int  # of a round
+    look_ahead_s: int
+    training: Training  # its recipe is the policy's own, with the seed of this run
+
+    def summary(self) -> str:
+        """What will be done, in a few lines: from what, on what, versions, where it goes."""
+        recipe, run = self.training.recipe, self.training.run
+        looks_in = "generated networks" if self.training.scenario is None else self.training.scenario.name
+        lines = [
+            f"refining {self.policy.name} (width {recipe.width}) on {looks_in}, {run['protocol'] or 'own protocols'}",
+            f"{self.rounds} rounds of {self.moments:,} moments, {self.look_ahead_s} s ahead; seed {recipe.seed}",
+            ", ".join(f"{name} {number}" for name, number in run["versions"].items()),
+            f"run folder {self.training.folder}",
+        ]
+        return "\n".join(lines)
+
+
+def prepare_refinement(
+    name: str,
+    *,
+    out: Path | None = None,
+    rounds: int | None = None,
+    moments: int | None = None,
+    look_ahead_s: int | None = None,
+    seed: int | None = None,
+) -> Refinement:
+    """The refinement of this run, a shipped name or a folder.
+
+    Parameters
+    ----------
+    out : the run's folder; None: a new one below `runs/`
+    rounds, moments, look_ahead_s : None: `ROUNDS`, `MOMENTS` of each, `LOOK_AHEAD_S`
+    seed : of networks and traffic; None: that of the run
+
+    Raises
+    ------
+    InputError
+        If the run cannot be read, has no probabilities, or was trained where nobody can look ahead.
+    """
+    require_learning_stack("refine")
+    policy = read_trained(name)
+    if policy.has_values:
+        problem = "was trained by dqn: its scores are values of choices, and no probabilities follow from them"
+        raise InputError(name, "algorithm", problem, "name a run of ppo or maskable-ppo")
+    if policy.recipe.simulator != NATIVE:
+        problem = f"was trained in {policy.recipe.simulator}, of which there are no copies to look ahead in"
+        raise InputError(name, "simulator", problem, "name a run of the native simulator")
+    if policy.recipe.faults:
+        problem = "was trained with detectors that fail, and copies would see what true ones tell"
+        raise InputError(name, "faults", problem, "name a run without faults")
+    changes: dict[str, Any] = {"seed": seed, "features": policy.features, "width": policy.network.width}
+    given = {key: value for key, value in changes.items() if value is not None} | {"start": None}
+    recipe = make_recipe(policy.name, changed(policy.recipe.model_dump(), given))
+    training = new_training(recipe, out or new_run_folder("refined"), drop_invalid_routes=policy.drop_invalid_routes)
+    found = Refinement(policy, rounds or ROUNDS, moments or MOMENTS, look_ahead_s or LOOK_AHEAD_S, training)
+    settings = {"rounds": found.rounds, "moments": found.moments, "look_ahead_s": found.look_ahead_s}
+    training.run["made_by"] = REFINED
+    training.run["refined"] = policy.stated() | settings
+    return found
