@@ -120,6 +120,10 @@ def distil(
 
 def refine(
     run: Annotated[str, typer.Argument(metavar="RUN", help="a run folder or a shipped policy")],
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="[SCENARIO]", help="what it is refined for; default: what it was trained on")
+    ] = None,
+    protocol: ProtocolOption = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="the run's folder")] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", help="of looking ahead and learning; default: 2")] = None,
     moments: Annotated[
@@ -138,7 +142,9 @@ def refine(
     from intergreen.agents.learning.refine import refine as run_refinement
     from intergreen.agents.learning.refinement import prepare_refinement
 
-    refinement = prepare_refinement(run, out=out, rounds=rounds, moments=moments, look_ahead_s=look_ahead, seed=seed)
+    refinement = prepare_refinement(
+        run, scenario, protocol=protocol, out=out, rounds=rounds, moments=moments, look_ahead_s=look_ahead, seed=seed
+    )
     print(refinement.summary(), file=sys.stderr)
     make_engine_ready()
     with progress_bar("refining") as progress:

@@ -34,6 +34,8 @@ from intergreen.agents.learning.trials import Verdict
 from intergreen.envs.files import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from intergreen.agents.controllers.policy_network import PolicyNetwork
@@ -72,60 +74,67 @@ def refine(refinement: Refinement, *, progress: Progress | None = None) -> Path:
     recipe = training.recipe
     threads = min(recipe.threads, os.cpu_count() or 1)
     torch.set_num_threads(1)
-    if progress is not None and training.scenario is None:
-        progress(0.0, "making networks")
-    env = training_env(recipe, training.scenario, threads=threads)
+    torch.manual_seed(recipe.seed)
     trials = trials_of(training, threads)
     try:
-        compile_env(env)
         judge_baselines(training, trials, progress)
-        policy, rows = _rounds(refinement, env, progress)
-        judged = {
-            "start": _judged(refinement, trials, refinement.policy.network),
-            "last": _judged(refinement, trials, policy),
-        }
+        judged = {"start": _judged(refinement, trials, refinement.policy.network)}
+        policy, rows = _rounds(refinement, threads, progress)
+        judged["last"] = _judged(refinement, trials, policy)
     finally:
         trials.close()
-        env.close()
     _write(refinement, policy, rows, judged)
     return training.folder
 
 
 def _rounds(
-    refinement: Refinement, env: TrafficVecEnv, progress: Progress | None
+    refinement: Refinement, threads: int, progress: Progress | None
 ) -> tuple[PolicyNetwork, list[dict[str, Any]]]:
-    """The policy at the end, and a row for each round."""
-    import torch
-
-    from intergreen.agents.learning.actor_steps import ActorSteps
+    """The policy at the end, and a row for each round. Generated networks are others in every round."""
     from intergreen.agents.learning.budget import Budget
-    from intergreen.agents.learning.model import not_finite
-    from intergreen.agents.learning.moments import Traffic
-    from intergreen.agents.learning.student import loaded
 
-    recipe, rounds = refinement.training.recipe, refinement.rounds
-    torch.manual_seed(recipe.seed)
-    network = loaded(refinement.policy.network, env.blocks)
-    actor = ActorSteps(network, max_grad_norm=recipe.ppo.max_grad_norm)
-    env.seed(recipe.seed * SEEDS_APART)
-    traffic = Traffic(env, network, look_ahead_s=refinement.look_ahead_s, seed=recipe.seed)
-    budget = Budget(minutes=None, steps=None)
+    training, rounds = refinement.training, refinement.rounds
+    policy, rows, budget = refinement.policy.network, [], Budget(minutes=None, steps=None)
     budget.start()
-    rows: list[dict[str, Any]] = []
     for number in range(rounds):
 
         def tell(share: float, *, number: int = number) -> None:
             if progress is not None:
                 progress((number + share) / rounds, f"round {number + 1} of {rounds}, looking ahead")
 
-        moments = traffic.moments(refinement.moments, tell)
-        gained = learn_from(moments, actor, env.blocks)
-        if not actor.is_finite:
-            raise FloatingPointError(not_finite("weights", len(moments.gain)))
-        actor.policy()  # gives the network, which drives the next round, the new weights
+        if progress is not None and training.scenario is None:
+            progress(number / rounds, f"round {number + 1} of {rounds}, making networks")
+        seed = training.recipe.seed + number
+        with budget.paused():
+            env = training_env(training.recipe.model_copy(update={"seed": seed}), training.scenario, threads=threads)
+            compile_env(env)
+        try:
+            env.seed(seed * SEEDS_APART)
+            policy, gained, n = _round(refinement, policy, env, seed, tell)
+        finally:
+            env.close()
         measured = {name: float(f"{value:.6g}") for name, value in gained._asdict().items()}
-        rows.append({"round": number + 1, "minutes": budget.minutes, "moments": len(moments.gain), **measured})
-    return actor.policy(), rows
+        rows.append({"round": number + 1, "minutes": budget.minutes, "moments": n, **measured})
+    return policy, rows
+
+
+def _round(
+    refinement: Refinement, policy: PolicyNetwork, env: TrafficVecEnv, seed: int, tell: Callable[[float], None]
+) -> tuple[PolicyNetwork, Gained, int]:
+    """What the policy becomes on these roads, what that gains, and from how many moments."""
+    from intergreen.agents.learning.actor_steps import ActorSteps
+    from intergreen.agents.learning.model import not_finite
+    from intergreen.agents.learning.moments import Traffic
+    from intergreen.agents.learning.student import loaded
+
+    network = loaded(policy, env.blocks)
+    traffic = Traffic(env, network, look_ahead_s=refinement.look_ahead_s, seed=seed)
+    moments = traffic.moments(refinement.moments, tell)
+    actor = ActorSteps(network, max_grad_norm=refinement.training.recipe.ppo.max_grad_norm)
+    gained = learn_from(moments, actor, env.blocks)
+    if not actor.is_finite:
+        raise FloatingPointError(not_finite("weights", len(moments.gain)))
+    return actor.policy(), gained, len(moments.gain)
 
 
 def learn_from(moments: Moments, actor: ActorSteps, blocks: Blocks) -> Gained:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from intergreen.agents.controllers.run_folder import REFINED, new_run_folder
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
-from intergreen.agents.learning.recipe import changed, make_recipe
+from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe
 from intergreen.agents.learning.trained import TrainedPolicy, read_trained
 from intergreen.envs.errors import InputError
 from intergreen.envs.simulators import NATIVE
@@ -44,7 +44,9 @@ class Refinement:
 
 def prepare_refinement(
     name: str,
+    scenario: str | None = None,
     *,
+    protocol: str | None = None,
     out: Path | None = None,
     rounds: int | None = None,
     moments: int | None = None,
@@ -55,6 +57,8 @@ def prepare_refinement(
 
     Parameters
     ----------
+    scenario : name, file or folder to refine it for; None: what the run was trained on
+    protocol : the timing there; None: the scenario's own
     out : the run's folder; None: a new one below `runs/`
     rounds, moments, look_ahead_s : None: `ROUNDS`, `MOMENTS` of each, `LOOK_AHEAD_S`
     seed : of networks and traffic; None: that of the run
@@ -75,12 +79,25 @@ def prepare_refinement(
     if policy.recipe.faults:
         problem = "was trained with detectors that fail, and copies would see what true ones tell"
         raise InputError(name, "faults", problem, "name a run without faults")
-    changes: dict[str, Any] = {"seed": seed, "features": policy.features, "width": policy.network.width}
-    given = {key: value for key, value in changes.items() if value is not None} | {"start": None}
-    recipe = make_recipe(policy.name, changed(policy.recipe.model_dump(), given))
+    changes: dict[str, Any] = {"features": policy.features, "width": policy.network.width, "start": None}
+    if seed is not None:
+        changes["seed"] = seed
+    if scenario is not None:
+        changes |= _elsewhere(policy.recipe, scenario, protocol)
+    elif protocol is not None:
+        problem = "is the timing of a scenario to refine for"
+        raise InputError("command line", "--protocol", problem, "name the scenario, or leave it out")
+    recipe = make_recipe(policy.name, changed(policy.recipe.model_dump(), changes))
     training = new_training(recipe, out or new_run_folder("refined"), drop_invalid_routes=policy.drop_invalid_routes)
     found = Refinement(policy, rounds or ROUNDS, moments or MOMENTS, look_ahead_s or LOOK_AHEAD_S, training)
     settings = {"rounds": found.rounds, "moments": found.moments, "look_ahead_s": found.look_ahead_s}
     training.run["made_by"] = REFINED
     training.run["refined"] = policy.stated() | settings
     return found
+
+
+def _elsewhere(recipe: Recipe, scenario: str, protocol: str | None) -> dict[str, Any]:
+    """What changes in the recipe where the policy is refined for that scenario, and judged on it."""
+    evaluation = EvaluationSettings(seeds=recipe.evaluation.seeds)
+    own = {"protocol": protocol, "horizon_s": None, "replicas": None}
+    return {"scenario": scenario, "worlds": None, "evaluation": evaluation.model_dump(), **own}

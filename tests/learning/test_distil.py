@@ -8,36 +8,24 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from learning.by_hand import BLOCKS, observations, policy_of, prepared
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.learned import read_policy
-from intergreen.agents.controllers.policy_network import PolicyNetwork, actor_shapes, read_network, write_network
-from intergreen.agents.controllers.run_folder import observation_columns
+from intergreen.agents.controllers.policy_network import read_network, write_network
 from intergreen.agents.deployment.recorded import record
 from intergreen.agents.learning.distil import distil
 from intergreen.agents.learning.network import SignalNetwork
-from intergreen.agents.learning.passes import FORBIDDEN, prepare_inputs, room_for_inputs
+from intergreen.agents.learning.passes import FORBIDDEN
 from intergreen.agents.learning.recipe import make_recipe
 from intergreen.agents.learning.student import Student, likeness, loaded, target_of
 from intergreen.agents.learning.teachers import MeanPolicy, prepare_distillation
 from intergreen.agents.learning.trials import Subject, Trials
-from intergreen.envs.observation import DEFAULT_FEATURES, Blocks
+from intergreen.envs.observation import DEFAULT_FEATURES
 from intergreen.envs.scenario import load_scenario
 
 STEPS = 8_000
-BLOCKS = Blocks(movements=6, movement_columns=5, choices=4, signal_columns=2)
-
-
-def policy_of(*, queue, current):
-    """Scores each choice by the queues that it serves, and by whether it is green now."""
-    movement, signal = observation_columns(DEFAULT_FEATURES)
-    arrays = {name: np.zeros(size, np.float32) for name, size in actor_shapes(8, len(movement), len(signal)).items()}
-    arrays["movement.weight"][0, movement.index("queue")] = 1.0
-    arrays["served.weight"][0, 0] = queue
-    arrays["choice.weight"][0, 0] = current
-    arrays["own.weight"][0, 0] = arrays["score.weight"][0, 0] = 1.0
-    return PolicyNetwork(arrays)
 
 
 @pytest.fixture(scope="module")
@@ -76,25 +64,6 @@ def agreement(policy, other, pair_file, recipe):
 @pytest.fixture(scope="module")
 def recipe(run):
     return make_recipe(run, json.loads((run / "run.json").read_text())["recipe"])
-
-
-def observations(n, seed):
-    """Random ones; some choices are not allowed."""
-    random = np.random.default_rng(seed)
-    movements = random.uniform(0, 1, (n, BLOCKS.movements, BLOCKS.movement_columns))
-    movements[:, :, 0] = 1.0
-    flags = random.integers(0, 2, (n, BLOCKS.choices, 2))
-    flags[:, 0, 1] = 1
-    signal = random.uniform(0, 1, (n, BLOCKS.signal_columns))
-    serves = random.integers(0, 2, (n, BLOCKS.choices * BLOCKS.movements))
-    parts = (movements.reshape(n, -1), flags.reshape(n, -1), signal, serves)
-    return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
-
-
-def prepared(seen):
-    inputs = room_for_inputs(len(seen), BLOCKS, seen)
-    prepare_inputs(seen, BLOCKS, inputs)
-    return inputs
 
 
 def small_policies(random_network, count=2):
