@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from intergreen.envs.vector_env import TrafficVecEnv
 
 _SIGNALS_AT_ONCE = 4  # of one network: they share the copy that does what the policy thinks best
-_PER_DECISION = 0.5  # signals of a world that are looked at, on average: the next decision's moment is much the same
+_PER_DECISION = 0.12  # signals of a world that are looked at, on average: the next moment is much the same
 _DRAWN = 0.5  # share of the decisions that are drawn, so that the policy's slips are seen too
 
 
@@ -27,7 +27,6 @@ class Moments(NamedTuple):
 
     observation: Float32Array  # (N, size)
     gain: Float32Array  # (N, C) in decisions' worth of delay, see `LookAhead.gains`
-    world: IntArray  # (N,) number of the environment's world
 
 
 class Traffic:
@@ -51,7 +50,7 @@ class Traffic:
         """
         if all(world.layout.n_choices.max() < 2 for world in self._env.worlds):
             raise ValueError("no signal has a second phase to choose")
-        seen, gains, worlds = [], [], []
+        seen, gains = [], []
         found = 0
         while found < count:
             scores = self._scores(self._seen)
@@ -60,14 +59,13 @@ class Traffic:
                 for signals, slots, gain in self._looked(number, best):
                     seen.append(self._seen[slots[signals]])
                     gains.append(gain.astype(np.float32))
-                    worlds.append(np.full(len(signals), number))
                     found += len(signals)
             progress(min(found / count, 1.0))
             actions, _ = drawn(scores)
             is_drawn = self._random.random(len(best)) < _DRAWN
             self._env.step_async(np.where(is_drawn, actions.numpy(), best))
             self._seen, *_ = self._env.step_wait()
-        return Moments(np.concatenate(seen), np.concatenate(gains), np.concatenate(worlds))
+        return Moments(np.concatenate(seen), np.concatenate(gains))
 
     def _looked(self, number: int, best: IntArray) -> list[tuple[IntArray, IntArray, np.ndarray]]:
         """Of the copies of a world that are looked at now: which signals, the slots of all, and what was found."""

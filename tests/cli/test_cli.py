@@ -44,7 +44,18 @@ def test_help_needs_no_learning_stack(tmp_path: Path):
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    commands = ("scenarios", "evaluate", "compare", "train", "distil", "benchmark", "published", "transfer", "demo")
+    commands = (
+        "scenarios",
+        "evaluate",
+        "compare",
+        "train",
+        "distil",
+        "refine",
+        "benchmark",
+        "published",
+        "transfer",
+        "demo",
+    )
     for command in commands:
         assert command in done.stdout
 
