@@ -21,6 +21,7 @@ policy gradients", AAAI: the sum over all choices in place of the one that was d
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,8 +35,6 @@ from intergreen.agents.learning.trials import Verdict
 from intergreen.envs.files import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch import Tensor
 
     from intergreen.agents.controllers.policy_network import PolicyNetwork
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from intergreen.agents.learning.trials import Trials
     from intergreen.agents.progress import Progress
     from intergreen.envs.observation import Blocks
-    from intergreen.envs.vector_env import TrafficVecEnv
 
 EPOCHS, BATCH, RATE = 4, 512, 5e-4  # over the moments of a round; the rate falls to 0 in each
 MOST = 5.0  # a gain counts as so much at most, and a loss: a single lock is no reason to forget the rest
@@ -60,7 +58,7 @@ class Gained(NamedTuple):
 
 
 def refine(refinement: Refinement, *, progress: Progress | None = None) -> Path:
-    """Look ahead and learn, round by round; returns the run's folder.
+    """Look ahead and learn, round by round; returns the run's folder, which holds the policy after every round.
 
     Raises
     ------
@@ -71,70 +69,67 @@ def refine(refinement: Refinement, *, progress: Progress | None = None) -> Path:
     import torch
 
     training = refinement.training
-    recipe = training.recipe
+    recipe, rounds = training.recipe, refinement.rounds
     threads = min(recipe.threads, os.cpu_count() or 1)
     torch.set_num_threads(1)
     torch.manual_seed(recipe.seed)
+    if progress is not None and recipe.evaluation.worlds:
+        progress(0.0, "making networks to evaluate on")
     trials = trials_of(training, threads)
     try:
         judge_baselines(training, trials, progress)
-        judged = {"start": _judged(refinement, trials, refinement.policy.network)}
-        policy, rows = _rounds(refinement, threads, progress)
-        judged["last"] = _judged(refinement, trials, policy)
+        policy, rows = refinement.policy.network, []
+        start = _judged(refinement, trials, policy)
+        for number in range(rounds):
+
+            def tell(share: float, words: str, *, number: int = number) -> None:
+                if progress is not None:
+                    progress((number + share) / rounds, f"round {number + 1} of {rounds}, {words}")
+
+            policy, row = _round(refinement, policy, number, threads, tell)
+            last = _judged(refinement, trials, policy)
+            rows.append(row | _told(last))
+            _write(refinement, policy, rows, start, last)
     finally:
         trials.close()
-    _write(refinement, policy, rows, judged)
     return training.folder
 
 
-def _rounds(
-    refinement: Refinement, threads: int, progress: Progress | None
-) -> tuple[PolicyNetwork, list[dict[str, Any]]]:
-    """The policy at the end, and a row for each round. Generated networks are others in every round."""
-    from intergreen.agents.learning.budget import Budget
-
-    training, rounds = refinement.training, refinement.rounds
-    policy, rows, budget = refinement.policy.network, [], Budget(minutes=None, steps=None)
-    budget.start()
-    for number in range(rounds):
-
-        def tell(share: float, *, number: int = number) -> None:
-            if progress is not None:
-                progress((number + share) / rounds, f"round {number + 1} of {rounds}, looking ahead")
-
-        if progress is not None and training.scenario is None:
-            progress(number / rounds, f"round {number + 1} of {rounds}, making networks")
-        seed = training.recipe.seed + number
-        with budget.paused():
-            env = training_env(training.recipe.model_copy(update={"seed": seed}), training.scenario, threads=threads)
-            compile_env(env)
-        try:
-            env.seed(seed * SEEDS_APART)
-            policy, gained, n = _round(refinement, policy, env, seed, tell)
-        finally:
-            env.close()
-        measured = {name: float(f"{value:.6g}") for name, value in gained._asdict().items()}
-        rows.append({"round": number + 1, "minutes": budget.minutes, "moments": n, **measured})
-    return policy, rows
-
-
 def _round(
-    refinement: Refinement, policy: PolicyNetwork, env: TrafficVecEnv, seed: int, tell: Callable[[float], None]
-) -> tuple[PolicyNetwork, Gained, int]:
-    """What the policy becomes on these roads, what that gains, and from how many moments."""
+    refinement: Refinement, policy: PolicyNetwork, number: int, threads: int, tell: Progress
+) -> tuple[PolicyNetwork, dict[str, Any]]:
+    """What the policy becomes in this round, and a row that says how. Generated networks are others in every round."""
     from intergreen.agents.learning.actor_steps import ActorSteps
     from intergreen.agents.learning.model import not_finite
     from intergreen.agents.learning.moments import Traffic
     from intergreen.agents.learning.student import loaded
 
-    network = loaded(policy, env.blocks)
-    traffic = Traffic(env, network, look_ahead_s=refinement.look_ahead_s, seed=seed)
-    moments = traffic.moments(refinement.moments, tell)
-    actor = ActorSteps(network, max_grad_norm=refinement.training.recipe.ppo.max_grad_norm)
-    gained = learn_from(moments, actor, env.blocks)
+    training = refinement.training
+    if training.scenario is None:
+        tell(0.0, "making networks")
+    seed = training.recipe.seed + number
+    env = training_env(training.recipe.model_copy(update={"seed": seed}), training.scenario, threads=threads)
+    try:
+        compile_env(env)
+        began = time.perf_counter()
+        env.seed(seed * SEEDS_APART)
+        network = loaded(policy, env.blocks)
+        traffic = Traffic(env, network, look_ahead_s=refinement.look_ahead_s, seed=seed)
+        moments = traffic.moments(refinement.moments, lambda share: tell(share, "looking ahead"))
+        actor = ActorSteps(network, max_grad_norm=training.recipe.ppo.max_grad_norm)
+        gained = learn_from(moments, actor, env.blocks)
+        minutes = (time.perf_counter() - began) / 60.0
+    finally:
+        env.close()
     if not actor.is_finite:
         raise FloatingPointError(not_finite("weights", len(moments.gain)))
-    return actor.policy(), gained, len(moments.gain)
+    measured = {name: float(f"{value:.6g}") for name, value in gained._asdict().items()}
+    return actor.policy(), {
+        "round": number + 1,
+        "minutes": round(minutes, 4),
+        "moments": len(moments.gain),
+        **measured,
+    }
 
 
 def learn_from(moments: Moments, actor: ActorSteps, blocks: Blocks) -> Gained:
@@ -174,15 +169,32 @@ def _judged(refinement: Refinement, trials: Trials, policy: PolicyNetwork) -> di
     return trials.of(controller).beside(max_pressure)
 
 
-def _write(refinement: Refinement, policy: PolicyNetwork, rows: list[dict[str, Any]], judged: dict[str, Any]) -> None:
-    """All files of the run; last the one that makes the folder a run."""
+def _told(judged: dict[str, Any]) -> dict[str, float]:
+    """The columns of a row for what the policy reaches."""
+    return {
+        "evaluation_travel_time_s": round(judged["average_travel_time_s"], 2),
+        "evaluation_share_of_max_pressure": round(judged["share_of_max_pressure"], 4),
+    }
+
+
+def _write(
+    refinement: Refinement,
+    policy: PolicyNetwork,
+    rows: list[dict[str, Any]],
+    start: dict[str, Any],
+    last: dict[str, Any],
+) -> None:
+    """All files of the run after a round; last the one that makes the folder a run."""
     training = refinement.training
-    used = {"moments": sum(row["moments"] for row in rows), "minutes": rows[-1]["minutes"]}
+    used = {
+        "moments": sum(row["moments"] for row in rows),
+        "minutes": round(sum(row["minutes"] for row in rows), 4),
+    }
     outcome = {
-        "finished": True,
+        "finished": len(rows) == refinement.rounds,
         **used,
-        "start": judged["start"],
-        "last": {"file": POLICY, **used, "evaluation": judged["last"]},
+        "start": start,
+        "last": {"file": POLICY, **used, "evaluation": last},
         "best": None,
     }
     recipe = yaml.safe_dump(training.recipe.model_dump(mode="json"), sort_keys=False)

@@ -187,7 +187,31 @@ def test_folder_states_what_it_came_from_and_what_each_round_gained(refined, poo
     assert [row["round"] for row in rows] == ["1", "2"]
     assert all(int(row["moments"]) >= 1_500 for row in rows)
     assert float(rows[0]["gain"]) > 0.0
-    assert content["outcome"]["moments"] == sum(int(row["moments"]) for row in rows)
+    outcome = content["outcome"]
+    assert outcome["finished"]
+    assert outcome["moments"] == sum(int(row["moments"]) for row in rows)
+    reached = outcome["last"]["evaluation"]["average_travel_time_s"]
+    assert float(rows[-1]["evaluation_travel_time_s"]) == pytest.approx(reached, abs=0.01)
+
+
+def test_stopped_in_a_later_round_it_leaves_what_the_earlier_ones_have_made(poor, tmp_path, monkeypatch, stated):
+    learned = []
+
+    def once(*arguments):
+        if learned:
+            raise KeyboardInterrupt
+        learned.append(learn_from(*arguments))
+        return learned[0]
+
+    monkeypatch.setattr("intergreen.agents.learning.refine.learn_from", once)
+    with pytest.raises(KeyboardInterrupt):
+        refined_from(poor, tmp_path / "stopped", rounds=3)
+    outcome = stated(tmp_path / "stopped")["outcome"]
+    assert not outcome["finished"]
+    learned.clear()
+    alone = refined_from(poor, tmp_path / "alone", rounds=1)
+    first, same = (read_network(folder / "policy.npz").arrays for folder in (tmp_path / "stopped", alone))
+    assert all(np.array_equal(array, same[name]) for name, array in first.items())
 
 
 def test_refined_policy_is_a_controller_a_start_and_a_bundle(refined, pair_file, tmp_path, capsys):
