@@ -356,7 +356,7 @@ class TrafficCore:
         return self.engine.positions(replica)
 
     def close(self) -> None:
-        """End the threads that share out the replicas; the core cannot run on afterwards."""
+        """End the threads that share out the replicas; what is asked for afterwards goes on without them."""
         self.engine.close()
 
 

@@ -153,6 +153,7 @@ class TrafficVecEnv(VecEnv):
             world.close()
         if self._pool is not None:
             self._pool.shutdown()
+            self._pool = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_pool": None}  # threads stay where they are; a copy has its own

@@ -102,6 +102,7 @@ class Engine:
         self._types = demand.types
         self._lane_change = lane_change
         self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
         self._share_among_threads()
         self.trips = _no_trips(replicas)
         self.state = self._allocate(self.trips)
@@ -232,9 +233,10 @@ class Engine:
         self.state.limit[replica, lane] = speed_mps
 
     def close(self) -> None:
-        """End the threads that share out the replicas; the engine cannot advance afterwards."""
+        """End the threads that share out the replicas; what is asked for afterwards goes on without them."""
         if self._pool is not None:
             self._pool.shutdown()
+            self._pool = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_pool": None}  # threads stay where they are; a copy has its own

@@ -215,6 +215,9 @@ def test_closing_ends_the_threads(networks, pair):
     env.close()
     assert not started_since(before)
     env.close()  # learners and people may both do it
+    observation, *_ = env.step(np.zeros(env.num_envs, int))  # goes on without them
+    assert np.isfinite(observation).all()
+    assert not started_since(before)
 
 
 def test_reward_that_is_no_number_is_one_line(pair):
