@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from intergreen.agents.controllers.run_folder import REFINED, new_run_folder
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
 from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe
-from intergreen.agents.learning.trained import TrainedPolicy, read_trained
+from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
 from intergreen.envs.simulators import NATIVE
 
@@ -69,10 +69,7 @@ def prepare_refinement(
         If the run cannot be read, has no probabilities, or was trained where nobody can look ahead.
     """
     require_learning_stack("refine")
-    policy = read_trained(name)
-    if policy.has_values:
-        problem = "was trained by dqn: its scores are values of choices, and no probabilities follow from them"
-        raise InputError(name, "algorithm", problem, "name a run of ppo or maskable-ppo")
+    policy = read_probable(name)
     if policy.recipe.simulator != NATIVE:
         problem = f"was trained in {policy.recipe.simulator}, of which there are no copies to look ahead in"
         raise InputError(name, "simulator", problem, "name a run of the native simulator")

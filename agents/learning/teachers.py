@@ -17,7 +17,7 @@ from intergreen.agents.controllers.run_folder import DISTILLED, new_run_folder
 from intergreen.agents.controllers.ties import best_choices
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
 from intergreen.agents.learning.recipe import changed, make_recipe
-from intergreen.agents.learning.trained import TrainedPolicy, read_trained
+from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def prepare_distillation(
         If a run cannot be read, has no probabilities to learn, or sees other features than the first.
     """
     require_learning_stack("distil")
-    teachers = tuple(_read(name) for name in names)
+    teachers = tuple(read_probable(name) for name in names)
     first = teachers[0]
     for one in teachers[1:]:
         _refuse_other_features(one, first)
@@ -104,14 +104,6 @@ def prepare_distillation(
     training.run["made_by"] = DISTILLED
     training.run["teachers"] = [one.stated() for one in teachers]
     return Distillation(teachers, training)
-
-
-def _read(name: str) -> TrainedPolicy:
-    teacher = read_trained(name)
-    if teacher.has_values:
-        problem = "was trained by dqn: its scores are values of choices, and no probabilities follow from them"
-        raise InputError(name, "algorithm", problem, "name runs of ppo or maskable-ppo")
-    return teacher
 
 
 def _refuse_other_features(one: TrainedPolicy, first: TrainedPolicy) -> None:

@@ -58,3 +58,18 @@ def read_trained(name: str) -> TrainedPolicy:
         recipe = make_recipe(folder / RUN, run["recipe"])
         sha256 = hashlib.sha256((folder / POLICY).read_bytes()).hexdigest()
     return TrainedPolicy(name, network, features, recipe, bool(run.get("drop_invalid_routes")), sha256)
+
+
+def read_probable(name: str) -> TrainedPolicy:
+    """The policy of that run, whose scores are logarithms of probabilities.
+
+    Raises
+    ------
+    InputError
+        As `read_trained` does, or if the scores are values of the choices.
+    """
+    policy = read_trained(name)
+    if policy.has_values:
+        problem = "was trained by dqn: its scores are values of choices, and no probabilities follow from them"
+        raise InputError(name, "algorithm", problem, "name runs of ppo or maskable-ppo")
+    return policy
