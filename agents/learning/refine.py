@@ -115,7 +115,8 @@ def _round(
         env.seed(seed * SEEDS_APART)
         network = loaded(policy, env.blocks)
         traffic = Traffic(env, network, look_ahead_s=refinement.look_ahead_s, seed=seed)
-        moments = traffic.moments(refinement.moments, lambda share: tell(share, "looking ahead"))
+        count = max(refinement.moments, HELD_OUT)
+        moments = traffic.moments(count, lambda share: tell(share, "looking ahead"))
         actor = ActorSteps(network, max_grad_norm=training.recipe.ppo.max_grad_norm)
         gained = learn_from(moments, actor, env.blocks)
         minutes = (time.perf_counter() - began) / 60.0

@@ -175,6 +175,12 @@ def test_same_seed_refines_the_same_and_another_otherwise(poor, tmp_path):
     assert not np.array_equal(first["served.weight"], other["served.weight"])
 
 
+def test_single_moment_asked_for_is_enough_to_learn_from_and_to_hold_out(poor, tmp_path, stated):
+    outcome = stated(refined_from(poor, tmp_path / "few", moments=1))["outcome"]
+    assert outcome["finished"]
+    assert outcome["moments"] >= 10
+
+
 def test_folder_states_what_it_came_from_and_what_each_round_gained(refined, poor, stated):
     assert {path.name for path in refined.iterdir()} == {"policy.npz", "progress.csv", "recipe.yaml", "run.json"}
     content = stated(refined)
