@@ -9,7 +9,7 @@ import pytest
 
 from intergreen.agents.controllers import AdvancedMaxPressure, Setup
 from intergreen.agents.controllers.base import near_distance_m
-from intergreen.agents.learning import drawn_scenarios, worlds
+from intergreen.agents.learning import drawn_networks, worlds
 from intergreen.agents.learning.recipe import LEVELS
 from intergreen.agents.learning.worlds import EPISODE_LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
 from intergreen.envs.fault_kinds import Dead
@@ -97,7 +97,7 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
     random = np.random.default_rng(0)
     kinds = Counter()
     for _ in range(100):
-        other = drawn_scenarios._other_phases(network, random)
+        other = drawn_networks._other_phases(network, random)
         before, after = ([greens_of(one, j) for j in network.signalled] for one in (network, other))
         if after == before:
             kinds["as generated"] += 1
@@ -120,7 +120,7 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
 )
 def test_right_turns_that_wait_are_green_only_with_the_straight_stream_beside_them(network):
     road, turn = network.movement_from_road, network.movement_turn
-    other = drawn_scenarios._with_phases(network, partial(drawn_scenarios._right_turns_wait, network))
+    other = drawn_networks._with_phases(network, partial(drawn_networks._right_turns_wait, network))
     waited = 0
     for j in network.signalled:
         before, after = greens_of(network, j), greens_of(other, j)
@@ -158,7 +158,7 @@ def test_single_junctions_come_besides_and_change_no_other_world():
 
 
 def test_single_junctions_have_one_to_seven_lanes_and_three_to_five_legs():
-    junctions = [drawn_scenarios._junction(np.random.default_rng(seed)) for seed in range(150)]
+    junctions = [drawn_networks._junction(np.random.default_rng(seed)) for seed in range(150)]
     assert {len(network.signalled) for network in junctions} == {1}
     assert {int(np.diff(network.road_lane_start).max()) for network in junctions} == {1, 2, 3, 4, 5, 6, 7}
     legs = {len({int(r) for r in network.movement_from_road}) for network in junctions}
