@@ -28,6 +28,13 @@ def require_sumo(who: str) -> None:
         raise InputError(who, "", problem, 'install it: pip install "intergreen[sumo]"')
 
 
+def sumo_program(name: str) -> Path:
+    """One of the programs that come with SUMO, such as `netconvert`."""
+    import sumo
+
+    return Path(sumo.SUMO_HOME) / "bin" / name
+
+
 def net_of(scenario: Scenario, folder: Path) -> SumoIndex:
     """The network's file, written to `folder` where it has none of its own, and what SUMO calls lanes and signals.
 
@@ -41,11 +48,9 @@ def net_of(scenario: Scenario, folder: Path) -> SumoIndex:
         return index_of_read(
             scenario.sumo_net, scenario.network, begin_s=begin_s, end_s=end_s, additional=scenario.sumo_additional
         )
-    import sumo
-
     net = folder / "network.net.xml"
     try:
-        convert_plain(write_sumo_plain(scenario.network, folder), net, Path(sumo.SUMO_HOME) / "bin" / "netconvert")
+        convert_plain(write_sumo_plain(scenario.network, folder), net, sumo_program("netconvert"))
     except RuntimeError as error:
         words = " ".join(str(error).split())
         raise InputError(

@@ -132,6 +132,10 @@ def refine(
     look_ahead: Annotated[
         int | None, typer.Option("--look-ahead", metavar="SECONDS", help="how far it looks; default: 240")
     ] = None,
+    from_sumo: Annotated[
+        float | None,
+        typer.Option("--from-sumo", metavar="SHARE", help="of generated networks, with SUMO's streets and drivers"),
+    ] = None,
     seed: SeedOption = None,
 ) -> None:
     """A trained policy made better: it tries every choice in copies of the simulation, and learns the best ones."""
@@ -143,7 +147,15 @@ def refine(
     from intergreen.agents.learning.refinement import prepare_refinement
 
     refinement = prepare_refinement(
-        run, scenario, protocol=protocol, out=out, rounds=rounds, moments=moments, look_ahead_s=look_ahead, seed=seed
+        run,
+        scenario,
+        protocol=protocol,
+        out=out,
+        rounds=rounds,
+        moments=moments,
+        look_ahead_s=look_ahead,
+        from_sumo=from_sumo,
+        seed=seed,
     )
     print(refinement.summary(), file=sys.stderr)
     make_engine_ready()

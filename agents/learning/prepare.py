@@ -30,6 +30,7 @@ from intergreen.envs.fault_file import fault_names
 from intergreen.envs.layout import make_layout
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
+from intergreen.envs.sumo_net_file import require_sumo
 from intergreen.envs.verification import refuse_unsafe
 
 _FREE_ON_RESUME = {"minutes", "steps", "threads", "checkpoint_s"}
@@ -104,6 +105,8 @@ def new_training(recipe: Recipe, folder: Path, *, drop_invalid_routes: bool = Fa
         If the folder is in use, or a scenario is wrong.
     """
     refuse_used(folder)
+    if _needs_sumo(recipe):
+        require_sumo("worlds.from_sumo")
     start = read_start(recipe)
     recipe = fitted(_with_full_paths(recipe), start)
     scenario, judged = _scenarios(recipe, drop_invalid_routes)
@@ -111,6 +114,11 @@ def new_training(recipe: Recipe, folder: Path, *, drop_invalid_routes: bool = Fa
     if start is not None:
         run["start"] = start.stated()
     return Training(recipe, scenario, judged, folder, run, resumed=False, start=start)
+
+
+def _needs_sumo(recipe: Recipe) -> bool:
+    """Whether its networks are of SUMO's making."""
+    return recipe.worlds is not None and recipe.worlds.from_sumo > 0.0
 
 
 def _prepare_resumed(
@@ -197,7 +205,7 @@ def _new_run(
         "drop_invalid_routes": drop_invalid_routes,
         "began": datetime.now().astimezone().isoformat(timespec="seconds"),
         "git_commit": source_commit(),
-        "versions": versions_of(*_PACKAGES),
+        "versions": versions_of(*_PACKAGES, *(("eclipse-sumo",) if _needs_sumo(recipe) else ())),
     }
 
 

@@ -82,6 +82,7 @@ class WorldsSettings(_Settings):
 
     count: int = Field(default=16, ge=1, le=1024)  # networks
     junctions: int = Field(default=0, ge=0, le=1024)  # single junctions, besides
+    from_sumo: float = Field(default=0.0, ge=0, le=1)  # share with SUMO's streets, rules and drivers (extra sumo)
     protocols: tuple[str, ...] = Field(default=("literature-10-5",), min_length=1)  # in turn
     failing: float = Field(default=1.0, ge=0, le=1)  # share of them that have the recipe's faults
     levels: tuple[float, float] = LEVELS  # every network draws its demand between the two

@@ -51,6 +51,7 @@ def prepare_refinement(
     rounds: int | None = None,
     moments: int | None = None,
     look_ahead_s: int | None = None,
+    from_sumo: float | None = None,
     seed: int | None = None,
 ) -> Refinement:
     """The refinement of this run, a shipped name or a folder.
@@ -61,6 +62,7 @@ def prepare_refinement(
     protocol : the timing there; None: the scenario's own
     out : the run's folder; None: a new one below `runs/`
     rounds, moments, look_ahead_s : None: `ROUNDS`, `MOMENTS` of each, `LOOK_AHEAD_S`
+    from_sumo : share of generated networks with SUMO's streets, rules and drivers; None: as the run was trained
     seed : of networks and traffic; None: that of the run
 
     Raises
@@ -79,6 +81,8 @@ def prepare_refinement(
     changes: dict[str, Any] = {"features": policy.features, "width": policy.network.width, "start": None}
     if seed is not None:
         changes["seed"] = seed
+    if from_sumo is not None:
+        changes["worlds"] = _with_sumo(policy.recipe, scenario, from_sumo)
     if scenario is not None:
         changes |= _elsewhere(policy.recipe, scenario, protocol)
     elif protocol is not None:
@@ -91,6 +95,14 @@ def prepare_refinement(
     training.run["made_by"] = REFINED
     training.run["refined"] = policy.stated() | settings
     return found
+
+
+def _with_sumo(recipe: Recipe, scenario: str | None, share: float) -> dict[str, Any]:
+    """The generated networks of the recipe, that share of them from SUMO."""
+    if recipe.worlds is None or scenario is not None:
+        problem = "is a share of generated networks, and there are none"
+        raise InputError("command line", "--from-sumo", problem, "leave it out, or name a run that learned on some")
+    return recipe.worlds.model_dump() | {"from_sumo": share}
 
 
 def _elsewhere(recipe: Recipe, scenario: str, protocol: str | None) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         levels=recipe.worlds.levels,
         end_locked=recipe.end_locked,
         junctions=recipe.worlds.junctions,
+        from_sumo=recipe.worlds.from_sumo,
         decision_s=recipe.ppo.decision_s,
         threads=threads,
     )
@@ -167,12 +168,18 @@ def trials_of(training: Training, threads: int) -> Trials:
 
 
 def _unseen_worlds(recipe: Recipe, threads: int) -> list[Subject]:
-    """The same for every training with that horizon and these protocols, whatever its seed."""
+    """The same for every training with that horizon, these protocols and that share from SUMO, whatever its seed."""
     from intergreen.agents.learning.worlds import PROTOCOLS, UNSEEN_SEED, draw_worlds
 
-    protocols = PROTOCOLS if recipe.worlds is None else recipe.worlds.protocols
+    trained = recipe.worlds
     worlds = draw_worlds(
-        recipe.evaluation.worlds, UNSEEN_SEED, protocols, "delay", recipe.horizon_s or _WORLDS_HORIZON_S, threads
+        recipe.evaluation.worlds,
+        UNSEEN_SEED,
+        PROTOCOLS if trained is None else trained.protocols,
+        "delay",
+        recipe.horizon_s or _WORLDS_HORIZON_S,
+        threads,
+        from_sumo=0.0 if trained is None else trained.from_sumo,
     )
     return [Subject(f"world {k}", world.scenario, world.protocol, world.level) for k, world in enumerate(worlds)]
 

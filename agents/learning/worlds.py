@@ -66,6 +66,7 @@ def make_worlds(
     failing: float = 1.0,
     levels: tuple[float, float] = LEVELS,
     junctions: int = 0,
+    from_sumo: float = 0.0,
     end_locked: bool = False,
     threads: int = 1,
 ) -> list[Episodes]:
@@ -75,8 +76,11 @@ def make_worlds(
     levels      lowest and highest share of what a network can carry; every world draws its own between them
     decision_s  the discount is one for so many seconds; None: for every decision, however long
     junctions   single ones besides: a junction alone is one signal to learn from, a grid up to sixteen
+    from_sumo   share of the worlds with SUMO's streets, rules and drivers; half of it of the single junctions
     """
-    worlds = draw_worlds(count, seed, protocols, reward, horizon_s, threads, decision_s, levels, junctions)
+    worlds = draw_worlds(
+        count, seed, protocols, reward, horizon_s, threads, decision_s, levels, junctions, from_sumo=from_sumo
+    )
     plans = [protocol_by_name(w.protocol).plan(w.scenario.network) for w in worlds]
     movements = max(
         int(np.diff(w.scenario.network.movement_start)[plan.intersection].max())
@@ -113,6 +117,8 @@ def draw_worlds(
     decision_s: float | None = None,
     levels: tuple[float, float] = LEVELS,
     junctions: int = 0,
+    *,
+    from_sumo: float = 0.0,
 ) -> list[World]:
     """`count` worlds, then `junctions` single ones, with the protocols in turn; the same for the same seed."""
     total = count + junctions
@@ -121,7 +127,14 @@ def draw_worlds(
         return list(
             pool.map(
                 lambda k: make_world(
-                    seeds[k], protocols[k % len(protocols)], reward, horizon_s, decision_s, levels, alone=k >= count
+                    seeds[k],
+                    protocols[k % len(protocols)],
+                    reward,
+                    horizon_s,
+                    decision_s,
+                    levels,
+                    alone=k >= count,
+                    from_sumo=from_sumo,
                 ),
                 range(total),
             )
@@ -137,15 +150,16 @@ def make_world(
     levels: tuple[float, float] = LEVELS,
     *,
     alone: bool = False,
+    from_sumo: float = 0.0,
 ) -> World:
-    """The world of the seed: the same for the same seven."""
+    """The world of the seed: the same for the same eight."""
     random = np.random.default_rng(seed)
     if random.random() < LANE_CHANGE_SHARE and not protocol.endswith("-lane-change"):
         protocol += "-lane-change"
     timing = protocol_by_name(protocol)
     for _ in range(_ATTEMPTS):
         try:
-            scenario = draw_scenario(random, horizon_s, alone=alone)
+            scenario = draw_scenario(random, horizon_s, alone=alone, from_sumo=from_sumo)
             full = _full_level(scenario, timing, horizon_s)
             level = full * random.uniform(*levels)
             patience = _backlog_periods(timing, decision_s)

@@ -339,7 +339,7 @@ def test_protocol_that_changes_lanes_already_is_not_made_to_twice():
 
 
 def test_seed_that_makes_nothing_is_an_error_and_not_an_endless_loop(monkeypatch):
-    def refuse(random, horizon_s, *, alone):
+    def refuse(random, horizon_s, *, alone, from_sumo):
         raise ValueError("nobody wants to drive")
 
     monkeypatch.setattr(worlds, "draw_scenario", refuse)
