@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from intergreen.agents.controllers.run_folder import DISTILLED, RECIPE, REFINED, SAVED
@@ -64,6 +65,8 @@ def card_text(name: str, draft: Draft, results: Sequence[Result]) -> str:
 def _generated(worlds: WorldsSettings) -> str:
     """How many worlds of each kind, in words."""
     networks = f"{worlds.count} generated networks"
+    if worlds.from_sumo:
+        networks += f" ({100 * worlds.from_sumo:g} % with SUMO's streets and drivers)"
     return f"{networks} and {worlds.junctions} single junctions" if worlds.junctions else networks
 
 
@@ -81,7 +84,7 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
         ("timings", ", ".join(draft.protocols)),
         ("sees", ", ".join(recipe.features) + "; counts per lane, never a vehicle's identity"),
         ("learner", f"{_learner(run, recipe)}, seed {recipe.seed}"),
-        ("trained again by", _again(run)),
+        ("trained again by", _again(run, recipe)),
         ("code", f"{run.get('git_commit') or 'not known'}; intergreen {versions.get('intergreen', '?')}"),
         ("export", _export(draft.comparison)),
     ]
@@ -102,16 +105,25 @@ def _teachers(run: dict[str, Any]) -> str:
     return ",".join(one["name"] for one in run["teachers"])
 
 
-def _again(run: dict[str, Any]) -> str:
+def _again(run: dict[str, Any], recipe: Recipe) -> str:
     if run.get("made_by") == DISTILLED:
         return f"`intergreen distil {_teachers(run)}`; the recipe below says on what networks, and has seed and steps"
     if run.get("made_by") == REFINED:
-        how = run["refined"]
-        options = f"--rounds {how['rounds']} --moments {how['moments']} --look-ahead {how['look_ahead_s']}"
-        return f"`intergreen refine {how['name']} {options}`; the recipe below says on what networks, and has the seed"
+        return f"`intergreen refine {_refined_how(run['refined'], recipe)}`"
     if run.get("made_by") == SAVED:
         return "the Python that called Stable-Baselines3; the recipe below has its scenario, features and reward alone"
     return f"`intergreen train {RECIPE}` with the recipe below"
+
+
+def _refined_how(how: dict[str, Any], recipe: Recipe) -> str:
+    """The command line behind `intergreen refine`."""
+    words = [how["name"]]
+    if recipe.scenario is not None:
+        words += [recipe.scenario, *(("--protocol", recipe.protocol) if recipe.protocol is not None else ())]
+    words += ["--rounds", how["rounds"], "--moments", how["moments"], "--look-ahead", how["look_ahead_s"]]
+    if recipe.worlds is not None and recipe.worlds.from_sumo:
+        words += ["--from-sumo", recipe.worlds.from_sumo]
+    return shlex.join(str(word) for word in [*words, "--seed", recipe.seed])
 
 
 def _export(found: Comparison) -> str:

@@ -228,8 +228,8 @@ def test_refined_policy_is_a_controller_a_start_and_a_bundle(refined, pair_file,
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "again")
     card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text()
     assert "2 rounds of 1,500 moments, 60 s ahead" in card
-    assert "| trained again by | `intergreen refine " in card
-    assert " --rounds 2 --moments 1500 --look-ahead 60`" in card
+    again = next(line for line in card.splitlines() if line.startswith("| trained again by | `intergreen refine "))
+    assert f" {pair_file} --rounds 2 --moments 1500 --look-ahead 60 --seed " in again
 
 
 def test_policy_for_any_network_is_refined_for_one(tmp_path, stated):
@@ -245,6 +245,24 @@ def test_policy_for_any_network_is_refined_for_one(tmp_path, stated):
     trials = Trials([Subject("single", scenario, "literature-5-2")], seeds=2)
     assert content["outcome"]["start"]["average_travel_time_s"] == trials.of(start).mean_s
     assert content["outcome"]["last"]["evaluation"]["average_travel_time_s"] == trials.of(now).mean_s
+
+
+def test_policy_for_any_network_is_refined_on_some_of_sumos_where_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("intergreen.agents.learning.prepare.require_sumo", lambda who: None)
+    asked = prepare_refinement("universal-0", out=tmp_path / "run", from_sumo=0.25).training
+    own = prepare_refinement("universal-0", out=tmp_path / "own").training
+    assert asked.recipe.worlds == own.recipe.worlds.model_copy(update={"from_sumo": 0.25})
+    assert "eclipse-sumo" in asked.run["versions"]
+    assert "eclipse-sumo" not in own.run["versions"]
+
+
+def test_networks_of_sumos_are_refused_in_one_line_where_there_is_no_sumo(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("intergreen.envs.sumo_net_file.find_spec", lambda name: None)
+    assert main(["refine", "universal-0", "--from-sumo", "0.5", "--out", str(tmp_path / "run")]) == 2
+    printed = capsys.readouterr().err
+    assert "worlds.from_sumo: SUMO is not installed" in printed
+    assert "intergreen[sumo]" in printed
+    assert printed.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -279,6 +297,9 @@ def test_run_that_cannot_be_refined_is_refused_in_one_line(changes, words, poor,
         (["{run}", "--rounds", "0"], "--rounds"),
         (["{run}", "--moments", "-1"], "--moments"),
         (["{run}", "--look-ahead", "0"], "--look-ahead"),
+        (["{run}", "--from-sumo", "0.5"], "--from-sumo: is a share of generated networks"),
+        (["universal-0", "single", "--from-sumo", "0.5"], "--from-sumo: is a share of generated networks"),
+        (["universal-0", "--from-sumo", "1.5"], "worlds.from_sumo"),
         (["{run}", "--out", "{run}"], "holds a run"),
         ([], "Missing argument"),
     ],

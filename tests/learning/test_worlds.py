@@ -3,13 +3,14 @@
 import dataclasses
 from collections import Counter
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from intergreen.agents.controllers import AdvancedMaxPressure, Setup
 from intergreen.agents.controllers.base import near_distance_m
-from intergreen.agents.learning import drawn_networks, worlds
+from intergreen.agents.learning import drawn_networks, drawn_scenarios, worlds
 from intergreen.agents.learning.recipe import LEVELS
 from intergreen.agents.learning.worlds import EPISODE_LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
 from intergreen.envs.fault_kinds import Dead
@@ -22,10 +23,11 @@ from intergreen.envs.vector_env import TrafficVecEnv
 
 HORIZON_S = 300
 SEED = 3
+needs_sumo = pytest.mark.skipif(find_spec("sumo") is None, reason='no SUMO here: pip install "intergreen[sumo]"')
 BENCHMARKS = ("jinan", "hangzhou", "newyork", "manhattan", "atlanta", "syn", "cityflow")
 
 
-def make(count, *, seed=SEED, reward="delay", threads=1, protocols=PROTOCOLS, junctions=0):
+def make(count, *, seed=SEED, reward="delay", threads=1, protocols=PROTOCOLS, junctions=0, from_sumo=0.0):
     return make_worlds(
         count,
         seed,
@@ -35,6 +37,7 @@ def make(count, *, seed=SEED, reward="delay", threads=1, protocols=PROTOCOLS, ju
         horizon_s=HORIZON_S,
         protocols=protocols,
         junctions=junctions,
+        from_sumo=from_sumo,
         threads=threads,
     )
 
@@ -164,6 +167,49 @@ def test_single_junctions_have_one_to_seven_lanes_and_three_to_five_legs():
     legs = {len({int(r) for r in network.movement_from_road}) for network in junctions}
     assert legs <= {3, 4, 5}
     assert {3, 4} <= legs
+
+
+@needs_sumo
+def test_worlds_from_sumo_have_its_rules_and_drivers_and_yielding_left_turns():
+    made = make(6, junctions=6, from_sumo=1.0)
+    from_sumo = [world for world in made if world.scenario.network.conventions == "sumo"]
+    assert set(map(id, made[:6])) <= set(map(id, from_sumo))
+    assert 0 < len(from_sumo) - 6 < 6
+    for world in made:
+        is_sumos = world.scenario.network.conventions == "sumo"
+        assert {kind.follows_krauss for kind in world.scenario.demand.types} == {is_sumos}
+    assert any(world.scenario.network.conflict_permitted.any() for world in from_sumo)
+    assert any(len(world.scenario.network.signalled) > 1 for world in from_sumo)
+    assert {len(world.scenario.network.signalled) for world in made[6:]} == {1}
+
+
+@needs_sumo
+def test_worlds_from_sumo_are_the_same_for_the_same_seed():
+    first, again = (make(2, from_sumo=1.0) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        assert same_arrays(one.scenario.network, other.scenario.network)
+        assert same_arrays(one.scenario.demand, other.scenario.demand)
+
+
+def test_share_of_the_worlds_and_half_of_it_of_the_junctions_are_from_sumo(monkeypatch):
+    kinds = Counter()
+
+    def counted(kind):
+        def draw(random, *, alone=False):
+            kinds[kind, alone] += 1
+            raise ValueError("counted")
+
+        return draw
+
+    monkeypatch.setattr(drawn_scenarios, "draw_sumo_network", counted("sumo"))
+    monkeypatch.setattr(drawn_scenarios, "draw_network", counted("own"))
+    random = np.random.default_rng(0)
+    for alone in (False, True):
+        for _ in range(1_000):
+            with pytest.raises(ValueError, match="counted"):
+                drawn_scenarios.draw_scenario(random, HORIZON_S, alone=alone, from_sumo=0.4)
+    assert kinds["sumo", False] == pytest.approx(400, abs=60)
+    assert kinds["sumo", True] == pytest.approx(200, abs=60)
 
 
 def test_all_worlds_share_the_blocks_and_the_widest_fills_them(ten):
