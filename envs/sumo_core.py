@@ -49,6 +49,7 @@ class SumoCore(SteppedCore):
             scenario.demand,
             net_of(scenario, self._folder.path),
             settings or SumoSettings(),
+            folder=self._folder.path,
             hears_calls=plan.hears_calls,
             lane_change=lane_change,
         )

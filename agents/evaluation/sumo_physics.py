@@ -51,8 +51,9 @@ def measure_physics(kind: VehicleType, simulator: str, *, seeds: int = 3) -> Phy
         if simulator == "native":
             runs = Engine(scenario.network, scenario.demand)
             return _mean([_measure(runs, scenario, movement, seed) for seed in range(seeds)])
+        names = net_of(scenario, folder.path)
         world = sumo_world(
-            scenario.network, scenario.demand, net_of(scenario, folder.path), SumoSettings(), hears_calls=False
+            scenario.network, scenario.demand, names, SumoSettings(), folder=folder.path, hears_calls=False
         )
         sumo = SumoSimulator(scenario.network, world)
         try:

@@ -42,7 +42,8 @@ def own_signals(
     folder = ScratchFolder()
     names = net_of(scenario, folder.path)
     settings = SumoSettings(additional=() if kind == "static" else (str(_actuated(names.net, folder.path)),))
-    world = sumo_world(scenario.network, scenario.demand, names._replace(signals=()), settings, hears_calls=False)
+    unsignalled = names._replace(signals=())
+    world = sumo_world(scenario.network, scenario.demand, unsignalled, settings, folder=folder.path, hears_calls=False)
     simulator = SumoSimulator(scenario.network, world)
     rows = []
     try:

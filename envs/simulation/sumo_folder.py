@@ -9,10 +9,13 @@ from pathlib import Path
 
 
 class ScratchFolder:
-    """A new folder, removed by `remove`, or when nothing holds this object any more."""
+    """A new folder, removed by `remove`, or when nothing holds this object any more.
 
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="intergreen-sumo-"))
+    below : the folder that it lies in, and goes with where nobody is left to remove it; None: that for temporary files
+    """
+
+    def __init__(self, below: Path | None = None) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="intergreen-sumo-", dir=below))
         self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
     def remove(self) -> None:

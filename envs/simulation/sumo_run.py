@@ -47,7 +47,7 @@ class SumoRun:
 
     def __init__(self, world: SumoWorld) -> None:
         self._sumo, self._world = load_libsumo(), world
-        self._folder = ScratchFolder()
+        self._folder = ScratchFolder(world.folder)
         self._is_loaded = False
         self.cpu_s = 0.0  # spent here, starting and loading left out
 

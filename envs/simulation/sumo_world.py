@@ -28,6 +28,7 @@ class SumoWorld(NamedTuple):
     """One network in SUMO; L lanes, M movements."""
 
     names: SumoIndex
+    folder: Path  # below which every run keeps its files
     settings: SumoSettings
     demand: Demand
     road_ids: tuple[str, ...]
@@ -54,11 +55,13 @@ def sumo_world(
     index: SumoIndex,
     settings: SumoSettings,
     *,
+    folder: Path,
     hears_calls: bool,
     lane_change: bool = False,
 ) -> SumoWorld:
     """The world of a network whose names in SUMO are `index`.
 
+    folder : for files of its runs
     hears_calls : is it asked who stands at the stop lines?
     """
     signalled = np.zeros(network.n_intersections, np.bool_)
@@ -67,6 +70,7 @@ def sumo_world(
     pairs = sorted(set(ends))
     return SumoWorld(
         names=index._replace(net=Path(index.net).absolute()),
+        folder=folder.absolute(),
         settings=settings,
         demand=demand,
         road_ids=network.road_ids,

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -14,11 +15,13 @@ from intergreen.envs.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.errors import SimulationError
 from intergreen.envs.layout import arrival_bounds_m
 from intergreen.envs.network.sumo_index import SignalLamps
+from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.simulation import sumo_library
 from intergreen.envs.simulation.sumo import SumoSimulator
 from intergreen.envs.simulation.sumo_lamps import Lamps, state_of
 from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
+from intergreen.envs.sumo_core import SumoCore
 
 THREE = SignalLamps("C", 4, character=(3, 0, 1), movement=(0, 0, 1), yields_to=((2,), (), ()))
 
@@ -27,7 +30,7 @@ def simulator_of(scenario, folder, *, replicas=1, **world_settings):
     from intergreen.envs.sumo_net_file import net_of
 
     names = net_of(scenario, folder)
-    settings = {"hears_calls": False} | world_settings
+    settings = {"hears_calls": False, "folder": folder} | world_settings
     world = sumo_world(scenario.network, scenario.demand, names, SumoSettings(), **settings)
     return SumoSimulator(scenario.network, world, replicas=replicas)
 
@@ -231,6 +234,21 @@ def test_a_killed_worker_ends_the_run_with_its_seed_and_leaves_no_process(make):
         simulator.advance(5)
     assert time.monotonic() - begin < 10
     assert not any(_is_running(pid) for pid in pids)
+
+
+@NEEDS_SUMO
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_files_of_ended_workers_go_with_those_of_whoever_started_them(how, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    scenario = generated()
+    core = SumoCore(scenario, protocol_by_name(scenario.default_protocol).plan(scenario.network), replicas=2)
+    core.reset([scenario.trips(7), scenario.trips(8)], [7, 8], np.zeros((2, 1), np.int32))
+    (folder,) = tmp_path.iterdir()
+    assert len(list(folder.glob("*/trips.rou.xml"))) == 2
+    for pid in core.simulator.worker_pids:
+        os.kill(pid, how)
+    core.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @NEEDS_SUMO
