@@ -1,8 +1,9 @@
 """Looking ahead: what each choice would have saved at a moment of the traffic, found in copies of the simulation.
 
 Every choice of one signal is tried for one decision, then all signals do what the policy thinks best. What is counted
-is the delay of everybody in the network at the end, so that neighbours and the minutes to come have a say. All copies
-have the same trips to come and the same drivers: what is left between them is what the choice did.
+is the delay of everybody who drives near the signal until the end, or waits to enter there, so that neighbours and the
+minutes to come have a say; who is far away counts less (`nearness.py`). All copies have the same trips to come and the
+same drivers: what is left between them is what the choice did.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from intergreen.agents.learning.nearness import nearness
 from intergreen.envs.choices import chosen_phases
 from intergreen.envs.reward import make_reward
 
@@ -38,6 +40,7 @@ class LookAhead:
         self._interval_s = world.protocol.interval_s
         self._decisions = max(2, round(seconds / self._interval_s))
         self._reward = make_reward("delay", world.scenario.network, world.plan)
+        self._near = nearness(world.scenario.network, world.plan)
 
     def gains(self, b: int, best: IntArray, allowed: BoolArray, signals: IntArray) -> FloatArray:
         """What each choice saves against the best, (K, C), for K signals of copy `b`; 0 for what is not allowed.
@@ -55,24 +58,25 @@ class LookAhead:
             choices[row, i] = c
         lost_s = self._lost_s(b, choices)
         gain_s = np.zeros((len(signals), allowed.shape[1]))
-        for row, (k, _, c) in enumerate(trials, start=1):
-            gain_s[k, c] = lost_s[0] - lost_s[row]
+        for row, (k, i, c) in enumerate(trials, start=1):
+            gain_s[k, c] = self._near[i] @ (lost_s[0] - lost_s[row])
         decisions = (1 + self._decisions) * len(best)
-        unit_s = max(lost_s[0] / decisions, _LEAST_DELAYED * self._interval_s)
+        unit_s = max(lost_s[0].sum() / decisions, _LEAST_DELAYED * self._interval_s)
         return gain_s / unit_s
 
     def _lost_s(self, b: int, choices: IntArray) -> FloatArray:
-        """(R,) seconds that everybody loses from now on, after each of the choices (R, I)."""
+        """(R, L) seconds that are lost on each lane from now on, or before it, after each of the choices (R, I)."""
         core = cast("TrafficCore", self._world.core)
         copies, plan = core.fork(len(choices)), self._world.plan
         copies.copy_from(core, np.full(len(choices), b))
         senses = copies.senses(self._world.layout, self._reward)
         size = self._world.layout.blocks.size
-        for _ in range(self._decisions):
-            copies.run(chosen_phases(plan, choices), self._interval_s)
-            copies.observe(senses, self._interval_s)
-            choices = self._best(senses.observation.reshape(-1, size)).reshape(choices.shape)
-        copies.run(chosen_phases(plan, choices), self._interval_s)
-        lost_s: FloatArray = copies.delay_s() - core.delay_s()[b]
+        lost_s = np.zeros(senses.sums.delay.shape)
+        for left in range(self._decisions, -1, -1):
+            copies.run(chosen_phases(plan, choices), self._interval_s, senses)
+            lost_s += senses.sums.delay
+            lost_s += senses.sums.backlog * (left * self._interval_s)  # who begins to wait, if for the rest
+            if left:
+                choices = self._best(senses.observation.reshape(-1, size)).reshape(choices.shape)
         copies.close()
         return lost_s

@@ -16,6 +16,7 @@ from intergreen.agents.controllers.policy_network import read_network
 from intergreen.agents.learning.actor_steps import ActorSteps
 from intergreen.agents.learning.looking_ahead import LookAhead
 from intergreen.agents.learning.moments import Moments, Traffic
+from intergreen.agents.learning.nearness import nearness
 from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.refine import learn_from, refine, slopes
 from intergreen.agents.learning.refinement import prepare_refinement
@@ -23,6 +24,7 @@ from intergreen.agents.learning.student import loaded
 from intergreen.agents.learning.trials import Subject, Trials
 from intergreen.envs.choices import chosen_phases
 from intergreen.envs.episodes import Episodes
+from intergreen.envs.reward import make_reward
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.vector_env import TrafficVecEnv
 
@@ -70,18 +72,35 @@ def test_gain_is_what_driving_on_with_the_choice_saves(pair_file, b):
     decisions = 1 + 60 // looked.protocol.interval_s
 
     def lost_s(choice):
+        """On each lane, those included who wait to enter it; second by second."""
         other = driven(pair_file)
-        before = other.core.delay_s()[b]
+        reward = make_reward("delay", other.scenario.network, other.plan)
+        senses = other.core.senses(other.layout, reward)
+        lost, outside = np.zeros(other.scenario.network.n_lanes), np.zeros(other.scenario.network.n_lanes)
         for number in range(decisions):
             row = np.array([[0, choice if number == 0 else 0]] * 2, np.int32)
-            other.core.run(chosen_phases(other.plan, row), other.protocol.interval_s)
-        return other.core.delay_s()[b] - before
+            other.core.run(chosen_phases(other.plan, row), other.protocol.interval_s, senses)
+            lost += senses.sums.delay[b] + outside * other.protocol.interval_s
+            outside += senses.sums.backlog[b]
+        return lost
 
+    near = nearness(looked.scenario.network, looked.plan)[1]
     kept = lost_s(0)
-    unit = max(kept / (2 * decisions), 0.5 * looked.protocol.interval_s)
+    unit = max(kept.sum() / (2 * decisions), 0.5 * looked.protocol.interval_s)
     for choice in range(len(gains)):
-        expected = (kept - lost_s(choice)) / unit if allowed[1, choice] else 0.0
+        expected = near @ (kept - lost_s(choice)) / unit if allowed[1, choice] else 0.0
         assert gains[choice] == pytest.approx(expected, abs=1e-9), choice
+
+
+def test_seconds_lost_on_lanes_are_those_of_the_drivers_but_for_the_junctions(pair_file):
+    """The reward's lane seconds against the engine's own account of every trip."""
+    looked = driven(pair_file)
+    look = LookAhead(looked, first_allowed, seconds=60)
+    lost_s = look._lost_s(0, np.zeros((1, 2), np.int32))
+    before = looked.core.delay_s()[0]
+    for _ in range(1 + 60 // looked.protocol.interval_s):
+        looked.core.run(chosen_phases(looked.plan, np.zeros((2, 2), np.int32)), looked.protocol.interval_s)
+    assert lost_s.sum() == pytest.approx(looked.core.delay_s()[0] - before, rel=0.1)
 
 
 def test_looking_ahead_leaves_the_traffic_alone(pair_file):
