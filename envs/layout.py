@@ -21,11 +21,14 @@ from intergreen.envs.observation import (
     SIGNAL_COLUMNS,
     STRAIGHT,
     VEHICLE_ROOM_M,
+    YIELDING,
+    YIELDING_SHARE,
     Blocks,
     Table,
     check_features,
 )
 from intergreen.envs.signals.pairs import greens_of, pairs_of
+from intergreen.envs.yielding import Signals, greens_that_yield
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
@@ -96,6 +99,12 @@ def make_layout(
     up_start, up_movement = _upstream(network, owned)
     choice_phase = np.full((plan.n_signals, choices), -1, np.int32)
     choice_phase[:, : plan.choices.shape[1]] = plan.choices
+    phase_serves = _phase_serves(network, plan, movements)
+    phase_start = _starts(plan.n_phases)
+    phase_share = phase_serves.astype(np.float64)
+    if YIELDING in features:
+        signals = Signals(owned, counts, phase_start, phase_serves, choice_phase)
+        phase_share[greens_that_yield(network, signals)] = YIELDING_SHARE
     table = Table(
         movement_start=_starts(counts),
         movement=_int32(owned),
@@ -111,10 +120,11 @@ def make_layout(
         up_start=up_start,
         up_movement=up_movement,
         up_signal=np.repeat(np.arange(plan.n_signals, dtype=np.int32), counts)[up_movement],
-        phase_start=_starts(plan.n_phases),
+        phase_start=phase_start,
         phase_offset=plan.phase_offset,
         clearance_s=plan.longest_transition_s,
-        phase_serves=_phase_serves(network, plan, movements),
+        phase_serves=phase_serves,
+        phase_share=phase_share,
         choice_phase=choice_phase,
         movement_column=movement_column,
         signal_column=signal_column,

@@ -11,7 +11,8 @@ widest signal, or more) the vector of a signal holds four blocks, one after the 
 | movement | (M, f) | `exists`, then the movement features asked for                                |
 | choice   | (C, 2) | `current`: the phase last shown as green; `allowed`: may be asked for now     |
 | signal   | (s,)   | the signal features asked for                                                 |
-| serves   | (C, M) | 1 where the choice gives the movement green: the phase-movement incidence     |
+| serves   | (C, M) | 1 where the choice gives the movement green: the phase-movement incidence;    |
+|          |        | with `yielding` asked for `YIELDING_SHARE` where it must give way             |
 
 Features by name. A name may stand for several columns. "Vehicles" are those on all lanes that the movement starts
 from, and on those close before them (`intergreen.envs.network.approaches`); a lane that several movements share counts
@@ -42,6 +43,9 @@ in each of them. Units: 1 is ten vehicles, unless said otherwise.
 | `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
 | `timing`     | signal   | `interval`, `clearance`     | seconds between decisions, and of the longest transition     |
 |              |          |                             | between two choices; units: 10 s and 5 s                     |
+| `yielding`   | choice   | none, see `serves`          | tells a green from one beside others who go first: who must  |
+|              |          |                             | give way gets across less often; not where it has green in   |
+|              |          |                             | every choice, which tells none from another                  |
 
 A signal with fewer movements or choices has 0 in the places it lacks. A phase that has been green for `LONGEST_GREEN_S`
 is not `allowed` while vehicles wait for a choice that serves other movements: where traffic is locked, nothing that a
@@ -68,6 +72,7 @@ VEHICLE_ROOM_M = 7.5  # a standing car and its gap
 ARRIVAL_BOUNDS_S = (2.5, 5.0, 10.0, 15.0, 30.0)  # upper ends of the distance bins, seconds at the speed limit
 N_BINS = len(ARRIVAL_BOUNDS_S)
 BIN_MIDDLES_S = (1.25, 3.75, 7.5, 12.5, 22.5)
+YIELDING_SHARE = 0.5  # of a green that has to give way
 HEADWAY_S = 2.0  # between vehicles that leave a standing queue on one lane
 
 MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -86,7 +91,8 @@ MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
 SIGNAL_COLUMNS: dict[str, tuple[str, ...]] = {"green_time": ("green_time",), "timing": ("interval", "clearance")}
 CHOICE_COLUMNS = ("current", "allowed")
 DEFAULT_FEATURES = ("queue", "arriving", "occupied", "downstream", "green", "turn", "lanes", "green_time", "timing")
-ALL_FEATURES = (*MOVEMENT_COLUMNS, *SIGNAL_COLUMNS)
+YIELDING = "yielding"
+ALL_FEATURES = (*MOVEMENT_COLUMNS, *SIGNAL_COLUMNS, YIELDING)
 
 _ALL_MOVEMENT_COLUMNS = tuple(column for columns in MOVEMENT_COLUMNS.values() for column in columns)
 _ALL_SIGNAL_COLUMNS = tuple(column for columns in SIGNAL_COLUMNS.values() for column in columns)
@@ -150,6 +156,7 @@ class Table(NamedTuple):
     phase_offset: IntArray  # (I,) number in the network of a signal's first phase
     clearance_s: IntArray  # (I,) longest transition between two choices
     phase_serves: IntArray  # (all phases, M) 1 where it gives the signal's movement green
+    phase_share: FloatArray  # (all phases, M) the same as it is told, less where the movement must give way
     choice_phase: IntArray  # (I, C) local phase, -1 where the signal has no such choice
     movement_column: IntArray  # position of each movement column in a row, -1 not asked for
     signal_column: IntArray  # position of each signal column, -1 not asked for
@@ -282,7 +289,7 @@ def observe(
             row = table.phase_start[i] + local_phase
             for local in range(table.movement_start[i + 1] - first_movement):
                 serves = table.phase_serves[row, local]
-                out[i, serves_at + c * table.movements + local] = serves
+                out[i, serves_at + c * table.movements + local] = table.phase_share[row, local]
                 if overdue and serves == 1 and table.phase_serves[shown_phase, local] == 0:
                     for k in range(
                         table.lane_start[first_movement + local], table.lane_start[first_movement + local + 1]

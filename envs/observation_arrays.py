@@ -117,7 +117,8 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
     is_choice = table.choice_phase >= 0
     choice_phase = np.where(is_choice, table.choice_phase, 0)
     served_by_phase = table.phase_serves != 0
-    serves = served_by_phase[table.phase_start[:-1, None] + choice_phase] & is_choice[:, :, None]
+    rows = table.phase_start[:-1, None] + choice_phase
+    serves = served_by_phase[rows] & is_choice[:, :, None]
     _, first, road = np.unique(table.out_first, return_index=True, return_inverse=True)
     out_first, out_past = table.out_first[first], table.out_past[first]
     first_above, above = _distinct(table.up_movement, table.up_start)
@@ -131,7 +132,7 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
         movement=placed(table.movement).astype(np.intp),
         exists=exists,
         all_exist=bool(exists.all()),
-        still=_still(layout, exists, serves),
+        still=_still(layout, exists, np.where(serves, table.phase_share[rows], 0.0)),
         serves=np.concatenate([served_by_phase, np.zeros((1, table.movements), np.bool_)]),
         can_be_served=serves.any(axis=1),
         choice_phase=np.where(is_choice, table.choice_phase, -2).astype(np.int32),
@@ -288,7 +289,7 @@ def _distinct(entries: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
     return np.array(first, np.int32), np.array(same_as, np.int32)
 
 
-def _still(layout: ObservationLayout, exists: BoolArray, serves: BoolArray) -> Observed:
+def _still(layout: ObservationLayout, exists: BoolArray, share: FloatArray) -> Observed:
     table, blocks, column = layout.table, layout.blocks, layout.table.movement_column
     movements = np.zeros((blocks.movement_columns, *exists.shape), np.float32)
     signal, local = np.nonzero(exists)
@@ -299,7 +300,7 @@ def _still(layout: ObservationLayout, exists: BoolArray, serves: BoolArray) -> O
         movements[column[LANES], signal, local] = np.minimum(table.lane_share, HIGHEST)
     n = len(exists)
     choices = np.zeros((n, blocks.choices, len(CHOICE_COLUMNS)), np.float32)
-    return Observed(movements, choices, np.zeros((n, blocks.signal_columns), np.float32), serves.astype(np.float32))
+    return Observed(movements, choices, np.zeros((n, blocks.signal_columns), np.float32), share.astype(np.float32))
 
 
 def _served(phase: IntArray, g: Gathers) -> BoolArray:

@@ -136,6 +136,9 @@ def refine(
         float | None,
         typer.Option("--from-sumo", metavar="SHARE", help="of generated networks, with SUMO's streets and drivers"),
     ] = None,
+    yielding: Annotated[
+        bool, typer.Option("--yielding", help="from now on it sees which greens must give way (feature `yielding`)")
+    ] = False,
     seed: SeedOption = None,
 ) -> None:
     """A trained policy made better: it tries every choice in copies of the simulation, and learns the best ones."""
@@ -155,6 +158,7 @@ def refine(
         moments=moments,
         look_ahead_s=look_ahead,
         from_sumo=from_sumo,
+        yielding=yielding,
         seed=seed,
     )
     print(refinement.summary(), file=sys.stderr)

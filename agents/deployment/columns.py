@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from intergreen.envs.observation import ARRIVAL_BOUNDS_S, HIGHEST
+from intergreen.envs.observation import ARRIVAL_BOUNDS_S, HIGHEST, YIELDING, YIELDING_SHARE
 
 
 class Column(NamedTuple):
@@ -50,6 +51,18 @@ COLUMNS: dict[str, Column] = {
     "current": Column("flag", _FLAG, "1 for the phase last shown as green"),
     "allowed": Column("flag", _FLAG, "1 for a phase that may be asked for now"),
 }
+
+
+def serves_column(features: Sequence[str]) -> dict[str, object]:
+    """What a value of the block that says whom a choice serves means, for a policy that sees these features."""
+    meaning = "1 where the choice gives the movement green"
+    if YIELDING in features:
+        return {
+            "unit": "share",
+            "range": [0.0, 1.0],
+            "meaning": f"{meaning}, {YIELDING_SHARE:g} where it must give way to another green there",
+        }
+    return {"unit": "flag", "range": [0.0, 1.0], "meaning": meaning}
 
 
 def runs(columns: list[int]) -> list[slice]:

@@ -11,6 +11,7 @@ from intergreen.agents.learning.prepare import Training, new_training, require_l
 from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe
 from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
+from intergreen.envs.observation import YIELDING
 from intergreen.envs.simulators import NATIVE
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def prepare_refinement(
     moments: int | None = None,
     look_ahead_s: int | None = None,
     from_sumo: float | None = None,
+    yielding: bool = False,
     seed: int | None = None,
 ) -> Refinement:
     """The refinement of this run, a shipped name or a folder.
@@ -62,6 +64,7 @@ def prepare_refinement(
     protocol : the timing there; None: the scenario's own
     out : the run's folder; None: a new one below `runs/`
     rounds, moments, look_ahead_s : None: `ROUNDS`, `MOMENTS` of each, `LOOK_AHEAD_S`
+    yielding : from now on the policy sees which greens must give way, as the feature of that name tells
     from_sumo : share of generated networks with SUMO's streets, rules and drivers; None: as the run was trained
     seed : of networks and traffic; None: that of the run
 
@@ -78,7 +81,8 @@ def prepare_refinement(
     if policy.recipe.faults:
         problem = "was trained with detectors that fail, and copies would see what true ones tell"
         raise InputError(name, "faults", problem, "name a run without faults")
-    changes: dict[str, Any] = {"features": policy.features, "width": policy.network.width, "start": None}
+    features = policy.features if not yielding or YIELDING in policy.features else (*policy.features, YIELDING)
+    changes: dict[str, Any] = {"features": features, "width": policy.network.width, "start": None}
     if seed is not None:
         changes["seed"] = seed
     if from_sumo is not None:
@@ -91,7 +95,12 @@ def prepare_refinement(
     recipe = make_recipe(policy.name, changed(policy.recipe.model_dump(), changes))
     training = new_training(recipe, out or new_run_folder("refined"), drop_invalid_routes=policy.drop_invalid_routes)
     found = Refinement(policy, rounds or ROUNDS, moments or MOMENTS, look_ahead_s or LOOK_AHEAD_S, training)
-    settings = {"rounds": found.rounds, "moments": found.moments, "look_ahead_s": found.look_ahead_s}
+    settings = {
+        "rounds": found.rounds,
+        "moments": found.moments,
+        "look_ahead_s": found.look_ahead_s,
+        "yielding": features != policy.features,
+    }
     training.run["made_by"] = REFINED
     training.run["refined"] = policy.stated() | settings
     return found

@@ -31,16 +31,21 @@ def generate_sumo_network(
     ValueError
         If `netgenerate` makes none, with its words.
     """
-    given = [f"--{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in options.items()]
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}.net.xml"
-        command = [str(netgenerate), *given, f"--seed={seed}", "--output-file", str(file)]
-        try:
-            made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_S)
-        except subprocess.TimeoutExpired:
-            raise ValueError(f"netgenerate has not ended after {_LONGEST_S:g} s") from None
-        if made.returncode != 0 or not file.is_file():
-            raise ValueError(f"netgenerate failed: {' '.join(made.stderr.split())}")
+        run_netgenerate(file, options, netgenerate=netgenerate, seed=seed)
         network = read_sumo_network(file)
     require_signals(network, name, mend=_MEND)
     return network
+
+
+def run_netgenerate(file: Path, options: Mapping[str, str | float | bool], *, netgenerate: Path, seed: int) -> None:
+    """Let it write the ``.net.xml`` at `file`; see `generate_sumo_network`."""
+    given = [f"--{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in options.items()]
+    command = [str(netgenerate), *given, f"--seed={seed}", "--output-file", str(file)]
+    try:
+        made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LONGEST_S)
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"netgenerate has not ended after {_LONGEST_S:g} s") from None
+    if made.returncode != 0 or not file.is_file():
+        raise ValueError(f"netgenerate failed: {' '.join(made.stderr.split())}")

@@ -21,6 +21,7 @@ from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.refine import learn_from, refine, slopes
 from intergreen.agents.learning.refinement import prepare_refinement
 from intergreen.agents.learning.student import loaded
+from intergreen.agents.learning.trained import read_probable
 from intergreen.agents.learning.trials import Subject, Trials
 from intergreen.envs.choices import chosen_phases
 from intergreen.envs.episodes import Episodes
@@ -205,7 +206,14 @@ def test_folder_states_what_it_came_from_and_what_each_round_gained(refined, poo
     content = stated(refined)
     sha256 = hashlib.sha256((poor / "policy.npz").read_bytes()).hexdigest()
     assert content["made_by"] == "intergreen refine"
-    expected = {"name": str(poor), "sha256": sha256, "rounds": 2, "moments": 1_500, "look_ahead_s": 60}
+    expected = {
+        "name": str(poor),
+        "sha256": sha256,
+        "rounds": 2,
+        "moments": 1_500,
+        "look_ahead_s": 60,
+        "yielding": False,
+    }
     assert content["refined"] == expected
     with (refined / "progress.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -273,6 +281,18 @@ def test_policy_for_any_network_is_refined_on_some_of_sumos_where_asked(tmp_path
     assert asked.recipe.worlds == own.recipe.worlds.model_copy(update={"from_sumo": 0.25})
     assert "eclipse-sumo" in asked.run["versions"]
     assert "eclipse-sumo" not in own.run["versions"]
+
+
+def test_policy_may_see_from_now_on_which_greens_must_give_way(pair_file, tmp_path, stated):
+    settings = {"yielding": True, "rounds": 1, "moments": 40, "look_ahead_s": 20}
+    folder = refine(prepare_refinement("universal-0", str(pair_file), out=tmp_path / "run", **settings))
+    content, before = stated(folder), read_probable("universal-0")
+    assert content["refined"]["yielding"]
+    assert content["recipe"]["features"] == [*before.features, "yielding"]
+    assert read_probable(str(folder)).features == (*before.features, "yielding")
+    again = prepare_refinement(str(folder), out=tmp_path / "again", yielding=True).training
+    assert list(again.recipe.features) == content["recipe"]["features"]
+    assert not again.run["refined"]["yielding"]
 
 
 def test_networks_of_sumos_are_refused_in_one_line_where_there_is_no_sumo(tmp_path, monkeypatch, capsys):
