@@ -61,6 +61,8 @@ def _goes_second(network: RoadNetwork) -> tuple[IntArray, IntArray]:
     road = network.movement_from_road[network.link_movement]
     changes_lane = network.link_changes_lane[link] | network.link_changes_lane[foe]  # the yielding is another's
     loses = (network.crossing_right < 0) & (road[link] != road[foe]) & ~changes_lane
-    pairs = np.stack((network.link_movement[link[loses]], network.link_movement[foe[loses]]))
-    second, first = np.unique(pairs, axis=1)
+    pairs = (
+        network.link_movement[link[loses]].astype(np.int64) * network.n_movements + network.link_movement[foe[loses]]
+    )
+    second, first = np.divmod(np.unique(pairs), network.n_movements)
     return second.astype(np.int32), first.astype(np.int32)
