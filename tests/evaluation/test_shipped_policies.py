@@ -70,7 +70,9 @@ def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
 def test_card_of_the_bundle_tells_all_that_it_was_trained_on():
     folder = files("intergreen.checkpoints")
     worlds = json.loads((folder / REFINED / "run.json").read_text())["recipe"]["worlds"]
-    told = f"{worlds['count']} generated networks and {worlds['junctions']} single junctions with generated demand"
+    from_sumo = f" ({100 * worlds['from_sumo']:g} % with SUMO's streets and drivers)"
+    networks = f"{worlds['count']} generated networks{from_sumo}"
+    told = f"{networks} and {worlds['junctions']} single junctions with generated demand"
     assert told in (folder / "universal" / "MODEL_CARD.md").read_text()
 
 
