@@ -65,7 +65,7 @@ class LookAhead:
         return gain_s / unit_s
 
     def _lost_s(self, b: int, choices: IntArray) -> FloatArray:
-        """(R, L) seconds that are lost on each lane from now on, or before it, after each of the choices (R, I)."""
+        """(R, L) seconds lost from now on, on each lane or waiting to enter it, after each of the choices (R, I)."""
         core = cast("TrafficCore", self._world.core)
         copies, plan = core.fork(len(choices)), self._world.plan
         copies.copy_from(core, np.full(len(choices), b))

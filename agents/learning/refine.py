@@ -4,7 +4,7 @@ A learner that is only told its reward has to guess which of its choices earned 
 nobody has to: each choice is tried, with the same drivers and the same trips to come (`looking_ahead.py`), and the
 policy is moved towards the choices that lose less time:
 
-    gain_c   = what choice c saves against the one that the policy thinks best, for everybody in the network
+    gain_c   = what choice c saves against the one that the policy thinks best, for everybody nearby
     loss     = - mean over moments of sum of p_c gain_c            slopes by the scores: p (sum of p gain - gain)
 
 What is known of the trips to come is the same for all choices and is not seen by the policy, which learns the mean over
