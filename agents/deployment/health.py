@@ -71,9 +71,10 @@ class DetectorHealth:
             else:
                 is_number = _are_numbers(readings)
                 wrong = is_number & self._is_out_of_range(counts)
-            occupied = is_number & (vehicles > 0)
+            is_told = is_number if wrong is None else is_number & ~wrong
+            occupied = is_told & (vehicles > 0)
         found = np.zeros(occupied.shape, np.uint8)
-        found[self._silent.judge(counts, occupied, is_number, red_s)] = Finding.SILENT
+        found[self._silent.judge(counts, occupied, is_told, red_s)] = Finding.SILENT
         found[self._stuck.judge(counts, occupied, red_s)] = Finding.STUCK
         if wrong is not None:
             found[wrong] = Finding.OUT_OF_RANGE

@@ -36,7 +36,7 @@ class _Look(NamedTuple):
 
     counts: Counted
     occupied: BoolArray  # (B, L)
-    is_number: BoolArray  # (B, L)
+    is_told: BoolArray  # (B, L)
     counted_in: BoolArray  # (B, L) of lanes that are not silent, while the network was busy
     red_s: IntArray  # (B, M)
     share: float  # of the average that the look is
@@ -61,12 +61,12 @@ class SilentDetectors:
         self._decisions = 0
         self._look: _Look | None = None  # the last, as long as something is to be learnt from it
 
-    def judge(self, counts: Counted, occupied: BoolArray, is_number: BoolArray, red_s: IntArray) -> BoolArray:
+    def judge(self, counts: Counted, occupied: BoolArray, is_told: BoolArray, red_s: IntArray) -> BoolArray:
         """(B, L) by what the lane had before, could so many decisions in a row have met nobody?
 
         Parameters
         ----------
-        occupied, is_number : (B, L) somebody is there; the lane's reading is a number
+        occupied, is_told : (B, L) somebody is there; the lane's reading is a number that can be
         red_s : (B, M) seconds since each movement had green
         """
         self.learn()
@@ -75,19 +75,19 @@ class SilentDetectors:
         self._decisions += 1
         share = 1.0 / min(self._decisions, _LEARNED_FROM)
         self._traffic += share * (total - self._traffic)
-        counted_in = is_number & is_busy[:, None]
+        counted_in = is_told & is_busy[:, None]
         self._silent += counted_in
         self._silent *= ~occupied
         silent = self._are_silent()
-        self._look = _Look(counts, occupied, is_number, counted_in & ~silent, red_s.copy(), share)
+        self._look = _Look(counts, occupied, is_told, counted_in & ~silent, red_s.copy(), share)
         return silent
 
     def learn(self) -> None:
         """Keep in mind what the last look tells of those to come; for whenever there is time before the next."""
         if self._look is None:
             return
-        counts, occupied, is_number, counted_in, red_s, share = self._look
-        self._note_beginnings(occupied, is_number, red_s)
+        counts, occupied, is_told, counted_in, red_s, share = self._look
+        self._note_beginnings(occupied, is_told, red_s)
         self._busy += counted_in * (np.float32(share) * (occupied - self._busy))
         looks = self._interval_s / APART_S / share
         self._expected = np.where(occupied, self._busy * np.float32(looks / (looks + _DOUBT)), self._expected)
@@ -101,11 +101,11 @@ class SilentDetectors:
             silent[silent] = chance < np.log(NEVER_BY_CHANCE)
         return silent
 
-    def _note_beginnings(self, occupied: BoolArray, is_number: BoolArray, red_s: IntArray) -> None:
+    def _note_beginnings(self, occupied: BoolArray, is_told: BoolArray, red_s: IntArray) -> None:
         """Where somebody was at the last decision, and is not now: could all of them have left?"""
         self._unexplained &= ~occupied
         gone = self._was_occupied & ~occupied
-        gone &= is_number
+        gone &= is_told
         if self._before is None or not gone.any():
             return
         b, lane = places(gone)

@@ -130,6 +130,18 @@ def test_silence_tells_nothing_while_the_whole_network_is_quiet(health):
         assert finding(health, told(0, elsewhere=0.0)) == Finding.FINE
 
 
+@pytest.mark.parametrize("absurd", [65_535.0, 1e30, 1e300])
+@pytest.mark.filterwarnings("error")
+def test_silence_is_found_although_another_detector_told_of_more_than_there_can_be(health, absurd):
+    for k in range(200):
+        finding(health, told(1 + k % 2))
+    readings = told(1)
+    readings.vehicles[0, (LANE + 1) % NETWORK.n_lanes] = absurd
+    assert finding(health, readings) == Finding.FINE
+    findings = [finding(health, told(0)) for _ in range(SILENT_S // INTERVAL_S + 1)]
+    assert findings[-1] == Finding.SILENT
+
+
 def after_a_busy_time(health, last, last_red_s):
     """Findings from the moment on when nobody is told of any more, for more than `SILENT_S`."""
     for k in range(200):
