@@ -192,7 +192,7 @@ class _Reader:
         if tag.text("begin", "") in _ON_A_SIGN:
             self.dropped += 1
             return []
-        return flow_times(tag, self._given.window.end_s)
+        return flow_times(tag, *self._given.window)
 
     # --- types and routes -------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,17 +17,20 @@ from intergreen.envs.network.xml_file import Tag, plain_number, seconds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LAST_S = 86_400.0  # SUMO's end of a flow that names none
+LAST_S = 86_400.0  # SUMO's end of what names none
 _EXPONENTIAL = re.compile(r"exp\(\s*([-+0-9.eE]+)\s*\)", re.ASCII)
 
 
-def flow_times(tag: Tag, until_s: float) -> Iterator[float]:
-    """When the vehicles of a flow depart, up to second `until_s` of SUMO's clock."""
-    begin_s = time_of(tag, "begin", 0.0)
-    end_s = time_of(tag, "end", LAST_S)
+def flow_times(tag: Tag, from_s: float, until_s: float) -> Iterator[float]:
+    """When the vehicles of a flow depart, up to second `until_s` of SUMO's clock; by itself it begins and ends with the
+    run, which goes on from `from_s` to `until_s`."""
+    begin_s = time_of(tag, "begin", from_s)
+    end_s = time_of(tag, "end", max(begin_s, until_s))
     if end_s < begin_s:
         tag.fail(f"ends at {end_s:g} s, before it begins at {begin_s:g} s", "exchange begin and end")
     number = tag.whole("number") if tag.has("number") else MOST_VEHICLES
+    if begin_s == end_s and tag.has("number"):
+        return repeat(begin_s, number)
     random = np.random.default_rng(zlib.crc32(tag.text("id").encode()))
     gap_s: Callable[[], float]
     if tag.has("probability"):  # of a vehicle in each second, the first one included

@@ -191,11 +191,25 @@ def test_times_are_read_as_sumo_writes_them(text, expected):
         ('begin="0:00:05" period="00:00:10" number="2"', [5, 15]),
         ('begin="90" vehsPerHour="720"', [90, 95]),
         ('begin="98" probability="1"', [98, 99]),
+        ('begin="50" end="50" number="3"', [50, 50, 50]),
+        ('begin="60" number="4"', [60, 70, 80, 90]),
+        ('number="4"', [0, 25, 50, 75]),
     ],
 )
 def test_flows_depart_as_often_as_they_say(tmp_path, network, given, expected):
     demand = load(tmp_path, network, f'<flow id="f" {given} from="in_S" to="out_N"/>')
     assert releases(network, demand) == expected
+
+
+def test_flow_that_does_not_say_when_it_begins_and_ends_does_so_with_the_run(tmp_path, network):
+    flows = (
+        '<flow id="a" number="4" {}/>',
+        '<flow id="b" number="2" end="200" {}/>',
+        '<flow id="c" begin="400" number="2" {}/>',
+    )
+    ways = 'from="in_S" to="out_N"'
+    demand = load(tmp_path, network, *(flow.format(ways) for flow in flows), window=Window(100, 300))
+    assert releases(network, demand, horizon_s=200) == [0, 0, 50, 50, 100, 150]
 
 
 def test_flows_of_an_interval_begin_and_end_with_it_unless_they_say_otherwise(tmp_path, network):
