@@ -78,7 +78,8 @@ def make_plan(network: RoadNetwork, *, choices: Choices = "literature", timing: 
 
     Where phase 0's greens are contained in every other phase, phase 0 is the clearance and the others are the choices;
     of these "literature" takes only phases 1-4 and "literature-8" phases 1-8, unless a movement has green in none of
-    them. Elsewhere all phases are choices. Field timing shows no clearance phase: what both phases have stays green.
+    them, or those of a lane have it together in none but in a later one: whoever is first there would stop the others.
+    Elsewhere all phases are choices. Field timing shows no clearance phase: what both phases have stays green.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def make_plan(network: RoadNetwork, *, choices: Choices = "literature", timing: 
     for i, greens in enumerate(of_signal):
         if _phase_0_is_clearance(greens):
             clearance_phase[i] = 0
-            lists.append(range(1, _last_choice(greens, choices) + 1))
+            lists.append(range(1, _last_choice(network, greens, choices) + 1))
         else:
             lists.append(range(len(greens)))
     if isinstance(timing, FieldTiming):
@@ -135,11 +136,26 @@ def _greens(network: RoadNetwork, intersections: IntArray) -> list[list[set[int]
     return [[set(movements[starts[p] : starts[p + 1]]) for p in range(first, past)] for first, past in bounds]
 
 
-def _last_choice(greens: list[set[int]], choices: Choices) -> int:
-    """The last of the choices 1, 2, ...: all phases where the literature's few would leave a movement without green."""
+def _last_choice(network: RoadNetwork, greens: list[set[int]], choices: Choices) -> int:
+    """The last of the choices 1, 2, ...: all phases where the literature's few will not do for a movement or lane."""
     few = {"literature": _FAMILY_PHASES, "literature-8": _LARGE_FAMILY_PHASES, "all": len(greens)}[choices]
-    serves_all = set().union(*greens[:few]) == set().union(*greens)
-    return min(few, len(greens)) - 1 if serves_all else len(greens) - 1
+    if few >= len(greens) or not _serve_alike(greens[:few], greens, _by_lane(network, set().union(*greens))):
+        return len(greens) - 1
+    return few - 1
+
+
+def _serve_alike(some: list[set[int]], every: list[set[int]], groups: list[set[int]]) -> bool:
+    """Has each group of movements green together in some of the phases, if it has in any of them all?"""
+    return all(any(group <= green for green in some) for group in groups if any(group <= green for green in every))
+
+
+def _by_lane(network: RoadNetwork, movements: set[int]) -> list[set[int]]:
+    """The movements one by one, and those that start from the same lane."""
+    groups: dict[int, set[int]] = {}
+    for movement in movements:
+        for lane in network.start_lanes(movement).tolist():
+            groups.setdefault(lane, set()).add(movement)
+    return [{movement} for movement in movements] + [group for group in groups.values() if len(group) > 1]
 
 
 def _membership(lists: list[Sequence[int]], width: int) -> BoolArray:

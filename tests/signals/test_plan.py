@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from intergreen.envs.errors import InputError
+from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT
 from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance, make_plan
 from intergreen.envs.signals.presets import PROFILES, profile_by_name
 
@@ -46,6 +47,31 @@ def test_small_signal_whose_phase_0_is_contained_chooses_all_the_others(crossing
 def test_phase_that_alone_serves_a_movement_stays_a_choice(crossings):
     plan = make_plan(crossings(["", "rights", "we", "ns", "we+we left", "ns left"]))
     assert choices_of(plan) == [1, 2, 3, 4, 5]
+
+
+def sharing_lanes(network, first, second):
+    """The network with all links of turn `first` starting on the lane from which those of turn `second` do."""
+    turn, road = network.movement_turn[network.link_movement], network.movement_from_road[network.link_movement]
+    lane = network.link_from_lane.copy()
+    for k in np.flatnonzero(turn == first):
+        lane[k] = lane[(turn == second) & (road == road[k])].max()
+    return replace(network, link_from_lane=lane)
+
+
+def test_lane_whose_movements_the_few_phases_serve_one_at_a_time_makes_all_phases_choices(crossings):
+    shared = sharing_lanes(crossings(FAMILY), TURN_LEFT, STRAIGHT)
+    assert choices_of(make_plan(shared)) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert choices_of(make_plan(shared, choices="literature-8")) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_lane_whose_movements_no_phase_serves_together_leaves_the_few_choices(crossings):
+    few = [*FAMILY[:5], "rights+we"]
+    assert choices_of(make_plan(sharing_lanes(crossings(few), TURN_LEFT, STRAIGHT))) == [1, 2, 3, 4]
+
+
+def test_lane_that_right_turns_share_leaves_the_few_choices(crossings):
+    shared = sharing_lanes(crossings(FAMILY), TURN_RIGHT, STRAIGHT)
+    assert choices_of(make_plan(shared)) == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("choices", ["literature", "literature-8", "all"])
