@@ -33,7 +33,7 @@ from intergreen.envs.errors import InputError, meant
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network, require_signals
 from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.scenario_file import NO_LIGHTPHASES, read_scenario_file
-from intergreen.envs.sumo_config import SUFFIX, read_sumo_config, sumo_config_in
+from intergreen.envs.sumo_config import SUFFIX, is_sumo_config, read_sumo_config, sumo_config_in
 
 EMBEDDED = ("single", "arterial6", "grid4x4", "town", "city1024")
 FOLDER_HORIZON_S = 3600
@@ -159,7 +159,7 @@ def load_scenario(name: str | Path, *, drop_invalid_routes: bool = False) -> Sce
     if path.is_dir():
         return _from_folder(path, path.resolve().name, drop_invalid_routes)
     if path.is_file():
-        if path.suffix == SUFFIX:
+        if is_sumo_config(path):
             return _from_sumo(path, path.stem, drop_invalid_routes)
         _refuse_half(path)
         return _from_yaml(path)
@@ -179,6 +179,10 @@ def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario
     config = sumo_config_in(folder)
     if config is not None:
         return _from_sumo(config, name, drop_invalid_routes)
+    nets = sorted(folder.glob("*.net.xml*"))
+    if nets:
+        mend = f"write a {SUFFIX} that lists its net-file and route-files"
+        raise InputError(folder, "", f"holds {nets[0].name} and no {SUFFIX}", mend)
     roadnet = find_file(folder, "roadnet.json")
     network = read_cityflow_network(roadnet)
     require_signals(network, roadnet, mend=NO_LIGHTPHASES)

@@ -13,6 +13,7 @@ from intergreen.envs.network.sumo_include import INCLUDE
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children, seconds
 
 SUFFIX = ".sumocfg"
+_SUFFIXES = (SUFFIX, ".sumo.cfg")  # the second is an older custom
 ROOTS = ("configuration", "sumoConfiguration")
 DEFAULT_LENGTH_S = 3600  # of a window without an end
 MOST = 1000.0  # of a factor: more is surely a slip
@@ -47,11 +48,16 @@ def sumo_config_in(folder: Path) -> Path | None:
     InputError
         If there are several.
     """
-    configs = sorted(folder.glob(f"*{SUFFIX}"))
+    configs = sorted(path for path in folder.iterdir() if is_sumo_config(path))
     if len(configs) > 1:
         problem = f"holds {len(configs)} files {SUFFIX}, {configs[0].name} and {configs[1].name} among them"
         raise InputError(folder, "", problem, "name the one you mean")
     return configs[0] if configs else None
+
+
+def is_sumo_config(path: Path) -> bool:
+    """By its name."""
+    return path.name.endswith(_SUFFIXES)
 
 
 def read_sumo_config(path: str | Path) -> SumoConfig:

@@ -33,7 +33,7 @@ from intergreen.agents.progress import progress_bar
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="the folder of a training run")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="a training run: its folder, or a shipped name")],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="the bundle's folder; its name is the policy's")],
     best: Annotated[bool, typer.Option("--best", help="the policy that did best in the run's evaluations")] = False,
     scenarios: Annotated[
@@ -48,23 +48,25 @@ def export(
     require_threads(threads)
     require_folder("--to", to)
     names, seed_list = parse_names(scenarios, "--scenarios") if scenarios else None, parse_seeds(seeds)
+    from intergreen.agents.controllers.registry import run_folder
     from intergreen.agents.controllers.run_folder import read_run
     from intergreen.agents.evaluation.exporting import export_run, refuse_in_use
 
     refuse_in_use(to)
-    read_run(run)  # for its complaints, before the engine is made ready
-    make_engine_ready()
-    with progress_bar("exporting") as progress:
-        folder = export_run(
-            run,
-            to,
-            best=best,
-            scenarios=names,
-            protocol=protocol,
-            seeds=seed_list,
-            threads=threads,
-            progress=progress,
-        )
+    with run_folder(run) as trained:
+        read_run(trained)  # for its complaints, before the engine is made ready
+        make_engine_ready()
+        with progress_bar("exporting") as progress:
+            folder = export_run(
+                trained,
+                to,
+                best=best,
+                scenarios=names,
+                protocol=protocol,
+                seeds=seed_list,
+                threads=threads,
+                progress=progress,
+            )
     say_written([folder])
     print(folder, file=sys.stdout)
 

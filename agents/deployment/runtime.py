@@ -155,7 +155,7 @@ class SignalController:
         Parameters
         ----------
         readings : of one replica; `lane_readings` makes them
-        time_s : a whole second, later than the last; of any clock, since 1970 for example
+        time_s : a whole second, later than the last; of a clock that nobody sets back, `int(time.monotonic())`
         calls : (M,) who waits at a stop line; None: whoever waits or arrives in the first bin, and every movement
             with a lane that tells nothing
 
@@ -273,13 +273,13 @@ def _read_network(named: str | Path) -> RoadNetwork:
         raise TypeError(f"need a network or where one is, not a {type(named).__name__}; of a scenario, its .network")
 
     from intergreen.envs.network import find_file, read_cityflow_network, read_sumo_network
-    from intergreen.envs.sumo_config import SUFFIX, read_sumo_config, sumo_config_in
+    from intergreen.envs.sumo_config import is_sumo_config, read_sumo_config, sumo_config_in
 
     path = Path(named)
     if not path.exists() or path.suffix in (".yaml", ".yml"):
         problem = "is a scenario's file" if path.exists() else "no such file or folder"
         raise InputError(path, "", problem, f"name a network's; of scenarios give load_scenario({str(path)!r}).network")
-    config = sumo_config_in(path) if path.is_dir() else path if path.suffix == SUFFIX else None
+    config = sumo_config_in(path) if path.is_dir() else path if is_sumo_config(path) else None
     if config is not None:
         read = read_sumo_config(config)
         begin_s, end_s = read.given.window

@@ -18,7 +18,7 @@ from learning.small_run import write_recipe, write_scenario
 from intergreen.agents.cli import main
 from intergreen.agents.controllers.policy_network import read_network
 from intergreen.agents.controllers.registry import controller_by_name
-from intergreen.agents.controllers.run_folder import POLICY, observation_columns
+from intergreen.agents.controllers.run_folder import POLICY, observation_columns, read_run
 from intergreen.agents.deployment.bundle import CARD, MOST_BYTES, OBSERVATION, PROOF, SIGNALS, SUMS, read_bundle
 from intergreen.agents.deployment.draft import _checked, compare_choices
 from intergreen.agents.deployment.graph import policy_graph
@@ -259,6 +259,14 @@ def test_command_writes_the_same_bytes_again_and_names_the_folder(run, exported,
     for name in (*MOST_BYTES, SUMS):
         assert (again / name).read_bytes() == (exported / name).read_bytes(), name
     assert "| pair | literature-10-5 | 1 |" in (again / CARD).read_text()
+
+
+def test_command_takes_what_is_shipped_by_its_name(tmp_path, monkeypatch, capsys):
+    ready(monkeypatch)
+    asked = []
+    monkeypatch.setattr(exporting, "export_run", lambda run, to, **how: asked.append(read_run(run)["seed"]) or to)
+    assert main(["export", "universal-2", "--to", str(tmp_path / "x")]) == 0
+    assert asked == [2]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device"), InputError("a", "b", "c")])

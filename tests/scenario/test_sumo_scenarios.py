@@ -151,6 +151,20 @@ def test_two_configurations_in_a_folder_are_refused(tmp_path):
         load_scenario(tmp_path)
 
 
+def test_folder_with_a_network_of_sumos_and_no_configuration_says_what_to_write(tmp_path):
+    write(tmp_path).unlink()
+    with pytest.raises(
+        InputError, match=r"holds small\.net\.xml and no \.sumocfg; write a \.sumocfg that lists its net-fi"
+    ):
+        load_scenario(tmp_path)
+
+
+def test_configuration_may_end_in_sumo_cfg(tmp_path):
+    write(tmp_path).rename(tmp_path / "small.sumo.cfg")
+    for named in (tmp_path, tmp_path / "small.sumo.cfg"):
+        assert len(load_scenario(named).trips(0)) == 2
+
+
 # --- protocols ---------------------------------------------------------------------------------------------------
 
 
