@@ -149,6 +149,8 @@ class BundleController:
         if signals.phase.shape[1] == 0:
             return signals.phase
         if time_s >= self._due_s:
+            if time_s > self._due_s > -_NEVER:
+                self._wait(time_s - self._due_s)
             self._due_s = time_s + self._interval_s
             readings = counts if isinstance(counts, Readings) else readings_of(counts)  # type: ignore[arg-type]
             self._wanted = self._decided(readings, signals, time_s)
@@ -157,6 +159,11 @@ class BundleController:
             return self._wanted
         wanted: IntArray = np.where(on_programme, self._programme.wanted(time_s), self._wanted)
         return wanted
+
+    def _wait(self, seconds: int) -> None:
+        """So many were missed: the signals stood still, and nobody could be served."""
+        self._call_since = np.where(self._call_since < _NEVER, self._call_since + seconds, _NEVER)
+        self._ladder.wait(seconds)
 
     def rest(self) -> None:
         """In a second without a decision: learn from the last what the next would else have to do first."""

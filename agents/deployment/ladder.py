@@ -81,6 +81,11 @@ class Ladder:
         self._clear_since = np.zeros((n_replicas, n_signals), np.int64)
         self._phase: IntArray | None = None
 
+    def wait(self, seconds: int) -> None:
+        """Count so many as if they had not been."""
+        self.since_s += seconds
+        self._clear_since += seconds
+
     def step(self, needs: Needs, phase: IntArray, time_s: int) -> IntArray:
         """(B, I) the rungs from now on; phase (B, I) is what each signal last showed as green."""
         if not (needs.rung.any() or self.rung.any()):  # as at most times
