@@ -34,8 +34,12 @@ class Refinement:
         """What will be done, in a few lines: from what, on what, versions, where it goes."""
         recipe, run = self.training.recipe, self.training.run
         looks_in = "generated networks" if self.training.scenario is None else self.training.scenario.name
+        if recipe.worlds is not None and recipe.worlds.from_sumo:
+            looks_in += f" ({100 * recipe.worlds.from_sumo:g} % SUMO's)"
+        new = ", and told which greens yield" if set(recipe.features) - set(self.policy.features) else ""
+        timing = run["protocol"] or "own protocols"
         lines = [
-            f"refining {self.policy.name} (width {recipe.width}) on {looks_in}, {run['protocol'] or 'own protocols'}",
+            f"refining {self.policy.name} (width {recipe.width}{new}) on {looks_in}, {timing}",
             f"{self.rounds} rounds of {self.moments:,} moments, {self.look_ahead_s} s ahead; seed {recipe.seed}",
             ", ".join(f"{name} {number}" for name, number in run["versions"].items()),
             f"run folder {self.training.folder}",

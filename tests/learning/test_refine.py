@@ -276,8 +276,16 @@ def test_policy_for_any_network_is_refined_for_one(tmp_path, stated):
 
 def test_policy_for_any_network_is_refined_on_some_of_sumos_where_asked(tmp_path, monkeypatch):
     monkeypatch.setattr("intergreen.agents.learning.prepare.require_sumo", lambda who: None)
-    asked = prepare_refinement("universal-0", out=tmp_path / "run", from_sumo=0.25).training
-    own = prepare_refinement("universal-0", out=tmp_path / "own").training
+    refinements = [
+        prepare_refinement("universal-0", out=tmp_path / "run", from_sumo=0.25, yielding=True),
+        prepare_refinement("universal-0", out=tmp_path / "own"),
+    ]
+    asked_says, own_says = (refinement.summary().splitlines()[0] for refinement in refinements)
+    assert asked_says.endswith(
+        "(width 48, and told which greens yield) on generated networks (25 % SUMO's), own protocols"
+    )
+    assert own_says.endswith("(width 48) on generated networks, own protocols")
+    asked, own = (refinement.training for refinement in refinements)
     assert asked.recipe.worlds == own.recipe.worlds.model_copy(update={"from_sumo": 0.25})
     assert "eclipse-sumo" in asked.run["versions"]
     assert "eclipse-sumo" not in own.run["versions"]
