@@ -238,10 +238,13 @@ def transfer(
         _transfer_in_sumo(names, scenario, seed_list, json)
         return
     from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
+    from intergreen.envs.benchmarks import CITYFLOW, what_is_missing
     from intergreen.envs.protocol import LITERATURE
 
     timings = parse_names(protocols, "--protocols") if protocols else LITERATURE
     cells = transfer_cells(names, scenarios=scenario, protocols=timings, vary_trips=vary_trips)
+    if not scenario and (problem_and_mend := what_is_missing(f"{CITYFLOW}/")):
+        print(f"only what is embedded: {'; '.join(problem_and_mend)}", file=sys.stderr)
     make_engine_ready(lane_change=any(timing.lane_change for _, timing in cells))
     with progress_bar("simulating") as progress:
         rows = transfer_rows(cells, names, seeds=seed_list, progress=progress)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from intergreen.agents.cli import main
 from intergreen.agents.evaluation import transfer
 from intergreen.agents.evaluation.transfer import summary_of, transfer_cells, transfer_rows
 from intergreen.envs.errors import InputError
@@ -48,3 +49,13 @@ def test_the_whole_interval_must_lie_below_the_baselines(monkeypatch):
 def test_wrong_names_are_one_line_before_anything_runs(policies, scenarios, words):
     with pytest.raises(InputError, match=words):
         transfer_cells(policies, scenarios=scenarios)
+
+
+@pytest.mark.parametrize("scenario", [[], ["single"]])
+def test_command_says_where_it_looked_for_the_networks_of_the_tables(scenario, monkeypatch, capsys):
+    monkeypatch.delenv("INTERGREEN_DATA", raising=False)
+    assert main(["transfer", "max-pressure", *scenario, "--protocols", "literature-10-5"]) == 0
+    said = (
+        "only what is embedded: benchmark networks are looked up through INTERGREEN_DATA, which is not set; set it to"
+    )
+    assert (said in capsys.readouterr().err) == (not scenario)
