@@ -119,7 +119,7 @@ class Episodes:
         self.lock_watch = LockWatch(replicas, self.protocol.interval_s) if flag("end_locked", end_locked) else None
         self.locked: BoolArray = np.zeros(replicas, np.bool_)  # (B,) the copies whose episode has ended in a lock
         self._exact_trips = flag("exact_trips", exact_trips)
-        self._demand_scale = scale_of_demand(demand_scale)
+        self.demand_scale = scale_of_demand(demand_scale)
         self._core = make_core(
             simulator,
             self.scenario,
@@ -225,7 +225,7 @@ class Episodes:
             self._detectors.reset(seeds)
 
     def _trips(self, seed: int) -> Trips:
-        lowest, highest = self._demand_scale
+        lowest, highest = self.demand_scale
         scale = 1.0 if lowest == highest == 1.0 else float(np.random.default_rng(seed + 1).uniform(lowest, highest))
         return training_trips(self.scenario, seed, self.horizon_s, exact=self._exact_trips, scale=scale)
 

@@ -101,6 +101,9 @@ def distil(
     width: Annotated[
         int | None, typer.Option("--width", help="of the network's layers; default: the first run's")
     ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules", help="max-pressure and advanced max-pressure teach where they do better")
+    ] = False,
 ) -> None:
     """One policy that does what the mean of several trained ones does, learned on its own traffic."""
     require_positive("--steps", steps)
@@ -110,7 +113,7 @@ def distil(
     from intergreen.agents.learning.distil import distil as run_distillation
     from intergreen.agents.learning.teachers import prepare_distillation
 
-    distillation = prepare_distillation(names, out=out, steps=steps, seed=seed, width=width)
+    distillation = prepare_distillation(names, out=out, steps=steps, seed=seed, width=width, rules=rules)
     print(distillation.summary(), file=sys.stderr)
     make_engine_ready()
     with progress_bar("distilling") as progress:

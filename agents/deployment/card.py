@@ -93,7 +93,7 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
 def _learner(run: dict[str, Any], recipe: Recipe) -> str:
     budget = ", ".join(f"{getattr(recipe, key):,} {key}" for key in _NUMBERS_OF_A_RUN if getattr(recipe, key))
     if run.get("made_by") == DISTILLED:
-        return f"distilled from the mean of {_teachers(run)}, {budget}"
+        return f"distilled from {_teachers_in_words(run)}, {budget}"
     if run.get("made_by") == REFINED:
         how = run["refined"]
         rounds = f"{how['rounds']} rounds of {how['moments']:,} moments, {how['look_ahead_s']} s ahead"
@@ -105,9 +105,20 @@ def _teachers(run: dict[str, Any]) -> str:
     return ",".join(one["name"] for one in run["teachers"])
 
 
+def _teachers_in_words(run: dict[str, Any]) -> str:
+    several = len(run["teachers"]) > 1
+    words = f"the mean of {_teachers(run)}" if several else _teachers(run)
+    rules = run.get("rules")
+    if not rules:
+        return words
+    return f"{words}, and from rules where they do better, in {rules['taught_in']} of {rules['worlds']} networks"
+
+
 def _again(run: dict[str, Any], recipe: Recipe) -> str:
     if run.get("made_by") == DISTILLED:
-        return f"`intergreen distil {_teachers(run)}`; the recipe below says on what networks, and has seed and steps"
+        rules = " --rules" if run.get("rules") else ""
+        where = "the recipe below says on what networks, and has seed and steps"
+        return f"`intergreen distil {_teachers(run)}{rules}`; {where}"
     if run.get("made_by") == REFINED:
         return f"`intergreen refine {_refined_how(run['refined'], recipe)}`"
     if run.get("made_by") == SAVED:

@@ -2,7 +2,8 @@
 
 A learner of its own locks the traffic of some network by chance; the mean of several does so less often, but costs as
 many networks at each decision. The student acts, drawn by its own probabilities, so that it sees where its own mistakes
-lead; what it learns there is what the teachers' mean would do, and no reward.
+lead; what it learns there is what the teachers' mean would do, and no reward. Where a rule does better than that mean,
+it may teach in its place (`ruled.py`).
 
 References
 ----------
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from intergreen.agents.learning.budget import Budget
     from intergreen.agents.learning.lessons import Lessons
     from intergreen.agents.learning.recipe import Recipe
+    from intergreen.agents.learning.ruled import RuleTeacher
     from intergreen.agents.learning.student import Likeness, Student
     from intergreen.agents.learning.teachers import Distillation
     from intergreen.agents.learning.trials import Trials
@@ -62,7 +64,8 @@ def distil(distillation: Distillation, *, progress: Progress | None = None) -> P
     try:
         compile_env(env)
         judge_baselines(training, trials, progress)
-        policy, rows, budget = _teach(distillation, env, progress)
+        rules = _rules(distillation, env, progress) if distillation.rules else []
+        policy, rows, budget = _teach(distillation, env, rules, progress)
         judged = _judge(distillation, trials, policy, budget)
     finally:
         trials.close()
@@ -75,8 +78,27 @@ def distil(distillation: Distillation, *, progress: Progress | None = None) -> P
     return training.folder
 
 
+def _rules(distillation: Distillation, env: TrafficVecEnv, progress: Progress | None) -> list[RuleTeacher]:
+    """Who teaches in the teachers' place, and where; the run tells of it."""
+    from intergreen.agents.learning.ruled import rule_teachers
+
+    def tell(share: float) -> None:
+        if progress is not None:
+            progress(0.0, f"trying rules, {share:.0%}")
+
+    mean = MeanPolicy([one.network for one in distillation.teachers])
+    policy = PolicyController("mean", mean, distillation.training.recipe.features)
+    rules = rule_teachers(env.worlds, policy, tell)
+    distillation.training.run["rules"] = {
+        "worlds": len(env.worlds),
+        "taught_in": len(rules),
+        "shares": [round(one.share, 3) for one in rules],
+    }
+    return rules
+
+
 def _teach(
-    distillation: Distillation, env: TrafficVecEnv, progress: Progress | None
+    distillation: Distillation, env: TrafficVecEnv, rules: list[RuleTeacher], progress: Progress | None
 ) -> tuple[PolicyNetwork, list[dict[str, Any]], Budget]:
     """The student at the end; a row for each rollout, and one for the policy at the end; what was used up."""
     from intergreen.agents.learning.averaging import WeightAverage
@@ -89,7 +111,7 @@ def _teach(
     student = new_student(distillation, env)
     average = None if recipe.averaging is None else WeightAverage(recipe.averaging)
     env.seed(recipe.seed * SEEDS_APART)
-    lessons = Lessons(env, student, recipe.ppo.n_steps)
+    lessons = Lessons(env, student, recipe.ppo.n_steps, rules)
     budget = Budget(minutes=None, steps=recipe.steps)
     budget.start()
     rows: list[dict[str, Any]] = []
@@ -137,7 +159,9 @@ def _learn(student: Student, lessons: Lessons, recipe: Recipe, budget: Budget) -
     size = -(-lessons.decisions // recipe.ppo.minibatches)
     for _ in range(EPOCHS):
         for chosen in torch.split(torch.randperm(lessons.decisions), size):
-            student.learn(lessons.inputs, lessons.targets, chosen, rate=budget.falling(recipe.ppo.learning_rate))
+            student.learn(
+                lessons.inputs, lessons.targets, lessons.weights, chosen, rate=budget.falling(recipe.ppo.learning_rate)
+            )
 
 
 def _row(budget: Budget, found: Likeness) -> dict[str, Any]:

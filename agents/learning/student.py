@@ -60,9 +60,13 @@ class Student:
             targets.append(target_of([passes.scores for passes in others]))
         return torch.cat(scores), torch.cat(targets)
 
-    def learn(self, inputs: Inputs, targets: Tensor, chosen: Tensor, *, rate: float) -> None:
-        """One step of Adam by the observations with these numbers."""
-        self.actor.learn(inputs, chosen, lambda scores, some: torch.softmax(scores, dim=1) - targets[some], rate=rate)
+    def learn(self, inputs: Inputs, targets: Tensor, weights: Tensor, chosen: Tensor, *, rate: float) -> None:
+        """One step of Adam by the observations with these numbers, each with its weight (N, 1)."""
+
+        def slopes(scores: Tensor, some: Tensor) -> Tensor:
+            return (torch.softmax(scores, dim=1) - targets[some]) * weights[some]
+
+        self.actor.learn(inputs, chosen, slopes, rate=rate)
 
     def _teachers_beside(self, own: Passes) -> list[Passes]:
         """Passes of the teachers that read what the student's read."""

@@ -19,6 +19,7 @@ from intergreen.agents.learning.prepare import Training, new_training, require_l
 from intergreen.agents.learning.recipe import changed, make_recipe
 from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
+from intergreen.envs.simulators import NATIVE
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.policy_network import PolicyNetwork
@@ -34,11 +35,13 @@ class Distillation:
 
     teachers: tuple[TrainedPolicy, ...]
     training: Training  # its recipe is the first teacher's, with the student's width, seed and steps
+    rules: bool = False  # may teach where they do better
 
     def summary(self) -> str:
         """What will be done, in a few lines: from whom, on what, versions, where it goes."""
         recipe, run = self.training.recipe, self.training.run
         names = ", ".join(f"{one.name} (width {one.network.width})" for one in self.teachers)
+        names += ", and rules where they do better" if self.rules else ""
         learned_on = "generated networks" if self.training.scenario is None else self.training.scenario.name
         lines = [
             f"distilling {names} into a policy of width {recipe.width}",
@@ -77,6 +80,7 @@ def prepare_distillation(
     steps: int | None = None,
     seed: int | None = None,
     width: int | None = None,
+    rules: bool = False,
 ) -> Distillation:
     """The distillation of these runs, shipped names or folders.
 
@@ -84,17 +88,21 @@ def prepare_distillation(
     ----------
     out : the run's folder; None: a new one below `runs/`
     steps, seed, width : None: `STEPS`, and those of the first run
+    rules : max-pressure or advanced max-pressure teaches in those networks where it does better than the runs' mean
 
     Raises
     ------
     InputError
-        If a run cannot be read, has no probabilities to learn, or sees other features than the first.
+        If a run cannot be read, has no probabilities to learn, or sees other features than the first; or if rules shall
+        teach where runs were trained in another simulator or with detectors that fail.
     """
     require_learning_stack("distil")
     teachers = tuple(read_probable(name) for name in names)
     first = teachers[0]
     for one in teachers[1:]:
         _refuse_other_features(one, first)
+    if rules:
+        _refuse_unlike_rules(first)
     changes = {"steps": steps or STEPS, "seed": seed, "width": width or first.network.width}
     given = {key: value for key, value in changes.items() if value is not None}
     recipe = make_recipe(
@@ -103,7 +111,17 @@ def prepare_distillation(
     training = new_training(recipe, out or new_run_folder("distilled"), drop_invalid_routes=first.drop_invalid_routes)
     training.run["made_by"] = DISTILLED
     training.run["teachers"] = [one.stated() for one in teachers]
-    return Distillation(teachers, training)
+    return Distillation(teachers, training, rules)
+
+
+def _refuse_unlike_rules(first: TrainedPolicy) -> None:
+    """Rules see true counts of the native simulator."""
+    if first.recipe.simulator != NATIVE:
+        problem = f"was trained in {first.recipe.simulator}, where rules cannot be tried in a hundred networks"
+        raise InputError(first.name, "simulator", problem, "leave --rules out")
+    if first.recipe.faults:
+        problem = "was trained with detectors that fail, and rules would see what true ones tell"
+        raise InputError(first.name, "faults", problem, "leave --rules out")
 
 
 def _refuse_other_features(one: TrainedPolicy, first: TrainedPolicy) -> None:

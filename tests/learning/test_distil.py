@@ -119,14 +119,15 @@ def test_step_is_adams_by_the_slopes_of_autograd(random_network):
     twin.load_state_dict(network.state_dict())
     student, inputs = Student(network, teachers, max_grad_norm=0.05), prepared(seen)
     scores, targets = student.answer(inputs)
-    student.learn(inputs, targets, torch.arange(50, 650), rate=0.01)
+    weights = 1.0 + 9.0 * torch.rand(700, 1)
+    student.learn(inputs, targets, weights, torch.arange(50, 650), rate=0.01)
 
     optimizer = torch.optim.Adam(twin.parameters(), lr=0.01)
     theirs = [loaded(teacher, BLOCKS).plain_forward(seen)[0].detach() for teacher in teachers]
     torch.testing.assert_close(targets, target_of(theirs))
     torch.testing.assert_close(scores, twin.plain_forward(seen)[0].detach())
     logs = torch.log_softmax(twin.plain_forward(seen)[0], dim=1)
-    (-(targets * logs).sum(dim=1)[50:650].mean()).backward()
+    (-(weights * targets * logs).sum(dim=1)[50:650].mean()).backward()
     torch.nn.utils.clip_grad_norm_([p for p in twin.parameters() if p.grad is not None], 0.05)
     optimizer.step()
     moved = student.actor.policy().arrays

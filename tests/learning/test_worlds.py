@@ -145,7 +145,7 @@ def test_worlds_of_a_seed_do_not_depend_on_threads_or_on_how_many_there_are():
     for k in range(3):
         for other in (together[k], more[k]):
             assert same_arrays(alone[k].scenario.network, other.scenario.network)
-            assert alone[k]._demand_scale == other._demand_scale
+            assert alone[k].demand_scale == other.demand_scale
             assert alone[k]._senses.reward_table.weight.tolist() == other._senses.reward_table.weight.tolist()
 
 
@@ -154,7 +154,7 @@ def test_single_junctions_come_besides_and_change_no_other_world():
     assert len(with_junctions) == 7
     for one, other in zip(networks, with_junctions, strict=False):
         assert same_arrays(one.scenario.network, other.scenario.network)
-        assert one._demand_scale == other._demand_scale
+        assert one.demand_scale == other.demand_scale
     assert [world.layout.n_signals for world in with_junctions[3:]] == [1, 1, 1, 1]
     names = [world.protocol.name.removesuffix("-lane-change") for world in with_junctions]
     assert names == [*PROTOCOLS, *PROTOCOLS[:2]]
@@ -246,7 +246,7 @@ def test_levels_can_be_given():
 
 def test_levels_of_the_episodes_lie_around_the_worlds_own():
     world, episodes = make_world(np.random.SeedSequence(SEED).spawn(1)[0], PROTOCOLS[0], "delay", HORIZON_S), make(1)[0]
-    assert episodes._demand_scale == pytest.approx((EPISODE_LEVELS[0] * world.level, EPISODE_LEVELS[1] * world.level))
+    assert episodes.demand_scale == pytest.approx((EPISODE_LEVELS[0] * world.level, EPISODE_LEVELS[1] * world.level))
 
 
 def mean_reward_of_advanced_max_pressure(episodes, seed):
