@@ -38,6 +38,11 @@ from intergreen.agents.options import (
 from intergreen.agents.progress import progress_bar
 from intergreen.agents.tables import print_table, table_of
 
+FromSumoOption = Annotated[
+    float | None,
+    typer.Option("--from-sumo", metavar="SHARE", help="of generated networks, with SUMO's streets and drivers"),
+]
+
 
 def train(
     config: Annotated[
@@ -104,6 +109,7 @@ def distil(
     rules: Annotated[
         bool, typer.Option("--rules", help="max-pressure and advanced max-pressure teach where they do better")
     ] = False,
+    from_sumo: FromSumoOption = None,
 ) -> None:
     """One policy that does what the mean of several trained ones does, learned on its own traffic."""
     require_positive("--steps", steps)
@@ -113,7 +119,9 @@ def distil(
     from intergreen.agents.learning.distil import distil as run_distillation
     from intergreen.agents.learning.teachers import prepare_distillation
 
-    distillation = prepare_distillation(names, out=out, steps=steps, seed=seed, width=width, rules=rules)
+    distillation = prepare_distillation(
+        names, out=out, steps=steps, seed=seed, width=width, rules=rules, from_sumo=from_sumo
+    )
     print(distillation.summary(), file=sys.stderr)
     make_engine_ready()
     with progress_bar("distilling") as progress:
@@ -135,10 +143,7 @@ def refine(
     look_ahead: Annotated[
         int | None, typer.Option("--look-ahead", metavar="SECONDS", help="how far it looks; default: 240")
     ] = None,
-    from_sumo: Annotated[
-        float | None,
-        typer.Option("--from-sumo", metavar="SHARE", help="of generated networks, with SUMO's streets and drivers"),
-    ] = None,
+    from_sumo: FromSumoOption = None,
     yielding: Annotated[
         bool, typer.Option("--yielding", help="from now on it sees which greens must give way (feature `yielding`)")
     ] = False,

@@ -117,8 +117,9 @@ def _teachers_in_words(run: dict[str, Any]) -> str:
 def _again(run: dict[str, Any], recipe: Recipe) -> str:
     if run.get("made_by") == DISTILLED:
         rules = " --rules" if run.get("rules") else ""
+        share = f" --from-sumo {recipe.worlds.from_sumo:g}" if recipe.worlds and recipe.worlds.from_sumo else ""
         where = "the recipe below says on what networks, and has seed and steps"
-        return f"`intergreen distil {_teachers(run)}{rules}`; {where}"
+        return f"`intergreen distil {_teachers(run)}{rules}{share}`; {where}"
     if run.get("made_by") == REFINED:
         return f"`intergreen refine {_refined_how(run['refined'], recipe)}`"
     if run.get("made_by") == SAVED:

@@ -212,6 +212,14 @@ def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return {**values, **replaced, **changes}
 
 
+def with_sumo(recipe: Recipe | None, share: float) -> dict[str, Any]:
+    """The generated networks of the recipe, that share of them from SUMO; InputError where it has none."""
+    if recipe is None or recipe.worlds is None:
+        problem = "is a share of generated networks, and there are none"
+        raise InputError("command line", "--from-sumo", problem, "leave it out, or name a run that learned on some")
+    return recipe.worlds.model_dump() | {"from_sumo": share}
+
+
 def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:
     """The recipe with these values; `source` is where they come from, for the message."""
     try:

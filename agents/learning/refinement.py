@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from intergreen.agents.controllers.run_folder import REFINED, new_run_folder
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
-from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe
+from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe, with_sumo
 from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import YIELDING
@@ -90,7 +90,7 @@ def prepare_refinement(
     if seed is not None:
         changes["seed"] = seed
     if from_sumo is not None:
-        changes["worlds"] = _with_sumo(policy.recipe, scenario, from_sumo)
+        changes["worlds"] = with_sumo(policy.recipe if scenario is None else None, from_sumo)
     if scenario is not None:
         changes |= _elsewhere(policy.recipe, scenario, protocol)
     elif protocol is not None:
@@ -108,14 +108,6 @@ def prepare_refinement(
     training.run["made_by"] = REFINED
     training.run["refined"] = policy.stated() | settings
     return found
-
-
-def _with_sumo(recipe: Recipe, scenario: str | None, share: float) -> dict[str, Any]:
-    """The generated networks of the recipe, that share of them from SUMO."""
-    if recipe.worlds is None or scenario is not None:
-        problem = "is a share of generated networks, and there are none"
-        raise InputError("command line", "--from-sumo", problem, "leave it out, or name a run that learned on some")
-    return recipe.worlds.model_dump() | {"from_sumo": share}
 
 
 def _elsewhere(recipe: Recipe, scenario: str, protocol: str | None) -> dict[str, Any]:

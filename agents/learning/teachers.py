@@ -16,7 +16,7 @@ from intergreen.agents.controllers.policy_network import seen_in
 from intergreen.agents.controllers.run_folder import DISTILLED, new_run_folder
 from intergreen.agents.controllers.ties import best_choices
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
-from intergreen.agents.learning.recipe import changed, make_recipe
+from intergreen.agents.learning.recipe import changed, make_recipe, with_sumo
 from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
 from intergreen.envs.simulators import NATIVE
@@ -81,6 +81,7 @@ def prepare_distillation(
     seed: int | None = None,
     width: int | None = None,
     rules: bool = False,
+    from_sumo: float | None = None,
 ) -> Distillation:
     """The distillation of these runs, shipped names or folders.
 
@@ -89,6 +90,7 @@ def prepare_distillation(
     out : the run's folder; None: a new one below `runs/`
     steps, seed, width : None: `STEPS`, and those of the first run
     rules : max-pressure or advanced max-pressure teaches in those networks where it does better than the runs' mean
+    from_sumo : share of generated networks with SUMO's streets, rules and drivers; None: as the first run was trained
 
     Raises
     ------
@@ -103,7 +105,9 @@ def prepare_distillation(
         _refuse_other_features(one, first)
     if rules:
         _refuse_unlike_rules(first)
-    changes = {"steps": steps or STEPS, "seed": seed, "width": width or first.network.width}
+    changes: dict[str, Any] = {"steps": steps or STEPS, "seed": seed, "width": width or first.network.width}
+    if from_sumo is not None:
+        changes["worlds"] = with_sumo(first.recipe, from_sumo)
     given = {key: value for key, value in changes.items() if value is not None}
     recipe = make_recipe(
         first.name, changed(first.recipe.model_dump(), given | {"features": first.features, "start": None})

@@ -242,6 +242,14 @@ def test_run_that_cannot_teach_is_refused_in_one_line(changes, words, teachers, 
     assert not (tmp_path / "out").exists()
 
 
+def test_share_of_the_networks_may_be_sumos(tmp_path, monkeypatch):
+    monkeypatch.setattr("intergreen.agents.learning.prepare.require_sumo", lambda who: None)
+    asked = prepare_distillation(["universal-0"], out=tmp_path / "asked", from_sumo=0.25).training
+    own = prepare_distillation(["universal-0"], out=tmp_path / "own").training
+    assert asked.recipe.worlds == own.recipe.worlds.model_copy(update={"from_sumo": 0.25})
+    assert "eclipse-sumo" in asked.run["versions"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -254,6 +262,8 @@ def test_run_that_cannot_teach_is_refused_in_one_line(changes, words, teachers, 
         (["{run}", "--width", "-1"], "--width"),
         (["{run}", "--width", "5000"], "width"),
         (["{run}", "--out", "{run}"], "holds a run"),
+        (["{run}", "--from-sumo", "0.5"], "--from-sumo: is a share of generated networks, and there are none"),
+        (["universal-0", "--from-sumo", "1.5"], "worlds.from_sumo"),
         ([], "Missing argument"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
