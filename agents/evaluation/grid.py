@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from intergreen.agents.controllers.registry import is_own
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation import parts
-from intergreen.agents.evaluation.provenance import policy_fingerprint, scenario_fingerprint
+from intergreen.agents.evaluation.provenance import policy_fingerprint, scenario_fingerprint, sumo_identity
 from intergreen.agents.evaluation.run import versions
 from intergreen.agents.evaluation.store import ResultStore, RowKey, Table, TableKey, opened
 from intergreen.agents.evaluation.workers import Task, outcomes
 from intergreen.envs.files import json_text
+from intergreen.envs.simulators import SUMO
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.compare import Cell
@@ -157,8 +158,10 @@ def _work(cell: Cell, horizon_s: int | None, store: ResultStore | None) -> _Cell
 
 
 def _simulator_stated(cell: Cell) -> str:
-    """The simulator's name, and its settings where they are not the usual ones."""
-    return cell.simulator if cell.sumo is None else f"{cell.simulator} {json_text(cell.sumo._asdict())}"
+    """The simulator's name, its settings where they are not the usual ones, and of SUMO what it is and reads."""
+    settings = "" if cell.sumo is None else f" {json_text(cell.sumo._asdict())}"
+    identity = f" {sumo_identity(cell.scenario)}" if cell.simulator == SUMO else ""
+    return f"{cell.simulator}{settings}{identity}"
 
 
 def _take_from_tables(works: Sequence[_CellWork], seeds: Sequence[int]) -> None:

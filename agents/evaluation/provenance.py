@@ -6,7 +6,7 @@ Two runs with the same fingerprints, rules and seed give the same numbers, so th
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -17,7 +17,6 @@ from intergreen.agents.controllers.run_folder import BEST, POLICY, RUN
 from intergreen.agents.deployment.bundle import SUMS
 from intergreen.agents.deployment.shipped import bundle_names
 from intergreen.agents.versions import versions_of
-from intergreen.envs.network.fingerprint import fingerprint_of
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 DIGITS = 16  # hexadecimal, of each fingerprint
 _PACKAGES = ("intergreen", "numpy", "numba")
+_SUMO_PACKAGES = ("libsumo",)
 _ENDINGS = (":best", ":last")
 # What decides numbers; tables, pages and the command line do not.
 _SOURCES = (
@@ -59,8 +59,16 @@ def source_fingerprint() -> str:
 
 
 def scenario_fingerprint(scenario: Scenario) -> str:
-    """Of the network and of everything that decides its trips, whatever the scenario is called."""
-    digest = hashlib.sha256(fingerprint_of(scenario.network).encode())
+    """Of the network and of everything that decides its trips, whatever the scenario is called.
+
+    Everything of the network counts but its name: programmes, lengths inside junctions and right of way as well, which
+    are no part of what policies are bound to (`fingerprint_of`).
+    """
+    digest = hashlib.sha256()
+    for one in fields(scenario.network):
+        if one.name != "name":
+            digest.update(f"{one.name} ".encode())
+            digest.update(_bytes_of(getattr(scenario.network, one.name)))
     demand = scenario.demand
     for array in demand.__reduce__()[1]:
         digest.update(repr([astuple(one) for one in array]).encode() if isinstance(array, tuple) else _bytes_of(array))
@@ -68,6 +76,14 @@ def scenario_fingerprint(scenario: Scenario) -> str:
     digest.update(repr(rest).encode())
     if scenario.survey_vph is not None:
         digest.update(scenario.survey_vph.tobytes())
+    return digest.hexdigest()[:DIGITS]
+
+
+def sumo_identity(scenario: Scenario) -> str:
+    """Of what a number from SUMO depends on beside the scenario: its version, and the files that it reads itself."""
+    digest = hashlib.sha256(versions_of(*_SUMO_PACKAGES)[_SUMO_PACKAGES[0]].encode())
+    for path in (scenario.sumo_net, *scenario.sumo_additional):
+        digest.update(b"" if path is None else Path(path).read_bytes())
     return digest.hexdigest()[:DIGITS]
 
 

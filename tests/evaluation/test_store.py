@@ -6,13 +6,19 @@ import errno
 import json
 import math
 import os
+from dataclasses import replace
 
 import pytest
 
 from intergreen.agents.cli import main
 from intergreen.agents.evaluation import store as stores
 from intergreen.agents.evaluation.compare import comparison_cells, run_cells
-from intergreen.agents.evaluation.provenance import policy_fingerprint, scenario_fingerprint, source_fingerprint
+from intergreen.agents.evaluation.provenance import (
+    policy_fingerprint,
+    scenario_fingerprint,
+    source_fingerprint,
+    sumo_identity,
+)
 from intergreen.agents.evaluation.store import ResultStore, RowKey, TableKey, opened
 from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import load_scenario
@@ -167,6 +173,32 @@ def test_demands_that_differ_have_different_fingerprints(tmp_path):
         path.write_text(text % vph)
         prints.append(scenario_fingerprint(load_scenario(path)))
     assert prints[0] == prints[1] != prints[2]
+
+
+@pytest.mark.parametrize("array", ["phase_duration_s", "link_length_m", "link_speed_limit_mps", "crossing_distance_m"])
+def test_networks_that_differ_in_anything_but_their_name_have_different_fingerprints(array):
+    scenario = load_scenario("single")
+    network = scenario.network
+    same = replace(scenario, network=replace(network, name="other"))
+    assert scenario_fingerprint(same) == scenario_fingerprint(scenario)
+    changed = replace(scenario, network=replace(network, **{array: 2.0 * getattr(network, array)}))
+    assert scenario_fingerprint(changed) != scenario_fingerprint(scenario)
+
+
+def test_numbers_from_sumo_depend_on_its_version_and_on_the_files_that_it_reads_itself(tmp_path, monkeypatch):
+    net, more = tmp_path / "a.net.xml", tmp_path / "more.xml"
+    net.write_text("<net/>")
+    more.write_text("<additional/>")
+    scenario = replace(load_scenario("single"), sumo_net=net, sumo_additional=(more,))
+    found = [sumo_identity(load_scenario("single")), sumo_identity(scenario)]
+    net.write_text("<net></net>")
+    found.append(sumo_identity(scenario))
+    more.write_text("<additional></additional>")
+    found.append(sumo_identity(scenario))
+    monkeypatch.setattr("intergreen.agents.evaluation.provenance.versions_of", lambda name: {name: "0.9"})
+    found.append(sumo_identity(scenario))
+    assert len(set(found)) == 5
+    assert sumo_identity(scenario) == found[-1]
 
 
 def test_policies_have_the_fingerprint_of_their_weights():
