@@ -82,7 +82,10 @@ def summarise_all(metrics: Mapping[str, Sequence[float] | FloatArray]) -> dict[s
 
 
 def mean_interval(values: Sequence[float] | FloatArray, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """95 % interval of the mean: bootstrap-t, Student's t below eight values.
+    """95 % interval of the mean: bootstrap-t; Student's t below eight values, and where most of them are alike.
+
+    Of a count that is 0 in nearly every run many samples have no spread, and those that have lie above the mean: the
+    bootstrap's interval would end at the mean itself.
 
     Parameters
     ----------
@@ -101,8 +104,9 @@ def mean_interval(values: Sequence[float] | FloatArray, *, resamples: int = RESA
         drawn = sample[np.random.default_rng(seed).integers(n, size=(resamples, n))]
         errors = drawn.std(axis=1, ddof=1) / math.sqrt(n)
         spread_out = errors > 1e-9 * error  # a sample of one value, drawn n times, has no t
-        t = (drawn.mean(axis=1)[spread_out] - mean) / errors[spread_out]
-        low, high = (float(bound) for bound in np.quantile(t, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0]))
+        if spread_out.mean() >= LEVEL:
+            t = (drawn.mean(axis=1)[spread_out] - mean) / errors[spread_out]
+            low, high = (float(bound) for bound in np.quantile(t, [(1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0]))
     return mean - high * error, mean - low * error
 
 

@@ -105,3 +105,12 @@ def test_missing_numbers_become_null():
 
 def test_summarise_all_keeps_the_order_of_metrics():
     assert list(summarise_all({"b": [1.0], "a": [2.0]})) == ["b", "a"]
+
+
+@pytest.mark.parametrize("values", [[0.0] * 7 + [1.0], [0.0] * 9 + [5.0], [0.0] * 18 + [1.0, 2.0]])
+def test_interval_of_a_count_that_is_nearly_always_0_reaches_beyond_its_mean(values):
+    low, high = mean_interval(values)
+    mean = float(np.mean(values))
+    error = float(np.std(values, ddof=1)) / np.sqrt(len(values))
+    assert high - mean == pytest.approx(mean - low)
+    assert high - mean > 1.9 * error
