@@ -150,6 +150,16 @@ def say_written(paths: Sequence[Path]) -> None:
         print(f"wrote {path}", file=sys.stderr)
 
 
+def finish_rows(rows: Sequence[Mapping[str, Any]]) -> None:
+    """As `finish`, of tables whose rows have only how many faults the monitor saw."""
+    seen = [row for row in rows if row["monitor_faults"]]
+    for row in seen[:_MOST_LINES]:
+        words = f"the monitor saw {row['monitor_faults']} faults, which intergreen evaluate names"
+        print(f"{row['scenario']} under {row['protocol']}: {words}", file=sys.stderr)
+    if seen:
+        raise typer.Exit(CHECK_FAILED)
+
+
 def finish(results: Sequence[Mapping[str, Any]]) -> None:
     """Leave with the status of a failed check if a run failed or the monitor saw a fault in one, and say where."""
     from intergreen.agents.evaluation.safety import failure_lines, fault_lines

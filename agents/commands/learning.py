@@ -22,6 +22,7 @@ from intergreen.agents.commands.common import (
     check_run_options,
     deliver,
     finish,
+    finish_rows,
     make_engine_ready,
     print_tables,
     refuse_beside,
@@ -218,6 +219,7 @@ def published(
     with progress_bar("simulating") as progress:
         results = beside_published(prepared, progress=progress)
     deliver(results, json, lambda: print_tables(published_tables(results)))
+    finish_rows(results)
 
 
 def transfer(
@@ -256,7 +258,9 @@ def transfer(
     make_engine_ready(lane_change=any(timing.lane_change for _, timing in cells))
     with progress_bar("simulating") as progress:
         rows = transfer_rows(cells, names, seeds=seed_list, progress=progress)
-    deliver(rows, json, lambda: print_table(table_of(f"travel time [s]: {summary_of(rows)}", rows)))
+    shown = [{name: value for name, value in row.items() if name != "monitor_faults"} for row in rows]
+    deliver(rows, json, lambda: print_table(table_of(f"travel time [s]: {summary_of(rows)}", shown)))
+    finish_rows(rows)
 
 
 def _transfer_in_sumo(names: list[str], scenarios: list[str] | None, seeds: list[int], json: str | None) -> None:
@@ -266,3 +270,4 @@ def _transfer_in_sumo(names: list[str], scenarios: list[str] | None, seeds: list
     with progress_bar("simulating in SUMO") as progress:
         rows = sumo_transfer_rows(cells, names, seeds=seeds, progress=progress)
     deliver(rows, json, lambda: print_tables(sumo_transfer_tables(rows, names)))
+    finish_rows(rows)

@@ -230,6 +230,7 @@ def _result(one: Comparison, ours: Mapping[str, Result], bound: Row) -> Result:
         "clearance_s": protocol.clearance_s,
         "phases": 8 if protocol.choices == "literature-8" else 4,
         "lane_change": protocol.lane_change,
+        "monitor_faults": sum(result["safety"]["monitor_faults"] for result in ours.values()),
         "metric": METRIC,
         "horizon_s": first["horizon_s"],
         "seeds": first["seeds"],

@@ -17,6 +17,7 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import LITERATURE, protocol_by_name
 from intergreen.envs.scenario import load_scenario, scenario_names
 from intergreen.envs.unseen import with_varied_trips
+from intergreen.envs.verification import refuse_unsafe
 
 if TYPE_CHECKING:
     from intergreen.agents.progress import Progress
@@ -50,7 +51,7 @@ def transfer_cells(
     Raises
     ------
     InputError
-        If a name or a file is wrong, or nobody was named.
+        If a name or a file is wrong, nobody was named, or a signal's plan is not safe.
     """
     if not policies:
         raise InputError("command line", "CONTROLLERS", "nobody is named", "name one policy or several")
@@ -59,6 +60,8 @@ def transfer_cells(
     timings = [protocol_by_name(name) for name in protocols]
     names = scenarios or [*(n for n in scenario_names() if n.startswith("cityflow/")), *EMBEDDED]
     loaded = [load_scenario(name, drop_invalid_routes=True) for name in names]
+    for scenario, timing in product(loaded, timings):
+        refuse_unsafe(scenario.network, timing.plan(scenario.network))
     return list(product([with_varied_trips(one) if vary_trips else one for one in loaded], timings))
 
 
@@ -86,10 +89,10 @@ def summary_of(rows: Sequence[Row]) -> str:
 
 
 def _row(scenario: Scenario, protocol: Protocol, policies: Sequence[str], seeds: Sequence[int]) -> Row:
-    times = {
-        name: evaluate(scenario, decider_by_name(name), protocol, seeds=seeds)["metrics"][METRIC]["mean"]
-        for name in (*BASELINES, *policies)
+    results = {
+        name: evaluate(scenario, decider_by_name(name), protocol, seeds=seeds) for name in (*BASELINES, *policies)
     }
+    times = {name: result["metrics"][METRIC]["mean"] for name, result in results.items()}
     policy = summarise([times[name] for name in policies], interval=percentile_interval)
     lowest, highest = policy.interval
     return {
@@ -101,4 +104,5 @@ def _row(scenario: Scenario, protocol: Protocol, policies: Sequence[str], seeds:
         "share_of_best_baseline": round(policy.mean / min(times[name] for name in TO_BEAT), 3),
         "won": highest < min(times[name] for name in TO_BEAT),
         "per_policy": " ".join(f"{times[name]:.1f}" for name in policies),
+        "monitor_faults": sum(result["safety"]["monitor_faults"] for result in results.values()),
     }

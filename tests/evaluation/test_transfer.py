@@ -27,7 +27,10 @@ def test_the_whole_interval_must_lie_below_the_baselines(monkeypatch):
     monkeypatch.setattr(
         transfer,
         "evaluate",
-        lambda scenario, name, protocol, seeds: {"metrics": {"average_travel_time_s": {"mean": times[name]}}},
+        lambda scenario, name, protocol, seeds: {
+            "metrics": {"average_travel_time_s": {"mean": times[name]}},
+            "safety": {"monitor_faults": 0},
+        },
     )
     cells = transfer_cells(["a", "b", "c"], scenarios=["single"], protocols=PROTOCOLS[:1])
     (won,) = transfer_rows(cells, ["a", "b"])
@@ -59,3 +62,18 @@ def test_command_says_where_it_looked_for_the_networks_of_the_tables(scenario, m
         "only what is embedded: benchmark networks are looked up through INTERGREEN_DATA, which is not set; set it to"
     )
     assert (said in capsys.readouterr().err) == (not scenario)
+
+
+def test_fault_that_the_monitor_sees_is_told_and_fails_the_command(monkeypatch, capsys):
+    evaluate = transfer.evaluate
+
+    def faulty(scenario, decider, protocol, *, seeds):
+        result = evaluate(scenario, decider, protocol, seeds=seeds)
+        return result | {"safety": result["safety"] | {"monitor_faults": 1}}
+
+    asked = ["transfer", "max-pressure", "single", "--protocols", "literature-10-5"]
+    assert main(asked) == 0
+    assert "monitor" not in capsys.readouterr().err
+    monkeypatch.setattr(transfer, "evaluate", faulty)
+    assert main(asked) == 1
+    assert "single under literature-10-5: the monitor saw 3 faults" in capsys.readouterr().err
