@@ -44,6 +44,20 @@ def takes_bool(annotation: Any) -> bool:
     return annotation is bool or any(takes_bool(one) for one in get_args(annotation))
 
 
+def bools_within(value: Any) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Where true or false stands, and which: here, in lists, or below keys; what anchors repeat is looked at once."""
+    left: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    seen: set[int] = set()
+    while left:
+        place, one = left.pop()
+        if isinstance(one, bool):
+            yield place, one
+        elif isinstance(one, dict | list | tuple) and id(one) not in seen:
+            seen.add(id(one))
+            inner = one.items() if isinstance(one, dict) else enumerate(one)
+            left.extend(((*place, str(key)), item) for key, item in inner)
+
+
 def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type) -> None:
     """Look for keys that are no fields of `spec`, also in the sections within."""
     if not isinstance(values, dict):
@@ -55,11 +69,16 @@ def _refuse_unknown(path: Path, place: tuple[str, ...], values: Any, spec: type)
             mend = f"{meant(str(key), known)}known keys: {', '.join(kind + known)}"
             raise InputError(path, ".".join((*place, str(key))), "unknown key", mend)
         inner = get_type_hints(spec)[key]
-        if isinstance(value, bool) and not takes_bool(inner):  # pydantic would make it 1 or 0
-            problem = f"is {str(value).lower()}"
-            raise InputError(path, ".".join((*place, str(key))), problem, "write a number, or what the key stands for")
+        for within, one in () if _may_hold_bools(inner) else bools_within(value):  # pydantic would make them 1 or 0
+            found = ".".join((*place, str(key), *within))
+            raise InputError(path, found, f"is {str(one).lower()}", "write a number, or what the key stands for")
         for within, section, kind_of_section in _sections_within(inner, value):
             _refuse_unknown(path, (*place, str(key), *within), section, kind_of_section)
+
+
+def _may_hold_bools(annotation: Any) -> bool:
+    """May true or false stand there, or a section, which looks through its own values?"""
+    return is_dataclass(annotation) or annotation in (bool, Any) or any(map(_may_hold_bools, get_args(annotation)))
 
 
 def _sections_within(annotation: Any, value: Any) -> Iterator[tuple[tuple[str, ...], Any, type]]:

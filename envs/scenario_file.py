@@ -7,7 +7,7 @@ defaults; an unknown key is an error that lists the known ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,11 +93,20 @@ class CityFlowSection:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnsWritten:
+    """Chances of the turns as a file has them: one that it leaves out is not driven."""
+
+    left: float = 0.0
+    straight: float = 0.0
+    right: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class TurnsSection:
     """Arrivals at the entries, turns at every junction; `seed` draws the routes that all trips use."""
 
     entry_vph: float | dict[str, float]
-    turns: TurnShares = field(default_factory=TurnShares)
+    turns: TurnsWritten = field(default_factory=lambda: TurnsWritten(*astuple(TurnShares())))
     profile: Profile = field(default_factory=Profile)
     classes: dict[str, float] = field(default_factory=lambda: {CAR.name: 1.0})
     vehicle_types: dict[str, VehicleSection] = field(default_factory=dict)
@@ -195,7 +204,8 @@ def _demand_spec(
 ) -> TurnSpec | ODSpec:
     mix = _class_mix(section.classes, types)
     if isinstance(section, TurnsSection):
-        return TurnSpec(section.entry_vph, section.turns, horizon_s, section.profile, mix)
+        turns = TurnShares(*astuple(section.turns))
+        return TurnSpec(section.entry_vph, turns, horizon_s, section.profile, mix)
     vehicles: dict[tuple[str, str], float] = {}
     for pair in section.pairs:
         key = (pair.origin, pair.destination)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from intergreen.envs.errors import InputError, meant, shown
 from intergreen.envs.fault_file import refuse_policy_faults
-from intergreen.envs.file_sections import takes_bool
+from intergreen.envs.file_sections import bools_within, takes_bool
 from intergreen.envs.observation import DEFAULT_FEATURES, check_features
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import check_reward
@@ -28,6 +28,11 @@ _JUDGED_AFTER_WORLDS = ("grid4x4",)
 _BUDGET = ("minutes", "steps")
 
 
+def _is_section(annotation: Any) -> bool:
+    """Does a section of settings stand there, which looks through its own?"""
+    return annotation in _Settings.__subclasses__() or any(_is_section(one) for one in get_args(annotation))
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -36,8 +41,10 @@ class _Settings(BaseModel):
     def _true_is_no_number(cls, values: Any) -> Any:
         for name, value in values.items() if isinstance(values, dict) else ():
             field = cls.model_fields.get(name)
-            if isinstance(value, bool) and field is not None and not takes_bool(field.annotation):
-                raise ValueError(f"{name} is {str(value).lower()}, which is no number")
+            if field is None or takes_bool(field.annotation) or _is_section(field.annotation):
+                continue
+            for within, one in bools_within(value):
+                raise ValueError(f"{'.'.join((name, *within))} is {str(one).lower()}, which is no number")
         return values
 
 

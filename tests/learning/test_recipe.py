@@ -72,6 +72,8 @@ def test_policy_is_judged_on_its_own_scenario_unless_told_otherwise(recipe_file)
         ("{minutes: 1, worlds: {protocols: [fast]}}", "worlds.protocols: no protocol is called 'fast'"),
         ("{minutes: true, scenario: single}", "minutes is true, which is no number"),
         ("{minutes: 1, scenario: single, evaluation: {seeds: yes}}", "evaluation: seeds is true, which is no number"),
+        ("{minutes: 1, scenario: single, reward: {queue: true}}", "reward.queue is true, which is no number"),
+        ("{minutes: 1, scenario: single, demand_scale: [no, 1]}", "demand_scale.0 is false, which is no number"),
         ("[1, 2]", "is [1, 2]; write keys and values"),
         ("a: [", "not valid YAML"),
     ],

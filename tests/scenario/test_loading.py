@@ -8,6 +8,7 @@ from network import small
 
 from intergreen.envs.demand import BUS, CAR, VehicleType
 from intergreen.envs.errors import InputError
+from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT
 from intergreen.envs.scenario import load_scenario, scenario_names
 from intergreen.envs.vehicle_sections import VehicleSection
 
@@ -60,6 +61,28 @@ def test_pairs_of_roads_make_a_demand(write):
     }
     assert routes == {("road_0_1_0", "road_1_1_0", "road_2_1_0")}
     assert scenario.demand.n_flows == 40
+
+
+def test_turn_that_a_file_leaves_out_is_not_driven(write):
+    text = "name: x\nnetwork: {kind: grid, rows: 1, columns: 1}\ndemand: {kind: turns, entry_vph: 400%s}\n"
+
+    def turns(written):
+        scenario = load_scenario(write(text % written))
+        pairs = [tuple(scenario.demand.route(int(route))) for route in scenario.trips(0).route]
+        network = scenario.network
+        movement = {
+            (int(start), int(end)): int(turn)
+            for start, end, turn in zip(
+                network.movement_from_road, network.movement_to_road, network.movement_turn, strict=True
+            )
+        }
+        return {movement[pair] for pair in pairs}
+
+    assert turns("") == {TURN_LEFT, TURN_RIGHT, STRAIGHT}
+    assert turns(", turns: {left: 0.5, straight: 0.5}") == {TURN_LEFT, STRAIGHT}
+    assert turns(", turns: {right: 1}") == {TURN_RIGHT}
+    with pytest.raises(InputError, match="need shares >= 0 and one > 0"):
+        turns(", turns: {left: 0}")
 
 
 OWN_KINDS = YAML.replace(
@@ -146,6 +169,8 @@ WRONG = {
     "wrong type": ("rows: 1", "rows: one", r"network\.rows: input should be a valid integer.*got 'one'"),
     "true for a number": ("rows: 1", "rows: true", r"network\.rows: is true; write a number"),
     "true for a rate": ("entry_vph: 300", "entry_vph: yes", r"demand\.entry_vph: is true; write a number"),
+    "true for a share": ("classes: {car: 0.9", "classes: {car: true", r"demand\.classes\.car: is true; write a number"),
+    "true in a list": ("from_s: [0, 600]", "from_s: [0, yes]", r"demand\.profile\.from_s\.1: is true; write a number"),
     "wrong union": ("entry_vph: 300", "entry_vph: many", r"demand\.entry_vph: input should be .*got 'many'"),
     "out of range": ("rows: 1", "rows: 0", r"network: need a whole number rows >= 1, got 0"),
     "negative rate": ("entry_vph: 300", "entry_vph: -3", r"demand: need entry_vph >= 0, got -3"),

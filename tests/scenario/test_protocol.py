@@ -26,7 +26,8 @@ def test_shipped_protocols_have_the_timing_of_their_name(name):
 def test_shipped_field_protocols_have_the_profile_and_interval_of_their_name(name):
     protocol = protocol_by_name(name)
     profile, _, interval_s = name.rpartition("-")
-    assert protocol.timing == FieldTiming(profile_by_name(profile), longest_wait_s=120)
+    assert protocol.timing == FieldTiming(profile_by_name(profile))
+    assert protocol.timing.longest_wait_s == 120
     assert (protocol.name, protocol.interval_s, protocol.choices) == (name, int(interval_s), "literature-8")
     assert protocol.clearance_s is None
     assert protocol.lane_change is False
