@@ -74,14 +74,19 @@ class OwnClearance:
 
 @dataclass(frozen=True, slots=True)
 class FieldTiming:
-    """Timing from a profile; nobody who calls waits longer than `longest_wait_s` for green."""
+    """Timing from a profile; nobody who calls waits longer than its `longest_wait_s` for green."""
 
     profile: TimingProfile
-    longest_wait_s: int = 120
 
     def __post_init__(self) -> None:
-        if self.longest_wait_s != int(self.longest_wait_s) or self.longest_wait_s < 1:
-            raise ValueError(f"need a longest wait of whole seconds, 1 or more, got {self.longest_wait_s}")
+        longest_s = self.profile.longest_wait_s
+        if longest_s != int(longest_s) or longest_s < 1:
+            raise ValueError(f"need a longest wait of whole seconds, 1 or more, got {longest_s}")
+
+    @property
+    def longest_wait_s(self) -> int:
+        """The profile's."""
+        return int(self.profile.longest_wait_s)
 
 
 Timing = FixedClearance | OwnClearance | FieldTiming
@@ -177,7 +182,7 @@ def _field_times(
     overdue = timing.longest_wait_s - np.array([one.slowest_service_s for one in changes], np.int32)
     for i in np.flatnonzero(overdue < 1)[:1].tolist():
         problem = f"serving {len(changes[i].turns)} phases in turn takes {changes[i].slowest_service_s} s"
-        mend = "give it fewer phases, or, in Python, FieldTiming a longer longest_wait_s"
+        mend = "give it fewer phases, or, in Python, FieldTiming a profile with a longer longest_wait_s"
         raise InputError(
             network.name, f"intersection '{network.intersection_ids[pairs.intersection[i]]}'", problem, mend
         )

@@ -11,7 +11,7 @@ from intergreen.envs.signals.rules import FieldTiming, FixedClearance, Timing
 def timing_stated(timing: Timing) -> dict[str, Any]:
     """The numbers by name."""
     if isinstance(timing, FieldTiming):
-        return numbers(timing.profile) | {"longest_wait_s": float(timing.longest_wait_s)}
+        return numbers(timing.profile)
     if isinstance(timing, FixedClearance):
         return {"profile": "literature", "clearance_s": float(timing.seconds)}
     return {"profile": "own programme"}

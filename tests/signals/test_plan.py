@@ -20,6 +20,10 @@ FAMILY = [
 FIELD = FieldTiming(profile_by_name("us-mutcd"))
 
 
+def waiting_at_most(seconds):
+    return FieldTiming(replace(profile_by_name("us-mutcd"), longest_wait_s=seconds))
+
+
 def choices_of(plan, i=0):
     return [int(p) for p in plan.choices[i] if p >= 0]
 
@@ -137,13 +141,13 @@ def test_signal_that_cannot_serve_everybody_in_time_is_refused_with_the_time_it_
     network = crossings(FAMILY)
     enough = next(s for s in range(1, 300) if not refuses(network, s))
     with pytest.raises(InputError, match=rf"in turn takes {enough - 1} s; give it fewer phases"):
-        make_plan(network, timing=replace(FIELD, longest_wait_s=enough - 1))
+        make_plan(network, timing=waiting_at_most(enough - 1))
     assert 4 * (7 + 3) < enough <= 120
 
 
 def refuses(network, longest_wait_s):
     try:
-        make_plan(network, timing=replace(FIELD, longest_wait_s=longest_wait_s))
+        make_plan(network, timing=waiting_at_most(longest_wait_s))
     except InputError:
         return True
     return False
