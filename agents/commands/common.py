@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from intergreen.envs.simulation.sumo_world import SumoSettings
 
 CHECK_FAILED = 1
+_NOTHING: Mapping[str, Any] = {"per_seed": ()}  # of a metric, where no run has come to an end
 _MOST_LINES = 20  # of faults on stderr
 
 ScenarioArgument = Annotated[
@@ -148,6 +149,19 @@ def refuse_beside(what: str, options: Mapping[str, object]) -> None:
 def say_written(paths: Sequence[Path]) -> None:
     for path in paths:
         print(f"wrote {path}", file=sys.stderr)
+
+
+def say_if_alike(results: Sequence[Mapping[str, Any]]) -> None:
+    """Say of which scenarios every seed was the same run: such intervals have no width and mean nothing."""
+    alike = {
+        result["scenario"]
+        for result in results
+        if len(values := result["metrics"].get("average_travel_time_s", _NOTHING)["per_seed"]) > 1
+        and len(set(values)) == 1
+    }
+    for name in sorted(alike):
+        words = "every seed is the same run, because the file brings its own trips: intervals and probabilities say"
+        print(f"{name}: {words} nothing; --vary-trips drives others", file=sys.stderr)
 
 
 def finish_rows(rows: Sequence[Mapping[str, Any]]) -> None:

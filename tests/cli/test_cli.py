@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from network import small
 
 from intergreen.agents import cli
 from intergreen.agents.interrupts import kept_interrupts
@@ -398,3 +399,11 @@ def test_reader_that_leaves_early_is_no_error(tmp_path: Path):
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(("more", "is_said"), [([], True), (["--vary-trips"], False), (["--seeds", "0"], False)])
+def test_seeds_that_are_the_same_run_are_told(more, is_said, tmp_path, capsys):
+    folder = small.write(tmp_path)
+    assert cli.main(["compare", str(folder), "--controllers", "fixed-time", "--horizon", "60", *more]) == 0
+    printed = capsys.readouterr().err
+    assert (f"{folder.name}: every seed is the same run, because the file brings its own trips" in printed) == is_said
