@@ -179,15 +179,20 @@ def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario
     config = sumo_config_in(folder)
     if config is not None:
         return _from_sumo(config, name, drop_invalid_routes)
-    nets = sorted(folder.glob("*.net.xml*"))
-    if nets:
-        mend = f"write a {SUFFIX} that lists its net-file and route-files"
-        raise InputError(folder, "", f"holds {nets[0].name} and no {SUFFIX}", mend)
+    _refuse_net_alone(folder)
     roadnet = find_file(folder, "roadnet.json")
     network = read_cityflow_network(roadnet)
     require_signals(network, roadnet, mend=NO_LIGHTPHASES)
     demand = read_cityflow_demand(find_file(folder, "flow.json"), network, drop_invalid=drop_invalid_routes)
     return Scenario(name, network, demand, FOLDER_HORIZON_S, fixed_demand=True, default_protocol=FOLDER_PROTOCOL)
+
+
+def _refuse_net_alone(folder: Path) -> None:
+    """A network of SUMO's with nothing that says which trips it has, and none of CityFlow's beside it."""
+    nets = sorted(folder.glob("*.net.xml*"))
+    if nets and not any(folder.glob("roadnet.json*")):
+        mend = f"write a {SUFFIX} that lists its net-file and route-files"
+        raise InputError(folder, "", f"holds {nets[0].name} and no {SUFFIX}", mend)
 
 
 def _from_sumo(path: Path, name: str, drop_invalid_routes: bool) -> Scenario:

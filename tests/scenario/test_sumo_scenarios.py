@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from network import small as cityflow_small
 from network import sumo_small as small
 from network.sumo_small import Crossroads
 
@@ -157,6 +158,12 @@ def test_folder_with_a_network_of_sumos_and_no_configuration_says_what_to_write(
         InputError, match=r"holds small\.net\.xml and no \.sumocfg; write a \.sumocfg that lists its net-fi"
     ):
         load_scenario(tmp_path)
+
+
+def test_network_of_sumos_beside_cityflows_files_is_passed_over(tmp_path):
+    write(tmp_path).unlink()
+    cityflow_small.write(tmp_path)
+    assert load_scenario(tmp_path).network.conventions == "cityflow"
 
 
 def test_configuration_may_end_in_sumo_cfg(tmp_path):
