@@ -123,7 +123,7 @@ def evaluate(
     deliver(result, json, lambda: print_tables(tables))
     if hires_log is not None and log is not None:
         say_written(write_hires(log, cells[0].scenario.network, hires_log))
-    say_if_alike([result])
+    say_if_alike(cells, [result])
     finish([result])
 
 
@@ -214,7 +214,7 @@ def compare(
         whole = [(cell, result) for cell, result in zip(cells, results, strict=True) if result["seeds"]]
         seen, shown = [cell for cell, _ in whole], [result for _, result in whole]
         look_closely(seen, shown, horizon_s=horizon, page=page, figures=figures)
-    say_if_alike(results)
+    say_if_alike(cells, results)
     finish(results)
 
 

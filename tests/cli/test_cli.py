@@ -407,3 +407,8 @@ def test_seeds_that_are_the_same_run_are_told(more, is_said, tmp_path, capsys):
     assert cli.main(["compare", str(folder), "--controllers", "fixed-time", "--horizon", "60", *more]) == 0
     printed = capsys.readouterr().err
     assert (f"{folder.name}: every seed is the same run, because the file brings its own trips" in printed) == is_said
+
+
+def test_seeds_that_happen_to_reach_the_same_are_not_called_the_same_run(capsys):
+    assert cli.main(["evaluate", "single", "--controller", "fixed-time", "--horizon", "1", "--seeds", "0-2"]) == 0
+    assert "the same run" not in capsys.readouterr().err
