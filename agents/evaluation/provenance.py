@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DIGITS = 16  # hexadecimal, of each fingerprint
 _PACKAGES = ("intergreen", "numpy", "numba")
-_SUMO_PACKAGES = ("libsumo",)
+_SUMO_PACKAGE = "libsumo"
 _ENDINGS = (":best", ":last")
 # What decides numbers; tables, pages and the command line do not.
 _SOURCES = (
@@ -81,9 +81,11 @@ def scenario_fingerprint(scenario: Scenario) -> str:
 
 def sumo_identity(scenario: Scenario) -> str:
     """Of what a number from SUMO depends on beside the scenario: its version, and the files that it reads itself."""
-    digest = hashlib.sha256(versions_of(*_SUMO_PACKAGES)[_SUMO_PACKAGES[0]].encode())
+    digest = hashlib.sha256(versions_of(_SUMO_PACKAGE)[_SUMO_PACKAGE].encode())
     for path in (scenario.sumo_net, *scenario.sumo_additional):
-        digest.update(b"" if path is None else Path(path).read_bytes())
+        content = b"" if path is None else path.read_bytes()
+        digest.update(f"\n{len(content)}\n".encode())
+        digest.update(content)
     return digest.hexdigest()[:DIGITS]
 
 
