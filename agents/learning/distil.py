@@ -3,7 +3,7 @@
 A learner of its own locks the traffic of some network by chance; the mean of several does so less often, but costs as
 many networks at each decision. The student acts, drawn by its own probabilities, so that it sees where its own mistakes
 lead; what it learns there is what the teachers' mean would do, and no reward. Where a rule does better than that mean,
-it may teach in its place (`ruled.py`).
+it may teach in its place (`rule_teachers.py`).
 
 References
 ----------
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from intergreen.agents.learning.budget import Budget
     from intergreen.agents.learning.lessons import Lessons
     from intergreen.agents.learning.recipe import Recipe
-    from intergreen.agents.learning.ruled import RuleTeacher
+    from intergreen.agents.learning.rule_teachers import RuleTeacher
     from intergreen.agents.learning.student import Likeness, Student
     from intergreen.agents.learning.teachers import Distillation
     from intergreen.agents.learning.trials import Trials
@@ -80,7 +80,7 @@ def distil(distillation: Distillation, *, progress: Progress | None = None) -> P
 
 def _rules(distillation: Distillation, env: TrafficVecEnv, progress: Progress | None) -> list[RuleTeacher]:
     """Who teaches in the teachers' place, and where; the run tells of it."""
-    from intergreen.agents.learning.ruled import rule_teachers
+    from intergreen.agents.learning.rule_teachers import rule_teachers
 
     def tell(share: float) -> None:
         if progress is not None:

@@ -13,7 +13,7 @@ from intergreen.agents.learning.student import likeness
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from intergreen.agents.learning.ruled import RuleTeacher
+    from intergreen.agents.learning.rule_teachers import RuleTeacher
     from intergreen.agents.learning.student import Likeness, Student
     from intergreen.envs.vector_env import TrafficVecEnv
 
@@ -24,6 +24,7 @@ class Lessons:
     decisions  of a rollout, all slots together
     inputs     what was seen, step by step, all slots of one beside each other
     targets    (decisions, C) probabilities
+    weights    (decisions, 1) what each counts
     """
 
     def __init__(self, env: TrafficVecEnv, student: Student, n_steps: int, rules: Sequence[RuleTeacher] = ()) -> None:

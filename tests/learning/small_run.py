@@ -1,6 +1,7 @@
 """The smallest training: a scenario of one or two signals, and a recipe that takes a second or two, as files."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +39,12 @@ def write_recipe(scenario: Path, **others: Any) -> Path:
     path = scenario.with_name("recipe.yaml")
     path.write_text(recipe_text(scenario, **others))
     return path
+
+
+def changed_run(run: Path, folder: Path, **changes: Any) -> Path:
+    """A copy of the run in the folder, whose recipe has other values."""
+    copy = shutil.copytree(run, folder)
+    content = json.loads((copy / "run.json").read_text())
+    content["recipe"] |= changes
+    (copy / "run.json").write_text(json.dumps(content))
+    return copy

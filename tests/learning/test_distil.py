@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from learning.by_hand import BLOCKS, observations, policy_of, prepared
+from learning.small_run import changed_run
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
@@ -201,10 +202,7 @@ def test_folder_states_who_taught_it_and_how_far_it_came(taught, teachers, pair_
 
 
 def test_mean_of_weights_is_written_where_the_recipe_asks_for_it(teachers, tmp_path):
-    averaged = shutil.copytree(teachers[0], tmp_path / "averaged")
-    content = json.loads((averaged / "run.json").read_text())
-    content["recipe"]["averaging"] = 3.0
-    (averaged / "run.json").write_text(json.dumps(content))
+    averaged = changed_run(teachers[0], tmp_path / "averaged", averaging=3.0)
     settings = {"steps": 400, "width": 12}
     plain = read_network(taught_by([teachers[0]], tmp_path / "plain", **settings) / "policy.npz")
     mean = read_network(taught_by([averaged], tmp_path / "mean", **settings) / "policy.npz")
@@ -231,10 +229,7 @@ def test_student_is_a_controller_a_teacher_and_a_bundle(taught, pair_file, tmp_p
     ],
 )
 def test_run_that_cannot_teach_is_refused_in_one_line(changes, words, teachers, tmp_path, capsys):
-    wrong = shutil.copytree(teachers[1], tmp_path / "wrong")
-    content = json.loads((wrong / "run.json").read_text())
-    content["recipe"] |= changes
-    (wrong / "run.json").write_text(json.dumps(content))
+    wrong = changed_run(teachers[1], tmp_path / "wrong", **changes)
     assert main(["distil", f"{teachers[0]},{wrong}", "--out", str(tmp_path / "out")]) == 2
     printed = capsys.readouterr()
     assert words in printed.err

@@ -2,13 +2,13 @@
 
 import csv
 import hashlib
-import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
 from learning.by_hand import BLOCKS, observations
+from learning.small_run import changed_run
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
@@ -322,10 +322,7 @@ def test_networks_of_sumos_are_refused_in_one_line_where_there_is_no_sumo(tmp_pa
     ],
 )
 def test_run_that_cannot_be_refined_is_refused_in_one_line(changes, words, poor, tmp_path, capsys):
-    wrong = shutil.copytree(poor, tmp_path / "wrong")
-    content = json.loads((wrong / "run.json").read_text())
-    content["recipe"] |= changes
-    (wrong / "run.json").write_text(json.dumps(content))
+    wrong = changed_run(poor, tmp_path / "wrong", **changes)
     assert main(["refine", str(wrong), "--out", str(tmp_path / "out")]) == 2
     printed = capsys.readouterr()
     assert words in printed.err

@@ -1,19 +1,19 @@
 """Rules as teachers: only where they do better, and what they would do is what is learned."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
 from learning.by_hand import policy_of
+from learning.small_run import changed_run
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import AdvancedMaxPressure, MaxPressure, Setup, controller_by_name
 from intergreen.agents.controllers.base import near_distance_m
 from intergreen.agents.controllers.policy_network import write_network
 from intergreen.agents.learning.distil import distil
-from intergreen.agents.learning.ruled import BETTER, WEIGHT, RuleTeacher, rule_teachers
+from intergreen.agents.learning.rule_teachers import BETTER, WEIGHT, RuleTeacher, rule_teachers
 from intergreen.agents.learning.teachers import prepare_distillation
 from intergreen.agents.learning.trials import Subject, Trials
 from intergreen.envs.episodes import Episodes
@@ -106,10 +106,7 @@ def test_card_has_the_command_with_rules(stays, tmp_path, capsys):
     ],
 )
 def test_rules_are_refused_in_one_line_where_they_would_see_something_else(changes, words, stays, tmp_path, capsys):
-    wrong = shutil.copytree(stays, tmp_path / "wrong")
-    content = json.loads((wrong / "run.json").read_text())
-    content["recipe"] |= changes
-    (wrong / "run.json").write_text(json.dumps(content))
+    wrong = changed_run(stays, tmp_path / "wrong", **changes)
     assert main(["distil", str(wrong), "--rules", "--out", str(tmp_path / "out")]) == 2
     printed = capsys.readouterr().err
     assert words in printed
