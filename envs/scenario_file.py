@@ -81,8 +81,7 @@ class TownSection(TownSpec):
 
     def __post_init__(self) -> None:
         TownSpec.__post_init__(self)
-        if self.seed < 0:
-            raise ValueError(f"need seed >= 0, got {self.seed}")
+        _refuse_negative(self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +111,9 @@ class TurnsSection:
     vehicle_types: dict[str, VehicleSection] = field(default_factory=dict)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _refuse_negative(self.seed)
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -132,6 +134,9 @@ class PairsSection:
     vehicle_types: dict[str, VehicleSection] = field(default_factory=dict)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _refuse_negative(self.seed)
+
 
 _NETWORKS: dict[str, type] = {
     "grid": GridSpec,
@@ -140,6 +145,11 @@ _NETWORKS: dict[str, type] = {
     "cityflow": CityFlowSection,
 }
 _DEMANDS: dict[str, type] = {"turns": TurnsSection, "pairs": PairsSection}
+
+
+def _refuse_negative(seed: int) -> None:
+    if seed < 0:
+        raise ValueError(f"need seed >= 0, got {seed}")
 
 
 def read_scenario_file(path: Path) -> ScenarioContent:

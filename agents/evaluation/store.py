@@ -31,6 +31,7 @@ LAYOUT = 1  # of the files: raised whenever a column changes its name or meaning
 LOCK = ".lock"
 _METADATA = b"intergreen"
 _AS_JSON = ("safety", "fallback", "timing", "cost", "versions")
+_HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{10}\.[0-9]+\.parquet")  # as `replacing` calls the file of a table
 _AGAIN = "move it away, and its runs are made again"
 
 Result = dict[str, Any]
@@ -140,8 +141,9 @@ def opened(folder: Path) -> Iterator[ResultStore]:
         except OSError:
             mend = "wait for it, or name another folder"
             raise InputError(folder, "", "is in use by another process", mend) from None
-        for left in folder.glob(".*.parquet"):  # by one that was killed while it wrote
-            left.unlink(missing_ok=True)
+        for left in folder.glob(".*.parquet"):
+            if _HALF_WRITTEN.fullmatch(left.name):  # by one that was killed; a file of somebody else's stays
+                left.unlink(missing_ok=True)
         yield ResultStore(folder)
 
 

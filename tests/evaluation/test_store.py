@@ -129,6 +129,15 @@ def test_a_parquet_file_of_somebody_else_is_refused(tmp_path):
     assert "is no table of results" in refusal(tmp_path)
 
 
+def test_opening_removes_what_a_killed_process_has_half_written_and_nothing_else(tmp_path):
+    half = tmp_path / f".{KEY.file_name.removesuffix('.parquet')}.4711.parquet"
+    others = {".notes.parquet", ".by_day.2024.parquet"}
+    for path in (half, *(tmp_path / name for name in others)):
+        path.write_bytes(b"PAR1")
+    with stores.opened(tmp_path):
+        assert {path.name for path in tmp_path.iterdir()} == {*others, stores.LOCK}
+
+
 def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path, result, monkeypatch):
     path = filled(tmp_path, result)
     before = path.read_bytes()

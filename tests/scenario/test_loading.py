@@ -181,6 +181,7 @@ WRONG = {
         "kind: town\n  seed: -1",
         "need seed >= 0",
     ),
+    "negative seed of a demand": ("  kind: turns\n", "  kind: turns\n  seed: -1\n", r"demand: need seed >= 0, got -1"),
     "too many lanes": ("lanes: 2", "lanes: 21", r"network: need lanes <= 20, got 21"),
     "roads too short": (
         "lanes: 2",
