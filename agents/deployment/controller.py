@@ -15,6 +15,7 @@ from intergreen.agents.controllers.actuated import Actuated
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
 from intergreen.agents.deployment.counted import Counted, counted, counts_in
+from intergreen.agents.deployment.detectors import detectors_of
 from intergreen.agents.deployment.failing import FailingPolicy
 from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
 from intergreen.agents.deployment.inference import PolicyFailedError, SupervisedPolicy
@@ -116,9 +117,7 @@ class BundleController:
         self._layout = make_layout(setup.network, plan, features=self.bundle.features)
         self._gathers = make_gathers(self._layout)
         self._programme = fixed_programme(setup)
-        self._signal_of_lane = _signal_of_lane(setup.network, plan.intersection)
-        own = self._signal_of_lane[self._signal_of_lane >= 0]
-        self._detectors = np.bincount(own, minlength=plan.n_signals)  # (I,)
+        self._detectors = detectors_of(setup.network, plan.intersection)
         self._unserved_s = self.settings.unserved_cycles * np.maximum(
             self._programme.cycle_s, self.settings.shortest_cycle_s
         )
@@ -139,7 +138,7 @@ class BundleController:
             return
         network = self._setup.network
         self._health = DetectorHealth(network, n_replicas, self._interval_s)
-        self._quiet = QuietSignals(n_replicas, self._signal_of_lane, plan.n_signals, self._interval_s)
+        self._quiet = QuietSignals(n_replicas, self._detectors, self._interval_s)
         self._observed = blank(self._gathers, n_replicas)
         self._call_since = np.full((n_replicas, *self._gathers.movement.shape), _NEVER, np.int64)
         self._overruled: list[IntArray] = []
@@ -262,23 +261,22 @@ class BundleController:
     ) -> Readings:
         """What actuated control is told: a lane that tells nothing calls, as in recall, and holds a green as long as
         its signal's other lanes would."""
-        own, believed = self._signal_of_lane, found == Finding.FINE
-        mean = _mean_by_signal(waiting, believed, own, self._setup.plan.n_signals)
+        believed, detectors = found == Finding.FINE, self._detectors
+        recalls = np.maximum(1.0, detectors.means(waiting, believed))
         return readings._replace(
-            waiting=np.where(believed | (own < 0), waiting, np.maximum(1.0, mean[:, own])),
+            waiting=np.where(believed | ~detectors.tells, waiting, recalls),
             near=arriving[: self._n_near].sum(axis=0, dtype=np.float64),
             arriving=np.moveaxis(arriving, 0, 2).astype(np.float64),
         )
 
     def _judge_detectors(self, needs: Needs, found: ByteArray) -> None:
-        own = self._signal_of_lane
         if not found.any():
             return
-        wrong = _count_by_signal(found != Finding.FINE, own, self._setup.plan.n_signals)
-        every = self._detectors
+        detectors, every = self._detectors, self._detectors.number
+        wrong = detectors.count(found != Finding.FINE)
 
         def reason(b: int, i: int) -> str:
-            worst = int(found[b, own == i].max())
+            worst = int(found[b, detectors.lane[detectors.signal == i]].max())
             return f"{FINDING_WORDS[Finding(worst)]}: {int(wrong[b, i])} of {int(every[i])} detectors"
 
         needs.ask(wrong > 0, Rung.ACTUATED, reason)
@@ -323,32 +321,3 @@ def _believed(told: Counted, found: ByteArray) -> Counted:
     if found.any():
         every = np.where(found == Finding.FINE, every, np.float32(0.0))
     return counts_in(every)
-
-
-def _signal_of_lane(network: RoadNetwork, intersection: IntArray) -> IntArray:
-    """(L,) the signal that a lane leads to, -1 none."""
-    signal = np.full(network.n_intersections, -1, np.int32)
-    signal[intersection] = np.arange(len(intersection), dtype=np.int32)
-    of_lane: IntArray = signal[network.road_to[network.lane_road]]
-    return of_lane
-
-
-def _count_by_signal(which: BoolArray, signal_of_lane: IntArray, n_signals: int) -> IntArray:
-    """(B, I) how many of the lanes (B, L) of each signal."""
-    own = signal_of_lane >= 0
-    counts = np.zeros((len(which), n_signals), np.int32)
-    for b in np.flatnonzero(which[:, own].any(axis=1)).tolist():
-        counts[b] = np.bincount(signal_of_lane[own & which[b]], minlength=n_signals)
-    return counts
-
-
-def _mean_by_signal(values: Float32Array, believed: BoolArray, signal_of_lane: IntArray, n_signals: int) -> np.ndarray:
-    """(B, I) mean of the believed lanes of each signal."""
-    own = signal_of_lane >= 0
-    mean = np.zeros((len(values), n_signals))
-    for b in range(len(values)):
-        lanes = own & believed[b]
-        count = np.bincount(signal_of_lane[lanes], minlength=n_signals)
-        total = np.bincount(signal_of_lane[lanes], weights=values[b, lanes], minlength=n_signals)
-        mean[b] = total / np.maximum(count, 1)
-    return mean

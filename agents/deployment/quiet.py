@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from intergreen.agents.deployment.detectors import Detectors
     from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
 
 QUIET_S, QUIET_LOOKS = 120, 8
@@ -24,10 +25,9 @@ _LEARNED_FROM = 200  # decisions that the average looks back on
 class QuietSignals:
     """Remembers of B replicas × I signals how much traffic is usual, and since when nobody has been there."""
 
-    def __init__(self, n_replicas: int, signal_of_lane: IntArray, n_signals: int, interval_s: int) -> None:
-        own = np.flatnonzero(signal_of_lane >= 0)
-        self._own = own[np.argsort(signal_of_lane[own], kind="stable")].astype(np.int32)  # signal by signal
-        self._signals, self._first = np.unique(signal_of_lane[self._own], return_index=True)
+    def __init__(self, n_replicas: int, detectors: Detectors, interval_s: int) -> None:
+        self._lane, n_signals = detectors.lane, len(detectors.number)
+        self._signals, self._first = np.unique(detectors.signal, return_index=True)
         self._interval_s, self._quiet_s = interval_s, max(QUIET_S, QUIET_LOOKS * interval_s)
         shape = (n_replicas, n_signals + 1)  # the last column is the whole network
         self._usual, self._looks = np.zeros(shape), np.zeros(shape)
@@ -38,7 +38,7 @@ class QuietSignals:
         """(B, I) is every lane silent that leads to the signal, or to any signal? vehicles (B, L), 0 where a reading is
         not believed."""
         total = np.zeros(self._usual.shape)
-        total[:, self._signals] = np.add.reduceat(vehicles.take(self._own, axis=1), self._first, axis=1)
+        total[:, self._signals] = np.add.reduceat(vehicles.take(self._lane, axis=1), self._first, axis=1)
         total[:, -1] = total[:, :-1].sum(axis=1)
         somebody = total > 0
         self._empty_s = np.where(somebody, 0, self._empty_s + self._interval_s)

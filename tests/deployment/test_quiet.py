@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
+from intergreen.agents.deployment.detectors import Detectors
 from intergreen.agents.deployment.quiet import QUIET_LOOKS, QUIET_S, QuietSignals
 
-SIGNAL_OF_LANE = np.array([0, 0, 1, 1, -1], np.int32)
+DETECTORS = Detectors(
+    lane=np.array([0, 1, 2, 3], np.int32),
+    signal=np.array([0, 0, 1, 1], np.int32),
+    number=np.array([2, 2], np.int32),
+    tells=np.array([True, True, True, True, False]),
+)
 INTERVAL_S = 10
 
 
@@ -18,7 +24,7 @@ def told(judge, vehicles, times):
 
 @pytest.fixture
 def judge() -> QuietSignals:
-    return QuietSignals(1, SIGNAL_OF_LANE, 2, INTERVAL_S)
+    return QuietSignals(1, DETECTORS, INTERVAL_S)
 
 
 def test_signal_without_anybody_for_two_minutes_is_found_where_traffic_is_usual(judge):
@@ -63,7 +69,7 @@ def test_the_last_of_a_few_stragglers_are_no_failure(judge):
 
 
 def test_few_looks_are_not_enough_however_long_apart():
-    judge = QuietSignals(1, SIGNAL_OF_LANE, 2, 60)
+    judge = QuietSignals(1, DETECTORS, 60)
     told(judge, [3, 2, 4, 4, 0], 30)
     assert told(judge, [0, 0, 0, 1, 0], QUIET_LOOKS - 1) == [False, False]
     assert told(judge, [0, 0, 0, 1, 0], 1) == [True, False]
