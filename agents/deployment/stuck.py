@@ -45,7 +45,8 @@ class StuckDetectors:
     def judge(self, counts: Counted, occupied: BoolArray, red_s: IntArray) -> BoolArray:
         """(B, L) is the detector stuck? occupied (B, L), red_s (B, M) seconds since each movement had green."""
         self.learn()
-        same = np.zeros_like(occupied) if self._before is None else occupied & _are_equal(counts, self._before)
+        queue = occupied & (counts.waiting > 0)  # a flow that drives by in step with the looks is told of alike, too
+        same = np.zeros_like(queue) if self._before is None else queue & _are_equal(counts, self._before)
         self._before, self._red_s = counts, red_s.copy()
         self._green_s *= same[:, :, None]
         self._same_s += self._interval_s

@@ -91,6 +91,12 @@ def test_empty_lane_is_never_stuck(health):
         assert finding(health, told(0), GREEN) == Finding.FINE
 
 
+def test_flow_in_step_with_the_looks_is_not_stuck(health):
+    """A vehicle every five seconds, looked at every five: always the same one vehicle on its way, and no queue."""
+    for _ in range(0, 2 * STUCK_S, INTERVAL_S):
+        assert finding(health, told(0, vehicles=1, arriving=1), GREEN) == Finding.FINE
+
+
 def silent_after(health, busy_share, decisions=200):
     """Seconds until silence is found, after so many decisions with somebody there in a share of them."""
     for k in range(decisions):
