@@ -6,6 +6,7 @@ state that we could store: its episodes begin anew.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ def episode_state(env: TrafficVecEnv) -> EpisodeState:
         arrays[f"{number}.detectors.seeds"] = world.detector_seeds.copy()
         if world.lock_watch is not None:
             arrays[f"{number}.locks.history"] = world.lock_watch.history.copy()
+        if isinstance(world.core, TrafficCore):
+            arrays[f"{number}.routes"] = _routes(world.core)
         for part, values in _parts(world).items():
             if values is not None:
                 arrays |= {f"{number}.{part}.{name}": values[k].copy() for k, name in enumerate(values._fields)}
@@ -58,7 +61,7 @@ def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> bool:
     Raises
     ------
     ValueError
-        If the state is that of another network, or of another number of copies.
+        If the state is that of another network or demand, or of another number of copies.
     """
     randoms = json.loads(state.randoms)
     if [len(of_world) for of_world in randoms] != [len(of_world) for of_world in env._randoms]:
@@ -84,6 +87,13 @@ def _parts(world: Episodes) -> dict[str, Any]:
     return {"trips": engine.trips, "state": engine.state, "changes": engine.changes, "shown": core._shown}
 
 
+def _routes(core: TrafficCore) -> NDArray[Any]:
+    """The table that trips are entries of, in 32 bytes."""
+    table = core.engine.routes
+    digest = hashlib.sha256(table.row_start.tobytes() + table.next_link.tobytes()).digest()
+    return np.array(list(digest), np.uint8)
+
+
 def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[Any]]) -> None:
     parts = _parts(world)
     restored = {part: _restored(f"{number}.{part}", values, arrays) for part, values in parts.items()}
@@ -94,6 +104,8 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
             raise ValueError(f"{world.scenario.name}: {name} has the shape {there}, this network needs {needed}")
     core = world.core
     assert isinstance(core, TrafficCore)
+    if not np.array_equal(arrays[f"{number}.routes"], _routes(core)):
+        raise ValueError(f"{world.scenario.name}: the state's trips have other routes")
     engine = core.engine
     engine.trips, engine.state, engine.changes = restored["trips"], restored["state"], restored["changes"]
     core._shown = restored["shown"]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from intergreen.agents.deployment.bundle import Bundle
     from intergreen.agents.deployment.inference import Policy
     from intergreen.agents.deployment.ladder import RungChange
-    from intergreen.envs.arrays import BoolArray, ByteArray, Float32Array, IntArray
+    from intergreen.envs.arrays import ByteArray, Float32Array, IntArray
     from intergreen.envs.fault_kinds import PolicyFault
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.observation_arrays import Observed

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from intergreen.agents.controllers.registry import is_own
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation import parts
-from intergreen.agents.evaluation.provenance import policy_fingerprint, scenario_fingerprint, sumo_identity
+from intergreen.agents.evaluation.provenance import policy_fingerprint, sumo_identity
 from intergreen.agents.evaluation.run import versions
 from intergreen.agents.evaluation.store import ResultStore, RowKey, Table, TableKey, opened
 from intergreen.agents.evaluation.workers import Task, outcomes
 from intergreen.envs.files import json_text
+from intergreen.envs.scenario_fingerprint import scenario_fingerprint
 from intergreen.envs.simulators import SUMO
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ Two runs with the same fingerprints, rules and seed give the same numbers, so th
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, fields
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -17,13 +16,13 @@ from intergreen.agents.controllers.run_folder import BEST, POLICY, RUN
 from intergreen.agents.deployment.bundle import SUMS
 from intergreen.agents.deployment.shipped import bundle_names
 from intergreen.agents.versions import versions_of
+from intergreen.envs.scenario_fingerprint import DIGITS
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from intergreen.envs.scenario import Scenario
 
-DIGITS = 16  # hexadecimal, of each fingerprint
 _PACKAGES = ("intergreen", "numpy", "numba")
 _SUMO_PACKAGE = "libsumo"
 _ENDINGS = (":best", ":last")
@@ -55,27 +54,6 @@ def source_fingerprint() -> str:
         for name, content in _python_files(root.joinpath(place) if place else root, place):
             digest.update(f"{package}/{name} {len(content)}\n".encode())
             digest.update(content)
-    return digest.hexdigest()[:DIGITS]
-
-
-def scenario_fingerprint(scenario: Scenario) -> str:
-    """Of the network and of everything that decides its trips, whatever the scenario is called.
-
-    Everything of the network counts but its name: programmes, lengths inside junctions and right of way as well, which
-    are no part of what policies are bound to (`fingerprint_of`).
-    """
-    digest = hashlib.sha256()
-    for one in fields(scenario.network):
-        if one.name != "name":
-            digest.update(f"{one.name} ".encode())
-            digest.update(_bytes_of(getattr(scenario.network, one.name)))
-    demand = scenario.demand
-    for array in demand.__reduce__()[1]:
-        digest.update(repr([astuple(one) for one in array]).encode() if isinstance(array, tuple) else _bytes_of(array))
-    rest = scenario.horizon_s, scenario.fixed_demand, scenario.profile, scenario.level, scenario.varied
-    digest.update(repr(rest).encode())
-    if scenario.survey_vph is not None:
-        digest.update(scenario.survey_vph.tobytes())
     return digest.hexdigest()[:DIGITS]
 
 
@@ -121,7 +99,3 @@ def _python_files(place: Traversable, name: str) -> list[tuple[str, bytes]]:
         if entry.is_dir() or entry.name.endswith(".py"):
             found += _python_files(entry, f"{name}/{entry.name}")
     return found
-
-
-def _bytes_of(value: object) -> bytes:
-    return value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()

@@ -30,6 +30,7 @@ from intergreen.envs.fault_file import fault_names
 from intergreen.envs.layout import make_layout
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
+from intergreen.envs.scenario_fingerprint import scenario_fingerprint
 from intergreen.envs.sumo_net_file import require_sumo
 from intergreen.envs.verification import refuse_unsafe
 
@@ -146,6 +147,7 @@ def _prepare_resumed(
         problem = "has used up its budget"
         raise InputError(resume, "", problem, "raise it with --minutes or --steps, the time used so far included")
     scenario, judged = _scenarios(recipe, bool(run.get("drop_invalid_routes")))
+    _refuse_other_scenarios(resume, run, _what_is_simulated(recipe, scenario, judged))
     run["recipe"] = recipe.model_dump(mode="json")
     return Training(recipe, scenario, judged, resume, run, resumed=True)
 
@@ -183,7 +185,44 @@ def _scenarios(recipe: Recipe, drop_invalid_routes: bool) -> tuple[Scenario | No
         refuse_unsafe(scenario.network, plan)
         make_layout(scenario.network, plan, features=recipe.features)
     own = None if recipe.scenario is None else loaded[recipe.scenario]
-    return own, tuple(loaded[name] for name in dict.fromkeys(recipe.judged))
+    judged = {path: loaded[path] for path in recipe.judged}
+    for path, scenario in judged.items():
+        other = next((there for there, one in judged.items() if one.name == scenario.name and there != path), None)
+        if other is not None:
+            problem = f"{path} and {other} are both called {shown(scenario.name)}"
+            raise InputError("recipe", "evaluation.scenarios", problem, "rename one")
+    return own, tuple(judged.values())
+
+
+def _what_is_simulated(recipe: Recipe, scenario: Scenario | None, judged: Sequence[Scenario]) -> dict[str, Any]:
+    """What `run.json` says of the scenarios: those of a run that goes on must be the same."""
+    return {
+        "scenario": None if scenario is None else scenario.name,
+        "fingerprint": None if scenario is None else scenario_fingerprint(scenario),
+        "protocol": recipe.protocol or (None if scenario is None else scenario.default_protocol),
+        "evaluation": {
+            "scenarios": [one.name for one in judged],
+            "fingerprints": [scenario_fingerprint(one) for one in judged],
+            "seeds": list(range(FIRST_SEED, FIRST_SEED + recipe.evaluation.seeds)),
+            "protocols": [recipe.protocol or one.default_protocol for one in judged],
+        },
+    }
+
+
+def _refuse_other_scenarios(folder: Path, run: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """A file may have changed since: stored traffic would go on among other trips, and figures would not compare."""
+    before = run.get("evaluation")
+    before = before if isinstance(before, dict) else {}
+    what = {"protocol": "timing", "fingerprint": "network or demand"}
+    own = [(now["scenario"], words, run.get(key), now[key]) for key, words in what.items()]
+    judged = [
+        (", ".join(now["evaluation"]["scenarios"]), words, before.get(f"{key}s"), now["evaluation"][f"{key}s"])
+        for key, words in what.items()
+    ]
+    for name, words, then, today in own + judged:
+        if then != today:
+            problem = f"{name} had another {words} when the run began"
+            raise InputError(folder, "scenario", problem, "restore what it was, or begin another run")
 
 
 def _new_run(
@@ -192,16 +231,10 @@ def _new_run(
     """The content of `run.json` before the first step."""
     return {
         "format": FORMAT,
-        "scenario": None if scenario is None else scenario.name,
-        "protocol": recipe.protocol or (None if scenario is None else scenario.default_protocol),
+        **_what_is_simulated(recipe, scenario, judged),
         "observation": observation_stated(recipe.features),
         "seed": recipe.seed,
         "recipe": recipe.model_dump(mode="json"),
-        "evaluation": {
-            "scenarios": [one.name for one in judged],
-            "seeds": list(range(FIRST_SEED, FIRST_SEED + recipe.evaluation.seeds)),
-            "protocols": [recipe.protocol or one.default_protocol for one in judged],
-        },
         "drop_invalid_routes": drop_invalid_routes,
         "began": datetime.now().astimezone().isoformat(timespec="seconds"),
         "git_commit": source_commit(),

@@ -15,13 +15,13 @@ from intergreen.agents.evaluation import store as stores
 from intergreen.agents.evaluation.compare import comparison_cells, run_cells
 from intergreen.agents.evaluation.provenance import (
     policy_fingerprint,
-    scenario_fingerprint,
     source_fingerprint,
     sumo_identity,
 )
 from intergreen.agents.evaluation.store import ResultStore, RowKey, TableKey, opened
 from intergreen.envs.errors import InputError
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.scenario_fingerprint import scenario_fingerprint
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="the store needs pyarrow")
 

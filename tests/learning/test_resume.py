@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from learning.small_run import write_recipe, write_scenario
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.policy_network import read_network
@@ -158,6 +159,43 @@ def test_traffic_of_another_network_is_refused(scenario, replicas, pair_file):
     other.reset()
     with pytest.raises(ValueError, match=r"another number of networks or copies|this network needs"):
         restore_episodes(env, episode_state(other))
+
+
+def test_traffic_on_other_routes_is_refused(tmp_path):
+    envs = []
+    for vph in (500, 50):
+        path = write_scenario(tmp_path)
+        path.write_text(path.read_text().replace("500", str(vph)))
+        envs.append(TrafficVecEnv(str(path)))
+        envs[-1].reset()
+    with pytest.raises(ValueError, match="pair: the state's trips have other routes"):
+        restore_episodes(envs[1], episode_state(envs[0]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("entry_vph: 500", "entry_vph: 510", "pair had another network or demand when the run began"),
+        ("spacing_x_m: 150", "spacing_x_m: 160", "pair had another network or demand when the run began"),
+        ("horizon_s: 300", "horizon_s: 300\nprotocol: us-mutcd-5", "pair had another timing when the run began"),
+    ],
+)
+def test_run_whose_scenario_has_changed_since_is_not_gone_on_with(old, new, words, tmp_path):
+    path = write_scenario(tmp_path)
+    folder = train(prepare(str(write_recipe(path)), out=tmp_path / "run"))
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=words):
+        prepare(None, resume=folder, steps=400)
+
+
+def test_run_that_is_judged_on_a_changed_scenario_is_not_gone_on_with(tmp_path):
+    path = write_scenario(tmp_path)
+    recipe = write_recipe(path, evaluation={"scenarios": [str(write_scenario(tmp_path, "judge"))], "seeds": 1})
+    folder = train(prepare(str(recipe), out=tmp_path / "run"))
+    judge = tmp_path / "judge.yaml"
+    judge.write_text(judge.read_text().replace("500", "510"))
+    with pytest.raises(InputError, match="judge had another network or demand when the run began"):
+        prepare(None, resume=folder, steps=400)
 
 
 def break_archive(folder):

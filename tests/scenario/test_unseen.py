@@ -11,12 +11,12 @@ import pytest
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
-from intergreen.agents.evaluation.provenance import scenario_fingerprint
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.episodes import training_trips
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.scenario_fingerprint import scenario_fingerprint
 from intergreen.envs.unseen import at_level, with_closed_lanes, with_other_destinations, with_varied_trips
 
 EMBEDDED = ("single", "arterial6", "grid4x4", "town")
