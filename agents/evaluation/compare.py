@@ -83,7 +83,7 @@ def comparison_cells(
     common = None if protocol_name is None else protocol_by_name(protocol_name)
     titles = controller_titles(controller_names)
     scenarios = [load_scenario(name, drop_invalid_routes=drop_invalid_routes) for name in scenario_names]
-    _refuse_equal_names(scenario_names, [scenario.name for scenario in scenarios])
+    refuse_equal_names(scenario_names, [scenario.name for scenario in scenarios])
     if vary_trips:
         scenarios = [with_varied_trips(scenario) for scenario in scenarios]
     if od_mix is not None:
@@ -142,7 +142,7 @@ def is_same_controller(one: str, other: str) -> bool:
     return called_alike and policy_fingerprint(one) == policy_fingerprint(other)
 
 
-def _refuse_equal_names(given: Sequence[str], names: Sequence[str]) -> None:
+def refuse_equal_names(given: Sequence[str], names: Sequence[str]) -> None:
     """Two scenarios that are called alike could not be told apart in a table."""
     for k, name in enumerate(names):
         if name in names[:k]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.evaluation.compare import refuse_equal_names
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.sumo_reference import own_signals
 from intergreen.agents.evaluation.transfer import BASELINES as RULES
@@ -60,6 +61,7 @@ def sumo_cells(policies: Sequence[str], scenarios: Sequence[str] | None = None) 
         decider_by_name(name)
     names = scenarios or [name for name in scenario_names() if name.startswith(f"{benchmarks.RESCO}/")]
     loaded = [load_scenario(name, drop_invalid_routes=True) for name in names]
+    refuse_equal_names(names, [one.name for one in loaded])
     return [(one, protocol_by_name(one.default_protocol)) for one in loaded]
 
 

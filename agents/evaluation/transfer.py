@@ -11,6 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.deployment.names import decider_by_name
+from intergreen.agents.evaluation.compare import refuse_equal_names
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.evaluation.statistics import percentile_interval, summarise
 from intergreen.envs.errors import InputError
@@ -60,6 +61,7 @@ def transfer_cells(
     timings = [protocol_by_name(name) for name in protocols]
     names = scenarios or [*(n for n in scenario_names() if n.startswith("cityflow/")), *EMBEDDED]
     loaded = [load_scenario(name, drop_invalid_routes=True) for name in names]
+    refuse_equal_names(names, [one.name for one in loaded])
     for scenario, timing in product(loaded, timings):
         refuse_unsafe(scenario.network, timing.plan(scenario.network))
     return list(product([with_varied_trips(one) if vary_trips else one for one in loaded], timings))

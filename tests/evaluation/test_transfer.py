@@ -47,6 +47,7 @@ def test_the_whole_interval_must_lie_below_the_baselines(monkeypatch):
         ([], ["single"], "nobody is named"),
         (["nobody-knows"], ["single"], "no controller or folder is called"),
         (["max-pressure"], ["single", "nowhere"], "nowhere: no such scenario"),
+        (["max-pressure"], ["single", "single"], "are both called 'single'; rename one"),
     ],
 )
 def test_wrong_names_are_one_line_before_anything_runs(policies, scenarios, words):

@@ -1,7 +1,9 @@
 """Recipes: where they come from, and the one line for each wrong one."""
 
 import pytest
+from learning.small_run import write_recipe, write_scenario
 
+from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.recipe import DEFAULT_RECIPE, Recipe, read_recipe, recipe_names
 from intergreen.envs.errors import InputError
 
@@ -99,3 +101,17 @@ def test_scenario_is_trained_on_itself_also_where_a_recipe_is_called_the_same(na
     recipe = read_recipe(name, steps=100)
     assert (recipe.scenario, recipe.minutes, recipe.steps) == (name, None, 100)
     assert recipe.ppo == read_recipe("grid4x4").ppo
+
+
+def test_judged_scenarios_of_one_name_are_refused(tmp_path):
+    """Their figures would stand under one name."""
+    places = [tmp_path / "a", tmp_path / "b"]
+    for place in places:
+        place.mkdir()
+    judged = [str(write_scenario(place, "net")) for place in places]
+    recipe = write_recipe(write_scenario(tmp_path), evaluation={"scenarios": judged, "seeds": 1})
+    with pytest.raises(
+        InputError, match=r"evaluation\.scenarios: .*a/net\.yaml and .*b/net\.yaml are both called"
+    ) as caught:
+        prepare(str(recipe), out=tmp_path / "run")
+    assert str(caught.value).endswith("rename one")
