@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from intergreen.envs.simulation.sumo import SumoSimulator
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
@@ -55,6 +55,10 @@ class SumoCore(SteppedCore):
         )
         simulator = SumoSimulator(scenario.network, world, replicas=replicas)
         super().__init__(scenario.network, plan, simulator, monitored=monitored)
+
+    def __getstate__(self) -> NoReturn:
+        """A copy would drive the original's simulations, and take their files away at its end."""
+        raise TypeError("a simulation in SUMO cannot be copied or pickled: make another one, and reset it alike")
 
     def close(self) -> None:
         """End the simulations and remove their files."""

@@ -1,6 +1,9 @@
 """SUMO behind the simulator's protocol: what goes in is displayed, what comes out is what SUMO itself counts."""
 
+import copy
+import gc
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -22,6 +25,7 @@ from intergreen.envs.simulation.sumo import SumoSimulator
 from intergreen.envs.simulation.sumo_lamps import Lamps, state_of
 from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
 from intergreen.envs.sumo_core import SumoCore
+from intergreen.envs.traffic_env import TrafficSignalEnv
 
 THREE = SignalLamps("C", 4, character=(3, 0, 1), movement=(0, 0, 1), yields_to=((2,), (), ()))
 
@@ -219,6 +223,20 @@ def test_every_simulation_begins_in_a_process_that_has_had_none(make, monkeypatc
     assert len({pid for row in pids[1:] for pid in row}) == 2
     assert not any(_is_running(pid) for pid in pids[1])
     assert all(np.array_equal(a, b, equal_nan=True) for one in found[1:] for a, b in zip(one, found[0], strict=True))
+
+
+@NEEDS_SUMO
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_environments_in_sumo_are_not_copied_and_go_on(copied, tmp_path):
+    env = TrafficSignalEnv(generated(), simulator="sumo", horizon_s=60)
+    env.reset(seed=0)
+    env.step(0)
+    with pytest.raises(TypeError, match="a simulation in SUMO cannot be copied or pickled: make another one"):
+        copied(env)
+    gc.collect()
+    env.step(1)
+    assert env.episodes.time_s == 2 * env.episodes.protocol.interval_s
+    env.close()
 
 
 @NEEDS_SUMO
