@@ -115,7 +115,8 @@ class Episodes:
         )
         self.n_replicas = replicas
         self.detector_seeds: IntArray = np.zeros(replicas, np.int64)
-        self._mixing = neighbour_mixing(network, self.plan, share_of_neighbours(neighbour_share))
+        self.neighbour_share = share_of_neighbours(neighbour_share)
+        self._mixing = neighbour_mixing(network, self.plan, self.neighbour_share)
         self.lock_watch = LockWatch(replicas, self.protocol.interval_s) if flag("end_locked", end_locked) else None
         self.locked: BoolArray = np.zeros(replicas, np.bool_)  # (B,) the copies whose episode has ended in a lock
         self._exact_trips = flag("exact_trips", exact_trips)
@@ -131,7 +132,9 @@ class Episodes:
         self._senses = self._core.senses(
             self.layout, make_reward(reward, network, self.plan, backlog_periods=backlog_periods)
         )
+        self.reward: RewardSpec = reward if isinstance(reward, str) else dict(reward)
         failing, nobody = detector_faults(faults, network), [0] * replicas
+        self.faults: FaultSpec = faults if isinstance(faults, str | Path) else tuple(faults)
         interval_s = self.protocol.interval_s
         self._detectors = (
             FaultyDetectors(failing, replicas, network, nobody, interval_s=interval_s) if failing else None

@@ -41,7 +41,7 @@ def test_model_of_any_learner_is_a_controller_with_a_folder_and_without(name, pa
 
 def test_model_is_exported_and_bound(pair, pair_file, tmp_path):
     model = make("ppo", pair)
-    folder = save_as_run(model, tmp_path / "mine", scenario=pair_file, reward={"delay": 1.0})
+    folder = save_as_run(model, tmp_path / "mine", scenario=pair_file)
     bundle = export_run(folder, tmp_path / "bundle", scenarios=[])
     controller = SignalController.load(bundle, load_scenario(pair_file).network)
     assert controller.rungs == ["learned policy"] * 2
@@ -83,6 +83,32 @@ def test_run_that_would_state_another_protocol_is_refused(make_env, pair_file, s
     assert not (tmp_path / "mine").exists()
     folder = save_as_run(model, tmp_path / "mine", scenario=pair_file, protocol="literature-15-5")
     assert stated(folder)["protocol"] == "literature-15-5"
+
+
+@pytest.mark.parametrize("make_env", [TrafficVecEnv, TrafficSignalEnv])
+def test_run_states_what_the_environment_was_made_with(make_env, pair_file, stated, tmp_path):
+    how = {"reward": {"pressure": 2.0, "queue": 1.0}, "neighbour_share": 0.3, "end_locked": True, "horizon_s": 200}
+    model = make("ppo", make_env(str(pair_file), faults="dead-10", **how))
+    recipe = stated(save_as_run(model, tmp_path / "mine", scenario=pair_file))["recipe"]
+    assert {name: recipe[name] for name in (*how, "faults")} == how | {"faults": "dead-10"}
+    with pytest.raises(ValueError, match=r"trained with reward \{.*\}, and the run would state queue"):
+        save_as_run(model, tmp_path / "other", scenario=pair_file, reward="queue")
+    assert not (tmp_path / "other").exists()
+
+
+def test_run_that_would_state_another_scenario_is_refused(pair, tmp_path):
+    with pytest.raises(ValueError, match="trained on pair, and the run would state grid4x4, of another network"):
+        save_as_run(make("ppo", pair), tmp_path / "mine", scenario="grid4x4")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_model_from_a_file_needs_its_reward_named(pair, pair_file, stated, tmp_path):
+    make("ppo", pair).save(tmp_path / "model.zip")
+    model = PPO.load(tmp_path / "model.zip", device="cpu")
+    with pytest.raises(ValueError, match="the model has no environment that tells its reward; name it, reward="):
+        save_as_run(model, tmp_path / "mine", scenario=pair_file)
+    folder = save_as_run(model, tmp_path / "mine", scenario=pair_file, reward={"delay": 1.0})
+    assert stated(folder)["recipe"]["reward"] == {"delay": 1.0}
 
 
 def test_model_behind_normalised_observations_is_refused(pair, pair_file, tmp_path):
