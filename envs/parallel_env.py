@@ -10,7 +10,6 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 
-from intergreen.envs.choices import checked_choices
 from intergreen.envs.episodes import Episodes, plain_seed, refuse_unknown
 from intergreen.envs.layout import feature_names
 from intergreen.envs.render import RENDER_FPS, RENDER_MODES, Screen
@@ -24,7 +23,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from intergreen.envs.arrays import Float32Array
+    from intergreen.envs.arrays import Float32Array, IntArray
     from intergreen.envs.scenario import Scenario
 
 
@@ -102,7 +101,7 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         """
         if not self.agents:
             raise ResetNeeded("no episode is running: call reset() first")
-        observation, reward = self.episodes.step(checked_choices(self._in_order(actions), self._n_choices))
+        observation, reward = self.episodes.step(self._in_order(actions)[None])
         is_over, is_locked = self.episodes.is_over, bool(self.episodes.locked[0])
         end = {"average_travel_time_s": float(self.episodes.average_travel_time_s()[0])} if is_over else {}
         answer = (
@@ -130,15 +129,16 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self._screen.close()
         self.episodes.close()
 
-    def _in_order(self, actions: Mapping[str, Any]) -> list[Any]:
-        """The actions in the order of the agents."""
+    def _in_order(self, actions: Mapping[str, Any]) -> IntArray:
+        """(I,) the actions in the order of the agents."""
         for agent in self.agents:
             if agent not in actions:
                 raise ValueError(f"need an action for every agent, agent {agent!r} has none")
         for agent in actions:
             if agent not in self.agents:
                 raise ValueError(f"there is no agent {agent!r}, got an action for it")
-        return [actions[agent] for agent in self.agents]
+        counts = dict(zip(self.agents, self._n_choices.tolist(), strict=True))
+        return np.array([_index(agent, actions[agent], n) for agent, n in counts.items()], np.int32)
 
     def _observations(self, observation: Float32Array) -> dict[str, Float32Array]:
         rows = observation[0].copy()
@@ -152,3 +152,14 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
             agent: common | {"action_mask": mask[:n]}
             for agent, mask, n in zip(self.agents, masks, self._n_choices, strict=True)
         }
+
+
+def _index(agent: str, action: Any, n_choices: int) -> int:
+    """The action of one agent as a plain number; an axis of length 1 does no harm."""
+    array = np.asarray(action)
+    if array.size != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"need a whole number for agent {agent!r}, got shape {array.shape} of {array.dtype}")
+    index = int(array.reshape(()))
+    if not 0 <= index < n_choices:
+        raise ValueError(f"agent {agent!r} has the choices 0 to {n_choices - 1}, got {index}")
+    return index

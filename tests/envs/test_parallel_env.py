@@ -105,7 +105,7 @@ def test_observations_that_were_told_stay_as_they_were(pair):
         assert all(np.array_equal(one[agent], other[agent]) for agent in one)
 
 
-@pytest.mark.parametrize("change", ["missing", "unknown", "too high"])
+@pytest.mark.parametrize("change", ["missing", "unknown", "too high", "no number", "two"])
 def test_wrong_actions_are_one_line(pair, change):
     env = TrafficParallelEnv(pair)
     env.reset(seed=0)
@@ -113,10 +113,22 @@ def test_wrong_actions_are_one_line(pair, change):
     actions, message = {
         "missing": ({first: 0}, f"need an action for every agent, agent '{second}' has none"),
         "unknown": ({first: 0, second: 0, "nobody": 0}, "there is no agent 'nobody', got an action for it"),
-        "too high": ({first: 0, second: 4}, "signal 1 has the choices 0 to 3, got 4"),
+        "too high": ({first: 0, second: 4}, f"agent '{second}' has the choices 0 to 3, got 4"),
+        "no number": ({first: 0, second: 0.5}, rf"need a whole number for agent '{second}', got shape \(\) of float64"),
+        "two": ({first: [0, 1], second: 0}, rf"need a whole number for agent '{first}', got shape \(2,\) of int64"),
     }[change]
     with pytest.raises(ValueError, match=f"^{message}$"):
         env.step(actions)
+
+
+def test_actions_may_have_an_axis_of_length_one_and_not_all_of_them_need_it(pair):
+    env, other = TrafficParallelEnv(pair), TrafficParallelEnv(pair)
+    first, second = env.reset(seed=0)[0]
+    other.reset(seed=0)
+    one = env.step({first: np.array([2]), second: 1})
+    two = other.step({first: 2, second: np.int64(1)})
+    assert all(np.array_equal(one[0][agent], two[0][agent]) for agent in (first, second))
+    assert one[1:3] == two[1:3]
 
 
 def test_no_step_without_an_episode(pair):
