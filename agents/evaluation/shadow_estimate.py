@@ -37,13 +37,13 @@ COMPARED = ("average_travel_time_s", "delay_s", "mean_queue_veh", "throughput_ve
 
 def estimate_from_log(watched: Sequence[Watched], interval_s: int, *, same_trips: bool) -> dict[str, Any]:
     """The estimate with its 95 % bootstrap interval: over the seeds, or over blocks of five minutes of the mean day
-    where there is one seed or all seeds drive the same trips (`same_trips`)."""
+    where there is one seed or all seeds drive the same trips (`same_trips`); none of a single block."""
     blocks = np.concatenate([_by_block(one, interval_s) for one in watched])  # (S, K)
     per_seed = blocks.sum(axis=1)
     by_time = same_trips or len(per_seed) == 1
     sample = blocks.mean(axis=0) * blocks.shape[1] if by_time else per_seed
-    finite = bool(np.isfinite(sample).all())
-    low, high = mean_interval(sample) if finite else (np.nan, np.nan)
+    is_spread = len(sample) > 1 and bool(np.isfinite(sample).all())  # a single block says nothing about it
+    low, high = mean_interval(sample) if is_spread else (np.nan, np.nan)
     return {
         "delay_s": {
             "mean": json_number(float(per_seed.mean())),

@@ -99,6 +99,14 @@ def test_shadow_of_itself_always_agrees_and_would_change_nothing(arterial, name,
     assert (delay["mean"], delay["ci95"], delay["per_seed"]) == (0.0, [0.0, 0.0], [0.0, 0.0])
 
 
+@pytest.mark.parametrize(("horizon_s", "blocks"), [(300, 1), (600, 2)])
+def test_one_block_of_a_log_has_no_interval(pair, horizon_s, blocks):
+    result, _ = shadow(pair, seeds=[0], horizon_s=horizon_s)
+    delay = result["estimate"]["from_log"]["delay_s"]
+    assert delay["mean"] != 0.0
+    assert (delay["ci95"] == [None, None]) == (blocks == 1)
+
+
 def test_controller_that_is_its_own_shadow_by_another_name_measures_no_difference(pair):
     cell = pair.policy
     result, _ = shadow(Pair(cell, cell), seeds=[0], horizon_s=300)
