@@ -56,7 +56,9 @@ def train(
     ] = None,
     resume: Annotated[Path | None, typer.Option("--resume", metavar="RUN", help="go on with this run")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="stop after this time of training")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", help="stop after so many signal decisions")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="stop after so many signal decisions, in whole updates")
+    ] = None,
     seed: SeedOption = None,
     protocol: ProtocolOption = None,
     faults: FaultsOption = None,

@@ -56,11 +56,13 @@ def lane_readings(waiting: ArrayLike, vehicles: ArrayLike, arriving: ArrayLike, 
     ----------
     waiting, vehicles : (L,) slower than 0.1 m/s, and all
     arriving : (L, bins) moving, by seconds from the stop line; the bins of `observation.json`
-    age_s : (L,) or one number, seconds since the lanes were read; NaN where nobody knows
+    age_s : (L,) or one number, seconds since the lanes were read; NaN where nobody knows; below 0, by a clock that is
+        wrong, counts as that
     """
     vehicles = np.asarray(vehicles, np.float64)[None]
     unknown = np.zeros_like(vehicles)
-    age = np.nan_to_num(np.asarray(age_s, np.float64), nan=_OLDEST_S).clip(0, _OLDEST_S).astype(np.int32)
+    told_s = np.asarray(age_s, np.float64)
+    age = np.where(told_s >= 0, np.minimum(told_s, _OLDEST_S), _OLDEST_S).astype(np.int32)
     return Readings(
         vehicles=vehicles,
         waiting=np.asarray(waiting, np.float64)[None],

@@ -143,7 +143,13 @@ def _prepare_resumed(
     recipe = make_recipe(resume / RUN, changed(stored, longer))
     asked = make_recipe("command line", changed(stored, given)) if config is None else read_recipe(config, **given)
     _refuse_other_recipe(resume, recipe, asked)
-    if _outcome_of(run, resume).get("finished") and not longer:
+    outcome = _outcome_of(run, resume)
+    for key, value in longer.items():
+        used = outcome.get(key)
+        if isinstance(used, int | float) and value < used:
+            problem = f"has used {used:g} {key} already, more than {value:g}"
+            raise InputError(resume, f"--{key}", problem, "give the total, with what has been used")
+    if outcome.get("finished") and not longer:
         problem = "has used up its budget"
         raise InputError(resume, "", problem, "raise it with --minutes or --steps, the time used so far included")
     scenario, judged = _scenarios(recipe, bool(run.get("drop_invalid_routes")))

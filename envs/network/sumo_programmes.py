@@ -103,6 +103,8 @@ class Programmes:
 
     def _add(self, tag: Tag, begin_s: float) -> None:
         key = signal, name = tag.id(), tag.text("programID", "0")
+        if name == OFF:  # blinks, if anybody switches to it: no phases of its own
+            return
         known = self._known.get(key)
         offset_s = _offset_s(tag, known.offset_s if known else 0.0, begin_s)
         if known and not any(tag.children("phase")):  # as tlsCoordinator.py writes: another offset

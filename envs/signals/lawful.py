@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from intergreen.envs.signals.monitor import MonitorState
     from intergreen.envs.signals.monitor_card import MonitorCard
 
-_LAMPS = 8
+_LAMPS = 256  # every byte that may come; eight tell lamps
 _END_GREEN, _END_YELLOW, _SKIP_YELLOW, _BEGIN_GREEN, _ANNOUNCE, _FIRST = 1, 2, 3, 4, 5, 6
 _KINDS = {
     (GREEN, YELLOW): _END_GREEN,
@@ -35,11 +35,11 @@ _KINDS = {
     (RED, RED_AMBER): _ANNOUNCE,
     **{(DARK, lamp): _FIRST for lamp in (RED, YELLOW, GREEN)},
 }
-_KIND = np.zeros(_LAMPS * _LAMPS, np.uint8)  # of a change from one aspect to another; 0 is for `monitor.watch`
+_KIND = np.zeros((_LAMPS, _LAMPS), np.uint8)  # of a change from one aspect to another; 0 is for `monitor.watch`
 for (_before, _after), _kind in _KINDS.items():
-    _KIND[_LAMPS * _before + _after] = _kind
+    _KIND[_before, _after] = _kind
 _IS_USUAL = np.isin(np.arange(_LAMPS), (RED, YELLOW, GREEN, RED_AMBER))
-_HAS_WAY = np.isin(np.arange(_LAMPS), (YELLOW, *range(GREEN, _LAMPS)))
+_HAS_WAY = (np.arange(_LAMPS) & GREEN != 0) | (np.arange(_LAMPS) == YELLOW)
 _STAGE = np.full(_LAMPS, STOP_STAGE, np.uint8)  # of the usual aspects
 _STAGE[GREEN], _STAGE[YELLOW] = GREEN_STAGE, YELLOW_STAGE
 
@@ -70,7 +70,7 @@ class Sieve:
         doubtful = state.conflict_since >= 0
         doubtful[signal[~_IS_USUAL[shown.lamps]]] = True
         changed = np.flatnonzero(shown.changed)
-        kind = _KIND[_LAMPS * state.seen[changed] + shown.lamps[changed]]
+        kind = _KIND[state.seen[changed], shown.lamps[changed]]
         doubtful[signal[changed[~self._are_in_time(changed, kind, t, state)]]] = True
         begins = np.isin(kind, (_BEGIN_GREEN, _FIRST)) & _HAS_WAY[shown.lamps[changed]]
         begun, is_first = changed[begins], kind[begins] == _FIRST

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from intergreen.envs.signals.pairs import Pairs
 
 GRAVITY_MPS2 = 9.81
+LONGEST_S = 3600.0  # of every time: a proof takes as many states as the longest green has seconds
 STEEPEST_GRADE = 0.2  # beyond any street; keeps the kinematic formula's denominator well above 0
 # Speed limits are taken to lie between these: at 1 m/s a vehicle of 6 m needs the longest red clearance anyway.
 _SLOWEST_MPS, _FASTEST_MPS = 1.0, 100.0
@@ -94,6 +95,8 @@ class TimingProfile:
         for key in values.keys() - {"profile"}:
             if not 0 <= float(values[key]) < float("inf"):
                 raise ValueError(f"need a finite {key} >= 0, got {values[key]!r}")
+            if key.endswith("_s") and float(values[key]) > LONGEST_S:
+                raise ValueError(f"need {key} <= {LONGEST_S:g}, got {values[key]!r}")
             if not self.sources.get(key):
                 raise ValueError(f"profile {self.name!r} names no source for {key}")
         if not 0 < self.shortest_yellow_s <= self.longest_yellow_s:

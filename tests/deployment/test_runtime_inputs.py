@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("told", "age_s"), [(3, 3), (3.9, 3), (-5, 0), (np.nan, 2**31 - 1), (np.inf, 2**31 - 1), (1e12, 2**31 - 1)]
+    ("told", "age_s"), [(3, 3), (3.9, 3), (-5, 2**31 - 1), (np.nan, 2**31 - 1), (np.inf, 2**31 - 1), (1e12, 2**31 - 1)]
 )
 def test_no_age_turns_old_readings_into_new_ones(told, age_s):
     readings = lane_readings([0, 0], [0, 0], np.zeros((2, N_BINS)), age_s=[told, 0])

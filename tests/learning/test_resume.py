@@ -132,6 +132,11 @@ def test_resuming_with_nothing_left_to_do_changes_nothing(copied_run, run, state
     assert stated(copied_run)["outcome"]["best"] == stated(run)["outcome"]["best"]
 
 
+def test_budget_below_what_has_been_used_is_refused(copied_run):
+    with pytest.raises(InputError, match=r"--steps: has used 240 steps already, more than 100; give the total"):
+        prepare(None, resume=copied_run, steps=100)
+
+
 @pytest.mark.parametrize("lane_change", ["", "-lane-change"])
 def test_traffic_goes_on_as_if_it_had_not_been_stored(lane_change, pair_file):
     def make():

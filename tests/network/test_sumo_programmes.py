@@ -47,6 +47,12 @@ def test_a_programme_of_an_additional_file_runs_instead_of_the_networks(tmp_path
     assert durations_s(load(tmp_path, Crossroads(), small.programme("elsewhere", QUICK))) == PLAIN
 
 
+def test_a_programme_that_switches_the_signal_off_has_no_phases_and_is_not_the_one_that_runs(tmp_path):
+    assert (
+        durations_s(load(tmp_path, Crossroads(), '<tlLogic id="C" type="static" programID="off" offset="0"/>')) == PLAIN
+    )
+
+
 def test_an_offset_alone_changes_the_programme_that_is_there(tmp_path):
     network = load(tmp_path, Crossroads(), '<tlLogic id="C" type="static" programID="0" offset="20"/>')
     assert durations_s(network) == PLAIN

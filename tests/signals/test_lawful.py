@@ -36,6 +36,16 @@ def test_any_card_and_any_display_are_watched_as_by_the_monitor_alone(rows, call
     assert_watched_alike(card, rows, calls)
 
 
+@pytest.mark.parametrize("lamps", [8, 12, 255])
+def test_bytes_that_tell_more_than_lamps_are_watched_as_by_the_monitor_alone(lamps):
+    network = generate_grid(GridSpec(rows=1, columns=1))
+    card = program_card(network, protocol_by_name("us-mutcd-5").plan(network).timing)
+    rows = np.full((6, network.n_movements), RED, np.uint8)
+    rows[2:4, 1] = lamps
+    (fault,) = assert_watched_alike(card, rows, np.zeros_like(rows)).faults
+    assert (fault.fault, fault.channels) == ("dual indication", (1,))
+
+
 def drive(protocol, seconds, seed=0, rows=2, columns=3):
     """What a grid's signals show under random wishes and calls: card, aspects and calls of every second."""
     network, random = generate_grid(GridSpec(rows=rows, columns=columns)), np.random.default_rng(seed)

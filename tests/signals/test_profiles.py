@@ -383,6 +383,8 @@ def test_unknown_profile_is_refused_with_the_known_ones():
         ({"shortest_yellow_s": 0.0}, "0 < shortest_yellow_s"),
         ({"min_green_through_s": 31.0}, "a minimum green is above a maximum green"),
         ({"walk_s": float("nan")}, "finite walk_s"),
+        ({"longest_wait_s": 5e9}, "longest_wait_s <= 3600"),
+        ({"max_green_left_s": 3601.0}, "max_green_left_s <= 3600"),
         ({"red_revert_s": -1.0}, "red_revert_s >= 0"),
         ({"walking_speed_mps": 0.0}, "walking_speed_mps > 0"),
         ({"change": Kinematic(deceleration_mps2=0.0)}, "deceleration_mps2 > 0"),
