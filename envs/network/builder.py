@@ -146,6 +146,7 @@ def _links(description: NetworkDescription, roads: dict[str, Any], movements: di
         "link_point_start": link_point_start,
         "link_length_m": link_length_m,
         "link_changes_lane": np.zeros(len(points), np.bool_),
+        "link_keeps_clear": np.ones(len(points), np.bool_),
         "link_penalty_s": np.zeros(len(points)),
         "link_speed_limit_mps": np.full(len(points), LINK_SPEED_LIMIT_MPS),
         "link_entry_speed_mps": np.where(turns, TURN_SPEED_MPS, LINK_SPEED_LIMIT_MPS),

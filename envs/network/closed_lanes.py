@@ -176,6 +176,7 @@ def _paths(network: RoadNetwork, links: _Links) -> dict[str, Any]:
         "link_point_start": start,
         "link_length_m": length_m,
         "link_changes_lane": network.link_changes_lane[links.number],
+        "link_keeps_clear": network.link_keeps_clear[links.number],
         "link_penalty_s": network.link_penalty_s[links.number],
         "link_speed_limit_mps": network.link_speed_limit_mps[links.number],
         "link_entry_speed_mps": network.link_entry_speed_mps[links.number],

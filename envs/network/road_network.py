@@ -71,6 +71,7 @@ class RoadNetwork(ReadOnlyRecord):
     link_speed_limit_mps: FloatArray  # (K,) on the link
     link_entry_speed_mps: FloatArray  # (K,) nobody drives onto it faster
     link_changes_lane: BoolArray  # (K,) stands for a connection of the source and a lane change behind it
+    link_keeps_clear: BoolArray  # (K,) who drives on waits until there is room behind the junction, where others cross
     link_penalty_s: FloatArray  # (K,) what choosing a route adds to the time that driving it takes
     link_point_start: IntArray  # (K + 1,)
     link_points: FloatArray  # (., 2)

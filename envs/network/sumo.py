@@ -191,6 +191,7 @@ class _Build:
             "link_speed_limit_mps": speed,
             "link_entry_speed_mps": np.where(stops, np.minimum(speed, AFTER_A_STOP_MPS), speed),
             "link_changes_lane": np.array([not link.is_direct for link in flat], np.bool_),
+            "link_keeps_clear": np.array([c.keeps_clear for c in starts_at], np.bool_),
             "link_penalty_s": np.array([_penalty_s(c) for c in starts_at], np.float64),
             "link_point_start": starts([len(link.points) for link in flat]),
             "link_points": np.array([point for link in flat for point in link.points], np.float64).reshape(-1, 2),

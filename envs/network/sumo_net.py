@@ -26,6 +26,7 @@ CAR = "passenger"
 _NOT_ROADS = ("internal", "crossing", "walkingarea")
 _NO_LINK = -1  # no signal shows the connection anything
 _STOP_SIGNS = ("s", "w")  # states of connections: priority_stop and allway_stop
+_NO = ("0", "false", "f", "no", "off", "-")  # as SUMO writes and reads it
 _OF_TRAINS = ("rail_signal", "rail_crossing")
 
 
@@ -63,6 +64,7 @@ class SumoConnection(NamedTuple):
     for_cars: bool
     has_priority: bool  # by its state in the file
     has_to_stop: bool  # at a stop sign
+    keeps_clear: bool  # only who has room behind the junction drives on
 
 
 class SumoJunction(NamedTuple):
@@ -88,6 +90,7 @@ class SumoNet:
     onward: dict[str, str] = field(default_factory=dict)  # lane inside a junction -> the one behind it
     junctions: dict[str, SumoJunction] = field(default_factory=dict)
     programmes: dict[str, Programme] = field(default_factory=dict)
+    rings: set[str] = field(default_factory=set)  # edges of roundabouts, where nobody keeps junctions clear
 
     def junction_of(self, connection: SumoConnection) -> str:
         return self.edges[connection.start_edge].end
@@ -122,6 +125,8 @@ def read_sumo_net(
             _add(net.junctions, tag, _junction(tag))
         elif tag.name == "connection":
             connections.append(tag)
+        elif tag.name == "roundabout":
+            net.rings.update(tag.words("edges"))
         else:
             programmes.read(tag, begin_s)
     if not net.edges:
@@ -247,6 +252,7 @@ def _read_connection(net: SumoNet, tag: Tag) -> None:
             for_cars=is_for_cars(tag),
             has_priority=tag.text("state", "M").isupper(),
             has_to_stop=not signal and tag.text("state", "M") in _STOP_SIGNS,
+            keeps_clear=start not in net.rings and tag.text("keepClear", "1") not in _NO,
         )
     )
 

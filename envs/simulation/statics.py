@@ -120,7 +120,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         link_asks_gap=_any_of(network, asks_gap == BY_FILE, _own_link(network)),
         link_wait_m=_first_wait(network, asks_gap == BY_FILE),
         link_is_asked=_any_of(network, asks_gap > 0, network.crossing_foe_link),
-        link_is_kept_clear=_any_of(network, _is_conflict(network), _own_link(network)),
+        link_is_kept_clear=_any_of(network, _is_conflict(network), _own_link(network)) * network.link_keeps_clear,
         mask_word=word,
         mask_bit=bit,
         mask_first=first,

@@ -1,6 +1,7 @@
 """Cities that SUMO's own tools make: every one loads, loses nobody, and takes as long in both simulators."""
 
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -78,29 +79,35 @@ def test_a_city_takes_as_long_in_both_simulators(tmp_path, name):
 ARMS = {"N": (0, 200), "E": (200, 0), "S": (0, -200), "W": (-200, 0)}
 
 
-def crossroads(folder: Path) -> Path:
-    """One lane an arm, so that a left turn that waits holds up everybody behind; as many turn left from either side."""
+def converted(folder: Path, nodes: list[str], edges: list[str], flows: list[tuple[str, str, str]]) -> Path:
+    """Nodes and edges by netconvert, and vehicles from edge to edge, one in so many seconds, for twenty minutes."""
     import sumo
 
-    nodes = [f'<node id="{name}" x="{x}" y="{y}"/>' for name, (x, y) in ARMS.items()]
-    nodes.append('<node id="C" x="0" y="0" type="traffic_light"/>')
-    edges = [f'<edge id="in{a}" from="{a}" to="C"/><edge id="out{a}" from="C" to="{a}"/>' for a in ARMS]
     (folder / "plain.nod.xml").write_text(f"<nodes>{''.join(nodes)}</nodes>")
     (folder / "plain.edg.xml").write_text(f"<edges>{''.join(edges)}</edges>")
     tool = str(Path(sumo.SUMO_HOME) / "bin" / "netconvert")
-    names = ["-n", "plain.nod.xml", "-e", "plain.edg.xml", "-o", "cross.net.xml"]
+    names = ["-n", "plain.nod.xml", "-e", "plain.edg.xml", "-o", "plain.net.xml"]
     subprocess.run([tool, *names], check=True, capture_output=True, timeout=60, cwd=folder)
-    flows = "".join(
-        f'<flow id="{a}{b}" begin="0" end="1200" period="{period}" from="in{a}" to="out{b}"/>'
-        for a, b, period in (("N", "S", 24), ("S", "N", 24), ("N", "E", 60), ("S", "W", 60))
+    written = "".join(
+        f'<flow id="{start}{end}" begin="0" end="1200" period="{period}" from="{start}" to="{end}"/>'
+        for start, end, period in flows
     )
-    (folder / "cross.rou.xml").write_text(f"<routes>{flows}</routes>")
-    config = folder / "cross.sumocfg"
+    (folder / "plain.rou.xml").write_text(f"<routes>{written}</routes>")
+    config = folder / "plain.sumocfg"
     config.write_text(
-        '<configuration><net-file value="cross.net.xml"/><route-files value="cross.rou.xml"/><end value="1200"/>'
+        '<configuration><net-file value="plain.net.xml"/><route-files value="plain.rou.xml"/><end value="1500"/>'
         "</configuration>"
     )
     return config
+
+
+def crossroads(folder: Path) -> Path:
+    """One lane an arm, so that a left turn that waits holds up everybody behind; as many turn left from either side."""
+    nodes = [f'<node id="{name}" x="{x}" y="{y}"/>' for name, (x, y) in ARMS.items()]
+    nodes.append('<node id="C" x="0" y="0" type="traffic_light"/>')
+    edges = [f'<edge id="in{a}" from="{a}" to="C"/><edge id="out{a}" from="C" to="{a}"/>' for a in ARMS]
+    flows = [("inN", "outS", "24"), ("inS", "outN", "24"), ("inN", "outE", "60"), ("inS", "outW", "60")]
+    return converted(folder, nodes, edges, flows)
 
 
 @NEEDS_SUMO
@@ -111,3 +118,34 @@ def test_two_left_turns_do_not_wait_for_each_others_followers(tmp_path):
         ran(config, simulator)["metrics"]["average_travel_time_s"]["mean"] for simulator in ("native", "sumo")
     )
     assert here == pytest.approx(there, rel=0.1)
+
+
+def roundabout(folder: Path) -> Path:
+    """A small ring with a signal on it, and as much traffic as it takes."""
+    ring = {"S": (0, -20), "E": (20, 0), "N": (0, 20), "W": (-20, 0)}
+    light = {"N": 'type="traffic_light"'}
+    nodes = [f'<node id="{a}" x="{x}" y="{y}"/>' for a, (x, y) in ARMS.items()]
+    nodes += [f'<node id="r{a}" x="{x}" y="{y}" {light.get(a, "")}/>' for a, (x, y) in ring.items()]
+    names = [*ring, "S"]
+    around = [f"r{a}{b}" for a, b in pairwise(names)]
+    edges = [f'<edge id="{e}" from="r{e[1]}" to="r{e[2]}" speed="8"/>' for e in around]
+    edges += [f'<edge id="in{a}" from="{a}" to="r{a}"/><edge id="out{a}" from="r{a}" to="{a}"/>' for a in ARMS]
+    edges.append(f'<roundabout nodes="{" ".join(f"r{a}" for a in ring)}" edges="{" ".join(around)}"/>')
+    over = {"N": "S", "E": "W", "S": "N", "W": "E"}
+    flows = [(f"in{a}", f"out{b}", "20" if over[a] == b else "60") for a in ARMS for b in ARMS if a != b]
+    return converted(folder, nodes, edges, flows)
+
+
+@NEEDS_SUMO
+def test_roundabout_does_not_lock_in_the_engine_where_it_does_not_in_sumo(tmp_path):
+    """Drivers on a ring do not keep its junctions clear, or everybody waits for the one ahead."""
+    config = roundabout(tmp_path)
+    network = load_scenario(config).network
+    on_ring = np.array([network.road_ids[road].startswith("r") for road in network.lane_road])
+    assert (network.link_keeps_clear == ~on_ring[network.link_from_lane]).all()
+    cells = comparison_cells([str(config)], ["fixed-time"])
+    here, there = run_cells(cells, seeds=[0, 1, 2])[0], ran(config, "sumo")
+    assert len(set(here["metrics"]["throughput_veh"]["per_seed"])) == 1
+    assert here["metrics"]["throughput_veh"]["mean"] == there["metrics"]["throughput_veh"]["mean"]
+    time_s = [result["metrics"]["average_travel_time_s"]["mean"] for result in (here, there)]
+    assert time_s[0] == pytest.approx(time_s[1], rel=0.15)

@@ -387,3 +387,15 @@ def test_a_signal_whose_junction_says_nothing_of_conflicts_is_refused(tmp_path):
     net = Crossroads(requests=()).xml().replace('type="traffic_light"', 'type="traffic_light_unregulated"')
     with pytest.raises(InputError, match="there is none, so that nobody knows which greens of 'C' are in conflict"):
         load(tmp_path, net)
+
+
+@pytest.mark.parametrize(("written", "kept"), [("0", False), ("false", False), ("1", True), ("true", True)])
+def test_connection_may_say_that_nobody_keeps_the_junction_clear(tmp_path, written, kept):
+    path = tmp_path / "kept.net.xml"
+    path.write_text(
+        Crossroads().xml().replace('<connection from="in_W"', f'<connection keepClear="{written}" from="in_W"')
+    )
+    network = read_sumo_network(path)
+    from_west = network.lane_road[network.link_from_lane] == network.road_ids.index("in_W")
+    assert network.link_keeps_clear[from_west].all() == kept
+    assert network.link_keeps_clear[~from_west].all()
