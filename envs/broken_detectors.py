@@ -39,7 +39,12 @@ _EVERY_VALUE = {Dead: 0.0, NotANumber: np.nan, Infinite: np.inf, Negative: -1.0,
 
 
 class Detector(Protocol):
-    """What a detector with a fault tells; the readings that it is given are never written to."""
+    """What a detector with a fault tells; the readings that it is given are never written to.
+
+    randoms  what readings to come are drawn by, one for each replica; most draw nothing
+    """
+
+    randoms: Sequence[np.random.Generator]
 
     def watch(self, readings: Readings, time_s: int) -> None:
         """A reading while the fault is off."""
@@ -89,6 +94,8 @@ def neighbour_lanes(network: RoadNetwork) -> IntArray:
 
 
 class _Memoryless:
+    randoms: Sequence[np.random.Generator] = ()
+
     def watch(self, readings: Readings, time_s: int) -> None:
         """Nothing to keep."""
 
@@ -125,12 +132,12 @@ class _Noisy(_Memoryless):
 
     def __init__(self, fault: Noise, randoms: Sequence[np.random.Generator]) -> None:
         self._fault = fault
-        self._randoms = randoms
+        self.randoms = randoms
 
     def tell(self, readings: Readings, time_s: int) -> Readings:
         n_lanes = readings.vehicles.shape[1]
-        normal = np.stack([random.standard_normal(n_lanes) for random in self._randoms])
-        luck = np.stack([random.random(n_lanes) for random in self._randoms])  # of the rounding
+        normal = np.stack([random.standard_normal(n_lanes) for random in self.randoms])
+        luck = np.stack([random.random(n_lanes) for random in self.randoms])  # of the rounding
         with np.errstate(all="ignore"):  # an earlier fault may have left no numbers
             seen = 1.0 / (1.0 + self._fault.undercount * np.maximum(readings.waiting, 0.0))
             factor = np.maximum(1.0 + self._fault.sd * normal, 0.0) * seen
@@ -139,6 +146,8 @@ class _Noisy(_Memoryless):
 
 class _Silent:
     """Nothing arrives: the last reading grows old. NaN where there never was one, as old as the run."""
+
+    randoms: Sequence[np.random.Generator] = ()
 
     def __init__(self) -> None:
         self._last: tuple[int, Readings] | None = None
@@ -151,6 +160,8 @@ class _Silent:
 
 
 class _Frozen:
+    randoms: Sequence[np.random.Generator] = ()
+
     def __init__(self) -> None:
         self._last: Readings | None = None
 
@@ -165,6 +176,8 @@ class _Frozen:
 
 class _Late:
     """Readings under way: the first one is the newest that is old enough, once there is one."""
+
+    randoms: Sequence[np.random.Generator] = ()
 
     def __init__(self, seconds: int) -> None:
         self._seconds = seconds

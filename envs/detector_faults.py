@@ -79,6 +79,11 @@ class FaultyDetectors:
             for number, fault in enumerate(self._faults)
         ]
 
+    @property
+    def randoms(self) -> list[np.random.Generator]:
+        """What the readings to come are drawn by."""
+        return [random for stage in self._stages for random in stage.detector.randoms]
+
     def read(self, counts: Counts, time_s: int) -> Readings:
         """What the detectors tell of the counts of second `time_s`, which rises from call to call."""
         if time_s % self._interval_s != 0 and self._told is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ _FIXED_WIDTH = ("state.head", "state.position_a", "state.green", "state.hot", "s
 
 @dataclass(frozen=True, slots=True)
 class EpisodeState:
-    """Arrays by `<world>.<part>.<name>`, and the states of the generators that draw the next episodes, as JSON."""
+    """Arrays by `<world>.<part>.<name>`, and the states of all generators, as JSON."""
 
     arrays: dict[str, NDArray[Any]]
     randoms: str
@@ -45,7 +45,7 @@ def episode_state(env: TrafficVecEnv) -> EpisodeState:
         for part, values in _parts(world).items():
             if values is not None:
                 arrays |= {f"{number}.{part}.{name}": values[k].copy() for k, name in enumerate(values._fields)}
-    randoms = [[random.bit_generator.state for random in of_world] for of_world in env._randoms]
+    randoms = {name: [_states(some) for some in of_worlds] for name, of_worlds in _randoms(env).items()}
     return EpisodeState(arrays, json.dumps(randoms))
 
 
@@ -64,7 +64,7 @@ def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> bool:
         If the state is that of another network or demand, or of another number of copies.
     """
     randoms = json.loads(state.randoms)
-    if [len(of_world) for of_world in randoms] != [len(of_world) for of_world in env._randoms]:
+    if [len(of_world) for of_world in randoms["episodes"]] != [len(of_world) for of_world in env._randoms]:
         raise ValueError("the state has another number of networks or copies")
     kept = all(isinstance(world.core, TrafficCore) for world in env.worlds)
     if kept:
@@ -72,10 +72,21 @@ def restore_episodes(env: TrafficVecEnv, state: EpisodeState) -> bool:
             _restore_world(world, number, state.arrays)
         env._return[:] = state.arrays["return"]
         env._is_running = True
-    for of_world, states in zip(env._randoms, randoms, strict=True):
-        for random, one in zip(of_world, states, strict=True):
-            random.bit_generator.state = one
+    for name, of_worlds in _randoms(env).items():
+        for some, states in zip(of_worlds, randoms[name], strict=True):
+            for random, one in zip(some, states, strict=True):
+                random.bit_generator.state = one
     return kept
+
+
+def _randoms(env: TrafficVecEnv) -> dict[str, list[list[np.random.Generator]]]:
+    """By world, what draws the next episodes, and what failing detectors tell."""
+    detectors = [world.detector_randoms for world in env.worlds]
+    return {"episodes": [list(of_world) for of_world in env._randoms], "detectors": detectors}
+
+
+def _states(randoms: Sequence[np.random.Generator]) -> list[Any]:
+    return [random.bit_generator.state for random in randoms]
 
 
 def _parts(world: Episodes) -> dict[str, Any]:
@@ -112,7 +123,7 @@ def _restore_world(world: Episodes, number: int, arrays: Mapping[str, NDArray[An
     if world.lock_watch is not None:
         world.lock_watch.history[:] = arrays[f"{number}.locks.history"]
     core._period = None  # it holds the arrays of before
-    # The same detectors fail as before; what they remembered (a frozen reading, readings under way) is forgotten.
+    # The same detectors fail as before; what they remembered (a last reading, readings under way) is forgotten.
     world.restart_detectors(arrays.get(f"{number}.detectors.seeds", world.detector_seeds).tolist())
     world.observe()
 

@@ -221,6 +221,11 @@ class Episodes:
         told = whole_counts(self._detectors.read(self._core.counts(), self.time_s))
         self._senses.observation[:] = observe_all(told, self._core.signals(interval_s), interval_s, self.layout)
 
+    @property
+    def detector_randoms(self) -> list[np.random.Generator]:
+        """What the readings of failing detectors are drawn by."""
+        return [] if self._detectors is None else self._detectors.randoms
+
     def restart_detectors(self, seeds: Sequence[int]) -> None:
         """Let the detectors fail that fail for these seeds, one for each copy, and remember nothing."""
         self.detector_seeds = np.array(seeds, np.int64)

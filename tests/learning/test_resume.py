@@ -156,6 +156,24 @@ def test_traffic_goes_on_as_if_it_had_not_been_stored(lane_change, pair_file):
             assert np.array_equal(one, two)
 
 
+@pytest.mark.parametrize("kind", ["noise", "undercount", "dead", "wrong-lane"])
+def test_failing_detectors_tell_what_they_would_have_told(kind, pair_file):
+    def make():
+        return TrafficVecEnv(str(pair_file), replicas=2, faults=f"{kind}-10")
+
+    env, other = make(), make()
+    env.seed(5)
+    env.reset()
+    other.reset()
+    actions = np.random.default_rng(0).integers(0, env.action_space.n, (50, env.num_envs))
+    for row in actions[:20]:
+        env.step(row)
+    restore_episodes(other, episode_state(env))
+    for row in actions[20:]:
+        for one, two in zip(env.step(row)[:3], other.step(row)[:3], strict=True):
+            assert np.array_equal(one, two)
+
+
 @pytest.mark.parametrize(("scenario", "replicas"), [("single", 2), ("pair", 3)])
 def test_traffic_of_another_network_is_refused(scenario, replicas, pair_file):
     env = TrafficVecEnv(str(pair_file), replicas=2)
