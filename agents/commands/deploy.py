@@ -53,7 +53,8 @@ def export(
     from intergreen.agents.evaluation.exporting import export_run, refuse_in_use
 
     refuse_in_use(to)
-    with run_folder(run) as trained:
+    best = best or run.endswith(":best")  # as other commands name it
+    with run_folder(run.removesuffix(":best").removesuffix(":last")) as trained:
         read_run(trained)  # for its complaints, before the engine is made ready
         make_engine_ready()
         with progress_bar("exporting") as progress:

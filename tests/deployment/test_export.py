@@ -261,12 +261,20 @@ def test_command_writes_the_same_bytes_again_and_names_the_folder(run, exported,
     assert "| pair | literature-10-5 | 1 |" in (again / CARD).read_text()
 
 
-def test_command_takes_what_is_shipped_by_its_name(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("name", "best"), [("universal-2", False), ("universal-2:last", False), ("universal-2:best", True)]
+)
+def test_command_takes_what_is_shipped_by_its_name(name, best, tmp_path, monkeypatch, capsys):
     ready(monkeypatch)
     asked = []
-    monkeypatch.setattr(exporting, "export_run", lambda run, to, **how: asked.append(read_run(run)["seed"]) or to)
-    assert main(["export", "universal-2", "--to", str(tmp_path / "x")]) == 0
-    assert asked == [2]
+
+    def kept(run, to, **how):
+        asked.append((read_run(run)["seed"], how["best"]))
+        return to
+
+    monkeypatch.setattr(exporting, "export_run", kept)
+    assert main(["export", name, "--to", str(tmp_path / "x")]) == 0
+    assert asked == [(2, best)]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device"), InputError("a", "b", "c")])
