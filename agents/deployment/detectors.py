@@ -67,8 +67,8 @@ def detectors_of(network: RoadNetwork, intersection: IntArray) -> Detectors:
     leads_to = signal[network.road_to[network.lane_road]]
     starts, seen = approach_lanes_by_movement(network)
     sees = np.repeat(signal[network.movement_intersection], np.diff(starts))
-    of, lanes = np.append(leads_to, sees).astype(np.int64), np.append(np.arange(network.n_lanes), seen)
-    pairs = np.unique((of * network.n_lanes + lanes)[of >= 0])
+    of, lanes = np.concatenate([leads_to, sees]), np.concatenate([np.arange(network.n_lanes), seen])
+    pairs = np.unique((of.astype(np.int64) * network.n_lanes + lanes)[of >= 0])
     told, lane = (part.astype(np.int32) for part in np.divmod(pairs, network.n_lanes))
     tells = np.zeros(network.n_lanes, np.bool_)
     tells[lane] = True
