@@ -11,6 +11,10 @@ from intergreen.envs.stepped_core import SteppedCore
 from intergreen.envs.sumo_net_file import net_of, require_sumo
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from intergreen.envs.arrays import IntArray
+    from intergreen.envs.demand import Trips
     from intergreen.envs.scenario import Scenario
     from intergreen.envs.signals import SignalPlan
 
@@ -55,6 +59,12 @@ class SumoCore(SteppedCore):
         )
         simulator = SumoSimulator(scenario.network, world, replicas=replicas)
         super().__init__(scenario.network, plan, simulator, monitored=monitored)
+
+    def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
+        """As `SteppedCore.reset`; ValueError once it has been closed."""
+        if not self._folder.is_there:
+            raise ValueError("this simulation in SUMO has been closed: make another one")
+        super().reset(trips, seeds, start_phase)
 
     def __getstate__(self) -> NoReturn:
         """A copy would drive the original's simulations, and take their files away at its end."""

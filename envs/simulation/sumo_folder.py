@@ -18,5 +18,9 @@ class ScratchFolder:
         self.path = Path(tempfile.mkdtemp(prefix="intergreen-sumo-", dir=below))
         self._finalizer = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
+    @property
+    def is_there(self) -> bool:
+        return self._finalizer.alive
+
     def remove(self) -> None:
         self._finalizer()

@@ -237,6 +237,8 @@ def test_environments_in_sumo_are_not_copied_and_go_on(copied, tmp_path):
     env.step(1)
     assert env.episodes.time_s == 2 * env.episodes.protocol.interval_s
     env.close()
+    with pytest.raises(ValueError, match="this simulation in SUMO has been closed: make another one"):
+        env.reset(seed=0)
 
 
 @NEEDS_SUMO
