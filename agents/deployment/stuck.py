@@ -3,6 +3,9 @@
 A queue may stand for long without any fault: at red, before a full road, as a turn that yields. So only a green in
 which whoever is first could have gone counts against the detector, and for each movement from the lane by itself, since
 nobody knows which one the first driver wants.
+
+Where nobody waits, the same vehicles may be others each time: a flow that drives by in step with the looks. But at a
+red that lasts, whoever comes has to stop, so there a detector that tells of moving vehicles for ever is stuck as well.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, IntArray
     from intergreen.envs.network import RoadNetwork
 
-STUCK_S, STUCK_GREEN_S = 180, 30  # the same vehicles for so long, and so much green for each movement
+STUCK_S, STUCK_GREEN_S = 180, 30  # the same vehicles for so long, and so much green for each movement;
+STUCK_RED_S, STOPPED_S = 30, 20  # where they move, so much of red for all movements that had lasted so long before
 FULL_SHARE = 0.5  # of the room on the lane ahead: the gap that its first driver leaves takes a minute to come back
 
 
@@ -41,14 +45,15 @@ class StuckDetectors:
         self._red_s: IntArray | None = None  # at the last look, as long as something is to be learnt from it
         self._same_s = np.zeros((n_replicas, network.n_lanes), np.int32)
         self._green_s = np.zeros((n_replicas, *self._starts.shape), np.int32)  # in which the first could have gone
+        self._stopping_s = np.zeros((n_replicas, network.n_lanes), np.int32)  # in which whoever came had to stop
 
     def judge(self, counts: Counted, occupied: BoolArray, red_s: IntArray) -> BoolArray:
         """(B, L) is the detector stuck? occupied (B, L), red_s (B, M) seconds since each movement had green."""
         self.learn()
-        queue = occupied & (counts.waiting > 0)  # a flow that drives by in step with the looks is told of alike, too
-        same = np.zeros_like(queue) if self._before is None else queue & _are_equal(counts, self._before)
+        same = np.zeros_like(occupied) if self._before is None else occupied & _are_equal(counts, self._before)
         self._before, self._red_s = counts, red_s.copy()
         self._green_s *= same[:, :, None]
+        self._stopping_s *= same
         self._same_s += self._interval_s
         self._same_s *= same
         stuck = self._same_s >= STUCK_S
@@ -56,7 +61,9 @@ class StuckDetectors:
             self._count_green(counts, red_s, stuck)
             b, lane = places(stuck)
             none = self._starts[lane] < 0
-            stuck[b, lane] = np.all((self._green_s[b, lane] >= STUCK_GREEN_S) | none, axis=1)
+            could_have_left = np.all((self._green_s[b, lane] >= STUCK_GREEN_S) | none, axis=1)
+            had_to_stop = (counts.waiting[b, lane] > 0) | (self._stopping_s[b, lane] >= STUCK_RED_S)
+            stuck[b, lane] = could_have_left & had_to_stop
         return stuck
 
     def learn(self) -> None:
@@ -68,6 +75,14 @@ class StuckDetectors:
     def _count_green(self, counts: Counted, red_s: IntArray, which: BoolArray) -> None:
         b, lane = places(which)
         self._green_s[b, lane] += self._interval_s * self._could_go(counts, red_s, b, lane)
+        self._stopping_s[b, lane] += self._interval_s * self._has_to_stop(red_s, b, lane)
+
+    def _has_to_stop(self, red_s: IntArray, b: NDArray[Any], lane: NDArray[Any]) -> BoolArray:
+        """(n,) have all movements from the lane, one at least, had red for long?"""
+        starts = self._starts[lane]
+        is_long = red_s[b[:, None], self._movement[starts]] >= STOPPED_S
+        has_to: BoolArray = np.all(is_long | (starts < 0), axis=1) & (starts >= 0).any(axis=1)
+        return has_to
 
     def _could_go(self, counts: Counted, red_s: IntArray, b: NDArray[Any], lane: NDArray[Any]) -> BoolArray:
         """(n, K) of each movement from n lanes: has it green, does nobody else go first, and is there room ahead?"""

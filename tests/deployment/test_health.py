@@ -97,6 +97,15 @@ def test_flow_in_step_with_the_looks_is_not_stuck(health):
         assert finding(health, told(0, vehicles=1, arriving=1), GREEN) == Finding.FINE
 
 
+def test_vehicles_that_move_for_ever_towards_a_long_red_are_stuck(health):
+    """Whoever comes stops there, and would be told of as waiting."""
+    found = []
+    for t in range(0, 2 * STUCK_S, INTERVAL_S):
+        red_s = ALL_RED if t % 60 >= 30 else GREEN
+        found.append(finding(health, told(0, vehicles=3, arriving=1), red_s))
+    assert found.index(Finding.STUCK) * INTERVAL_S == STUCK_S
+
+
 def silent_after(health, busy_share, decisions=200):
     """Seconds until silence is found, after so many decisions with somebody there in a share of them."""
     for k in range(decisions):
