@@ -125,7 +125,8 @@ def deliver(value: object, json: str | None, show: Callable[[], None]) -> None:
             print(json_text(value))
         else:
             show()
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as with `>&-`
+            sys.stdout.flush()
     except BrokenPipeError:
         # Our reader has left (`| head`), which is its right; later writes go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

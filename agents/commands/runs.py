@@ -209,11 +209,12 @@ def compare(
 
     deliver(results, json, show)
     if report is not None and page is None:
-        say_written(write_report(results, report))
+        say_written(write_report(results, report, against_tables(results)))
     if page is not None or figures is not None:
         whole = [(cell, result) for cell, result in zip(cells, results, strict=True) if result["seeds"]]
         seen, shown = [cell for cell, _ in whole], [result for _, result in whole]
-        look_closely(seen, shown, horizon_s=horizon, page=page, figures=figures)
+        more = against_tables(shown)
+        look_closely(seen, shown, horizon_s=horizon, page=page, figures=figures, more=more)
     say_if_alike(cells, results)
     finish(results)
 

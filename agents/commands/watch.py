@@ -24,6 +24,7 @@ from intergreen.envs.errors import InputError
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.compare import Cell
+    from intergreen.agents.tables import TextTable
 
 MOST_SIDE_BY_SIDE = 2
 
@@ -41,6 +42,8 @@ def replay(
     """Write a page that plays a run: one file, to open in any browser, without a network."""
     require_horizon(horizon)
     require_writable("--out", out)
+    if not out.endswith((".html", ".htm")):
+        raise InputError("command line", "--out", f"{out!r} is no page's name", "write FILE.html")
     names = parse_names(controllers)
     if len(names) > MOST_SIDE_BY_SIDE:
         problem = f"{len(names)} controllers do not fit side by side"
@@ -90,10 +93,11 @@ def look_closely(
     horizon_s: int | None,
     page: Path | None,
     figures: Path | None,
+    more: Sequence[TextTable] = (),
 ) -> None:
     """Write the page and the figures of a comparison, after one more run of each cell."""
     from intergreen.agents.evaluation.pages.write import sections_to_show, write_looks
 
     with progress_bar("looking closely") as progress:
         sections = sections_to_show(cells, results, horizon_s=horizon_s, progress=progress)
-    say_written(write_looks(sections, page=page, figures=figures))
+    say_written(write_looks(sections, page=page, figures=figures, more=more))

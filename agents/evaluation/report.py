@@ -92,17 +92,19 @@ def print_comparisons(results: Sequence[Result], file: IO[str] | None = None) ->
         print_table(table, file)
 
 
-def markdown(results: Sequence[Result]) -> str:
-    """All tables as Markdown; the best mean of each column is bold."""
-    sections = [f"## {table.title}\n\n{markdown_text(table)}" for table in comparisons(results)]
+def markdown(results: Sequence[Result], more: Sequence[TextTable] = ()) -> str:
+    """All tables as Markdown, `more` behind them; the best mean of each column is bold."""
+    sections = [f"## {table.title}\n\n{markdown_text(table)}" for table in (*comparisons(results), *more)]
     return "\n".join(["# Comparison of controllers\n", f"{_READING}\n", *sections])
 
 
-def html(results: Sequence[Result]) -> str:
-    """All tables, each with its picture of travel time over time, as one page that loads nothing from elsewhere."""
+def html(results: Sequence[Result], more: Sequence[TextTable] = ()) -> str:
+    """All tables, each with its picture of travel time over time, and `more`, as one page that loads nothing from
+    elsewhere."""
     sections = []
     for table, group in zip(comparisons(results), group_by_setting(results).values(), strict=True):
-        sections.append(f"<h2>{escape(table.title)}</h2>\n{_html_table(table)}\n{travel_time_svg(group)}")
+        sections.append(f"<h2>{escape(table.title)}</h2>\n{html_table(table)}\n{travel_time_svg(group)}")
+    sections += [f"<h2>{escape(table.title)}</h2>\n{html_table(table)}" for table in more]
     body = "\n".join(sections)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Comparison of controllers</title>'
@@ -111,11 +113,12 @@ def html(results: Sequence[Result]) -> str:
     )
 
 
-def write_report(results: Sequence[Result], folder: Path) -> list[Path]:
-    """Write `report.md`, `report.html` and, where matplotlib is installed, a picture per table; returns the paths."""
+def write_report(results: Sequence[Result], folder: Path, more: Sequence[TextTable] = ()) -> list[Path]:
+    """Write `report.md`, `report.html`, both with `more` tables behind their own, and, where matplotlib is installed, a
+    picture per table; returns the paths."""
     written = [folder / "report.md", folder / "report.html"]
-    write_text(written[0], markdown(results))
-    write_text(written[1], html(results))
+    write_text(written[0], markdown(results, more))
+    write_text(written[1], html(results, more))
     for number, (setting, group) in enumerate(group_by_setting(results).items(), start=1):
         picture = folder / f"travel_time_{number}.png"
         if write_travel_time_png(group, picture, title=setting.title()):
@@ -222,7 +225,9 @@ def _printed_mean(result: Result, column: Column) -> float | None:
     return None if mean is None else round(mean, column.decimals)
 
 
-def _html_table(table: TextTable) -> str:
+def html_table(table: TextTable) -> str:
+    """The table as a page has it; the marked cells are of class `best`."""
+
     def line(tag: str, cells: Sequence[str], r: int) -> str:
         marked = (
             f"<{tag}{' class=best' if (r, c) in table.marked else ''}>{escape(cell)}</{tag}>"

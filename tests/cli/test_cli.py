@@ -180,6 +180,24 @@ def test_compare_prints_a_row_per_controller_and_writes_a_report(smallest, tmp_p
     assert {"report.md", "report.html"} <= {path.name for path in report.iterdir()}
 
 
+def test_report_and_page_have_the_tables_that_the_terminal_has(smallest, tmp_path, capsys):
+    report, page = tmp_path / "report", tmp_path / "page.html"
+    for target in (report, page):
+        names = "advanced-max-pressure,fixed-time"
+        assert cli.main(["compare", smallest, "--controllers", names, *SHORT, "--report", str(target)]) == 0
+        assert "against advanced-max-pressure" in capsys.readouterr().out
+    for written in (report / "report.md", report / "report.html", page):
+        text = written.read_text()
+        assert "against advanced-max-pressure" in text, written
+        assert "probability" in text.lower(), written
+
+
+def test_replay_writes_over_no_scenario(smallest, capsys):
+    assert cli.main(["replay", smallest, "--controllers", "fixed-time", "--out", smallest]) == 2
+    assert "--out: " in (told := capsys.readouterr().err)
+    assert "is no page's name; write FILE.html" in told
+
+
 def test_compare_json_is_a_list(smallest, capsys):
     assert cli.main(["compare", smallest, "--controllers", "fixed-time,max-pressure", *SHORT, "--json", "-"]) == 0
     results = json.loads(capsys.readouterr().out)

@@ -13,7 +13,7 @@ from intergreen.agents.evaluation.pages.charts import interval_chart, learning_c
 from intergreen.agents.evaluation.pages.codec import pack
 from intergreen.agents.evaluation.pages.learning import Learnt, learnt
 from intergreen.agents.evaluation.pages.svg import colour
-from intergreen.agents.evaluation.report import comparisons, group_by_setting
+from intergreen.agents.evaluation.report import comparisons, group_by_setting, html_table
 from intergreen.envs.signals.shield import INTERVENTIONS
 
 if TYPE_CHECKING:
@@ -92,8 +92,12 @@ def sections_of(
     return sections
 
 
-def comparison_page(sections: Sequence[Section]) -> str:
-    """The page as text."""
+def comparison_page(sections: Sequence[Section], more: Sequence[TextTable] = ()) -> str:
+    """The page as text, `more` tables at its end."""
+    at_end = [
+        f'<section><h2>{escape(table.title)}</h2><div class="card scroll">{html_table(table)}</div></section>'
+        for table in more
+    ]
     facts: dict[str, Any] = {"interventions": list(INTERVENTIONS), "sections": [_facts(s) for s in sections]}
     data = {
         f"timing-{k}-{n}": _packed(near) for k, section in enumerate(sections) for n, near in enumerate(section.near)
@@ -109,7 +113,7 @@ def comparison_page(sections: Sequence[Section]) -> str:
         data=data,
         heading=escape(heading),
         contents=_contents(sections),
-        body="\n".join(_section(k, section) for k, section in enumerate(sections)),
+        body="\n".join([*(_section(k, section) for k, section in enumerate(sections)), *at_end]),
     )
 
 

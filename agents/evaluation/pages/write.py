@@ -14,6 +14,7 @@ from intergreen.envs.files import write_text
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.compare import Cell
     from intergreen.agents.progress import Progress
+    from intergreen.agents.tables import TextTable
 
 
 def sections_to_show(
@@ -30,10 +31,12 @@ def sections_to_show(
     return sections_of(results, names, [(cell, close) for (cell, _), close in zip(runs, seen, strict=True)])
 
 
-def write_looks(sections: Sequence[Section], *, page: Path | None, figures: Path | None) -> list[Path]:
-    """Write the page and the figures that are asked for; returns the paths."""
+def write_looks(
+    sections: Sequence[Section], *, page: Path | None, figures: Path | None, more: Sequence[TextTable] = ()
+) -> list[Path]:
+    """Write the page, with `more` tables at its end, and the figures that are asked for; returns the paths."""
     written = []
     if page is not None:
-        write_text(page, comparison_page(sections))
+        write_text(page, comparison_page(sections, more))
         written.append(page)
     return written + (write_figures(sections, figures) if figures is not None else [])
