@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from intergreen.agents.controllers.registry import policy_names, run_folder
+from intergreen.agents.controllers.registry import bound_names, controller_names, oracle_names, policy_names, run_folder
 from intergreen.agents.controllers.run_folder import BEST, POLICY, RUN
 from intergreen.agents.deployment.bundle import SUMS
 from intergreen.agents.deployment.shipped import bundle_names
@@ -69,6 +69,8 @@ def sumo_identity(scenario: Scenario) -> str:
 
 def policy_fingerprint(name: str) -> str:
     """Of the weights behind a controller's name; an empty text for a baseline, whose source is the library's."""
+    if name in (*controller_names(), *bound_names(), *oracle_names()):  # also where a folder of that name is about
+        return ""
     if name in bundle_names():
         with as_file(files("intergreen.checkpoints") / name) as folder:
             return _of_files(folder, (SUMS,))

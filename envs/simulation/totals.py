@@ -39,7 +39,7 @@ class Totals(NamedTuple):
     max_queue_veh: np.ndarray  # longest queue on one lane so far
     max_wait_s: np.ndarray  # most seconds that a vehicle stood on its approach lane, all halts added
     p95_wait_s: np.ndarray  # 95th percentile of the same, of the movement where that is longest
-    red_entries: np.ndarray  # entered a junction on red: could no longer stop
+    red_entries: np.ndarray  # entered a junction without green: could no longer stop
     overlaps: np.ndarray  # arrivals that overlapped the vehicle ahead where streams merge
     vehicle_updates: np.ndarray
     sum_speed: np.ndarray  # m/s, of everybody in the network now

@@ -210,8 +210,11 @@ def test_numbers_from_sumo_depend_on_its_version_and_on_the_files_that_it_reads_
     assert sumo_identity(scenario) == found[-1]
 
 
-def test_policies_have_the_fingerprint_of_their_weights():
+def test_policies_have_the_fingerprint_of_their_weights(tmp_path, monkeypatch):
     assert policy_fingerprint("max-pressure") == ""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "webster").mkdir()
+    assert policy_fingerprint("webster") == ""
     assert len({policy_fingerprint(name) for name in ("universal", "quick", "universal-0", "universal-0:best")}) == 4
 
 
