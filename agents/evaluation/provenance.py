@@ -1,4 +1,5 @@
-"""What a stored number depends on, in few characters each: the demand, a policy's weights, the library's own sources.
+"""What a stored number depends on beside the scenario (`intergreen.envs.scenario_fingerprint`), in few characters each:
+a policy's weights, SUMO and its files, the library's own sources.
 
 Two runs with the same fingerprints, rules and seed give the same numbers, so the second need not be made.
 """

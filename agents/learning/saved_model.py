@@ -109,7 +109,7 @@ def _settings_of(worlds: Sequence[Episodes], reward: RewardSpec | None) -> dict[
     if not worlds:
         if reward is None:
             raise ValueError("the model has no environment that tells its reward; name it, reward=...")
-        return {"reward": _plain(reward)}
+        return {"reward": reward if isinstance(reward, str) else dict(reward)}
     world = worlds[0]
     if reward is not None and _weights(reward) != _weights(world.reward):
         problem = f"the model was trained with reward {world.reward}, and the run would state {reward}"
@@ -117,17 +117,13 @@ def _settings_of(worlds: Sequence[Episodes], reward: RewardSpec | None) -> dict[
     if world.faults and not isinstance(world.faults, str | Path):
         raise ValueError("the model was trained with faults that have no name; give its environment a file of them")
     return {
-        "reward": _plain(world.reward),
+        "reward": world.reward,
         "horizon_s": None if world.horizon_s == world.scenario.horizon_s else world.horizon_s,
         "neighbour_share": world.neighbour_share,
         "demand_scale": world.demand_scale,
         "end_locked": world.lock_watch is not None,
         "faults": str(world.faults) if world.faults else None,
     }
-
-
-def _plain(reward: RewardSpec) -> str | dict[str, float]:
-    return reward if isinstance(reward, str) else dict(reward)
 
 
 def _weights(reward: RewardSpec) -> dict[str, float]:
