@@ -28,7 +28,7 @@ from intergreen.envs.demand import (
 )
 from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
-from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
+from intergreen.envs.demand.volumes import busy_s, movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError, meant
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network, require_signals
 from intergreen.envs.protocol import checked_seconds
@@ -39,6 +39,7 @@ EMBEDDED = ("single", "arterial6", "grid4x4", "town", "city1024")
 FOLDER_HORIZON_S = 3600
 FOLDER_PROTOCOL = "literature-10-5"
 SUMO_PROTOCOL = "resco"
+SURVEY_S = 900.0  # volumes are counted for 15 minutes at least, the Highway Capacity Manual's analysis period
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,13 +106,17 @@ class Scenario:
             raise InputError(self.name, "demand", str(error), "shorten the horizon or thin the demand") from None
 
     def flows_vph(self) -> FloatArray:
-        """(M,) vehicles per hour that are expected on every movement, as a survey of volumes would give them."""
+        """(M,) vehicles per hour that are expected on every movement, as a survey of volumes would give them.
+
+        Of a fixed demand, from its first release to its last: many files send all their vehicles early in their window.
+        """
         if self.survey_vph is not None:
             return self.survey_vph
-        expected = np.ones(self.demand.n_flows)
+        expected, seconds = np.ones(self.demand.n_flows), float(self.horizon_s)
         if self.fixed_demand:
             expected = released_vehicles(self.demand, self.horizon_s)
-        return movement_volumes(self.network, self.demand, expected) * 3600.0 / self.horizon_s
+            seconds = min(seconds, max(SURVEY_S, busy_s(self.demand, expected)))
+        return movement_volumes(self.network, self.demand, expected) * 3600.0 / seconds
 
     def _drawn_trips(self, seed: int, horizon_s: int) -> Trips:
         """Poisson copies of the demand's flows. Routes stay the demand's, so that replicas of all seeds share them."""

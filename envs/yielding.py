@@ -33,7 +33,7 @@ def greens_that_yield(network: RoadNetwork, signals: Signals) -> BoolArray:
     signal[signals.movement] = number
     local = np.zeros(network.n_movements, np.int32)
     local[signals.movement] = ranges(np.zeros_like(signals.counts), signals.counts)
-    second, first = _goes_second(network)
+    second, first = goes_second(network)
     here = signal[second] >= 0
     second, first = second[here], first[here]
     n_phases = np.diff(signals.phase_start)
@@ -54,7 +54,7 @@ def _always_green(signals: Signals) -> BoolArray:
     return always
 
 
-def _goes_second(network: RoadNetwork) -> tuple[IntArray, IntArray]:
+def goes_second(network: RoadNetwork) -> tuple[IntArray, IntArray]:
     """Pairs of movements from two roads of which the first gives way where their paths meet, each pair once."""
     link = np.repeat(np.arange(network.n_links, dtype=np.int32), np.diff(network.crossing_start))
     foe = network.crossing_foe_link

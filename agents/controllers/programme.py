@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from intergreen.agents.controllers.critical_ratios import CriticalRatios
 from intergreen.envs.signals.changes import phases_in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
+    from intergreen.envs.arrays import FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
 
-SATURATION_VPHPL = 1800.0  # headway of 2 s, the literature's driver; HCM 6th ed. has 1900 as its base
 START_UP_S = 2.0  # of green lost at its start; HCM 6th ed., ch. 19
 LEAST_GREEN_S = 5
 CYCLE_S = (30.0, 120.0)  # shortest and longest; beyond, pedestrians and side streets wait too long
@@ -66,7 +66,7 @@ class Share(NamedTuple):
     """What decides how one signal's cycle is shared out among the p phases in turn."""
 
     turns: list[int]  # local phases
-    critical: FloatArray  # (p,) flow ratios
+    critical: FloatArray  # (p,) flow ratios, see `critical_ratios`
     lost_s: FloatArray  # (p,) before each phase, in which nobody goes
     least_s: IntArray  # (p,) of green
 
@@ -84,13 +84,13 @@ def webster_programme(network: RoadNetwork, plan: SignalPlan, flows_vph: FloatAr
 
 def cycle_shares(network: RoadNetwork, plan: SignalPlan, flows_vph: FloatArray) -> list[Share]:
     """Of every signal, for flows (M,) in veh/h of every movement."""
-    ratio = flow_ratios(network, flows_vph)
+    ratios = CriticalRatios(network, flows_vph)
     shares = []
     for i, j in enumerate(plan.intersection.tolist()):
         choices = plan.choices[i, : plan.n_choices[i]].tolist()
         serves = network.phase_matrix(j)
         turns = phases_in_turn(serves, choices) or choices[:1]
-        critical = critical_ratios(serves[turns], ratio[network.movements_of(j)])
+        critical = ratios.of(j, turns)
         least_s = [max(LEAST_GREEN_S, int(plan.rules.min_green[plan.phase_offset[i] + p])) for p in turns]
         lost_s = transition_before_s(plan, i, turns) + START_UP_S
         shares.append(Share(turns, critical, lost_s, np.array(least_s)))
@@ -108,22 +108,6 @@ def own_programme(network: RoadNetwork, plan: SignalPlan) -> Programme:
         green_s = np.maximum(np.round(duration_s[timed]), LEAST_GREEN_S)
         rows.append((turns, green_s + transition_before_s(plan, i, turns)))
     return programme_of(rows)
-
-
-def flow_ratios(network: RoadNetwork, flows_vph: FloatArray) -> FloatArray:
-    """(M,) each movement's flow as a share of what its lanes can discharge; a shared lane counts in parts."""
-    lanes = [network.start_lanes(m) for m in range(network.n_movements)]
-    sharing = np.bincount(np.concatenate([*lanes, []]).astype(np.int64), minlength=network.n_lanes)
-    width = np.array([(1.0 / sharing[some]).sum() if len(some) else 1.0 for some in lanes])
-    ratios: FloatArray = flows_vph / (SATURATION_VPHPL * width)
-    return ratios
-
-
-def critical_ratios(serves: BoolArray, ratio: FloatArray) -> FloatArray:
-    """(p,) the highest flow ratio of each phase; a movement with several phases has its flow shared among them."""
-    share = ratio / np.maximum(serves.sum(axis=0), 1)
-    critical: FloatArray = (serves * share).max(axis=1)
-    return critical
 
 
 def webster_cycle_s(lost_s: float, critical: FloatArray) -> float:

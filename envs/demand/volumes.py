@@ -1,4 +1,4 @@
-"""How many vehicles use each movement: what a fixed-time plan is made from."""
+"""How many vehicles use each movement, and for how long: what a fixed-time plan is made from."""
 
 from __future__ import annotations
 
@@ -32,6 +32,22 @@ def released_vehicles(demand: Demand, horizon_s: int) -> FloatArray:
     last_s = np.where(demand.flow_end_s < 0, horizon_s - 1, np.minimum(demand.flow_end_s, horizon_s - 1))
     releases = np.floor((last_s - demand.flow_start_s) / demand.flow_interval_s) + 1.0
     return np.maximum(releases, 0.0)
+
+
+def busy_s(demand: Demand, vehicles: FloatArray) -> float:
+    """Seconds from the first release to the end of the last one's interval, 0 without any.
+
+    Parameters
+    ----------
+    vehicles : (F,) that each flow releases
+    """
+    some = vehicles > 0.0
+    if not some.any():
+        return 0.0
+    first_s = demand.flow_start_s[some]
+    spaced = np.where(vehicles[some] > 1.0, vehicles[some], 0.0)  # of a single vehicle the interval means nothing
+    end_s = first_s + spaced * demand.flow_interval_s[some]
+    return float(end_s.max() - first_s.min())
 
 
 def _keys(network: RoadNetwork, start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ from intergreen.agents.controllers import Setup, controller_by_name
 from intergreen.agents.controllers.programme import (
     CYCLE_S,
     Programme,
-    critical_ratios,
     cycle_shares,
     own_programme,
     programme_of,
@@ -31,11 +30,6 @@ def test_cycle_is_webster_1958():
     assert webster_cycle_s(10.0, np.array([0.25, 0.25])) == pytest.approx((1.5 * 10 + 5) / 0.5)
     assert webster_cycle_s(10.0, np.array([0.6, 0.7])) == CYCLE_S[1]  # oversaturated: the formula has no answer
     assert webster_cycle_s(2.0, np.array([0.01])) == CYCLE_S[0]
-
-
-def test_critical_ratio_is_the_highest_of_a_phase_and_shared_between_phases():
-    serves = np.array([[True, True, False], [False, True, True]])
-    np.testing.assert_allclose(critical_ratios(serves, np.array([0.1, 0.4, 0.3])), [0.2, 0.3])
 
 
 def test_programme_asks_for_each_phase_until_its_end():

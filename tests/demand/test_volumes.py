@@ -1,11 +1,12 @@
 """Volumes of movements against a count of trips, route by route."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from intergreen.envs.demand.volumes import movement_volumes, released_vehicles
+from intergreen.envs.demand.volumes import busy_s, movement_volumes, released_vehicles
 from intergreen.envs.scenario import load_scenario
 
 
@@ -36,8 +37,20 @@ def test_volumes_are_those_of_the_routes(name):
 @pytest.mark.parametrize("name", ["hangzhou_1x1_bc-tyc", "syn_1x1_800", "atlanta_1x5"])
 def test_expected_flows_of_a_fixed_demand_are_its_own_trips(benchmark_data, name):
     scenario = load_scenario(benchmark_data / "cityflow" / name, drop_invalid_routes=True)
-    np.testing.assert_allclose(scenario.flows_vph(), counted(scenario, scenario.trips(0)))
+    trips = scenario.trips(0)
+    seconds = trips.release_s.max() - trips.release_s.min()  # atlanta_1x5 sends all its vehicles in 15 of 60 minutes
+    np.testing.assert_allclose(scenario.flows_vph(), counted(scenario, trips) * 3600.0 / seconds, rtol=0.02)
     assert released_vehicles(scenario.demand, scenario.horizon_s).sum() == len(scenario.trips(0))
+
+
+def test_a_burst_is_counted_for_a_quarter_of_an_hour():
+    scenario = replace(load_scenario("single"), fixed_demand=True)
+    demand = scenario.demand
+    soon = np.full(demand.n_flows, 7.0)
+    burst = replace(scenario, demand=replace(demand, flow_start_s=soon, flow_end_s=soon))
+    vehicles = released_vehicles(burst.demand, burst.horizon_s)
+    assert busy_s(burst.demand, vehicles) == 0.0
+    np.testing.assert_allclose(burst.flows_vph(), movement_volumes(burst.network, burst.demand, vehicles) * 4.0)
 
 
 def test_expected_flows_of_a_drawn_demand_are_the_mean_of_its_draws():
