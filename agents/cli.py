@@ -15,7 +15,7 @@ import typer
 from intergreen.agents.commands import deploy, learning, runs, speed, watch
 from intergreen.agents.interrupts import kept_interrupts
 from intergreen.agents.versions import versions_of
-from intergreen.envs.errors import CapacityError, InputError, SimulationError, one_line
+from intergreen.envs.errors import AnswerError, CapacityError, InputError, SimulationError, one_line
 
 WRONG_INPUT, INTERRUPTED = 2, 130
 
@@ -86,11 +86,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         place = error.filename or "output"  # a full disk comes without the name of the file
         return _refuse(f"{place}: {error.strerror}; check the path, its permissions and the free space")
+    except AnswerError as error:
+        return _refuse(f"controller: {error}")
+    except Exception as error:
+        return _refuse(_of_own_controller(error))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:
         print("interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0
+
+
+def _of_own_controller(error: Exception) -> str:
+    """What a controller of the user's raised; anything else is ours, and is raised again with all that it tells."""
+    from intergreen.agents.controllers.own import failure_of_own
+
+    words = failure_of_own(error)
+    if words is None:
+        raise error
+    return words
 
 
 def _refuse(message: str) -> int:

@@ -30,6 +30,10 @@ class InputError(ValueError):
         return one_line(f"{place}; {self.mend}" if self.mend else place)
 
 
+class AnswerError(ValueError):
+    """A controller decided something else than a number for every signal: which one, when, and what."""
+
+
 class CapacityError(RuntimeError):
     """More vehicles on a lane or lane link than its slots can hold."""
 

@@ -164,6 +164,15 @@ def say_if_alike(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) ->
         print(f"{name}: {words} nothing; --vary-trips drives others", file=sys.stderr)
 
 
+def say_if_no_phases(results: Sequence[Mapping[str, Any]]) -> None:
+    """Say whose wishes were no phases of the signals, which the shield lets pass for a wish to stay."""
+    for result in results:
+        per_hour = result["safety"].get("interventions_per_hour", {}).get("no such phase")  # none of a failed run
+        if per_hour:
+            words = f"{per_hour:.0f} wishes an hour were for phases that do not exist: the present one was kept"
+            print(f"{result['scenario']}, {result['controller']}: {words}", file=sys.stderr)
+
+
 def _is_one_run(result: Mapping[str, Any]) -> bool:
     """Have several seeds the same travel time, to the last digit?"""
     if len(result["seeds"]) < 2:

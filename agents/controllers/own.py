@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.controllers.base import Controller, check_controller
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
 _FILE = re.compile(r"(?:(.*)/)?([^/]*)\.py:(.*)", re.DOTALL)
 _MEND = "name a class, or a function, that gives one without arguments"
+_FILES: dict[str, str] = {}  # of the modules that were named, and by what name
 
 
 def names_own(name: str) -> bool:
@@ -49,12 +51,24 @@ def own_controller(name: str) -> Controller:
     """
     module_name, _, attribute = name.partition(":")
     with _working_folder_last():
-        made = _made(name, _attribute(name, _module(name, module_name), attribute))
+        module = _module(name, module_name)
+        _FILES[module.__file__ or ""] = name
+        made = _made(name, _attribute(name, module, attribute))
     try:
         check_controller(made)
     except (TypeError, ValueError) as error:
         raise InputError(name, "", str(error), "the README shows one") from None
     return made
+
+
+def failure_of_own(error: BaseException) -> str | None:
+    """What a controller of one's own raised while it ran, and in which line of its file; None: it was not one."""
+    place = None
+    for frame, line in walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if file in _FILES:
+            place = f"{_FILES[file]}: {type(error).__name__}: {error}; line {line} of {file}"
+    return place
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from intergreen.agents.controllers.base import (
     Timetable,
     near_distance_m,
 )
+from intergreen.agents.evaluation.answers import checked_answer
 from intergreen.agents.evaluation.metrics import metrics_of, series_row
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.simulators import NATIVE, Simulator, engine_core, make_core
@@ -129,9 +130,8 @@ class BatchRun:
             due = now == decide_at
             if due:
                 seen = core.counts() if detectors is None else detectors.read(core.counts(), now)
-                wanted = self.controller.decide(seen, core.signals(self.protocol.interval_s), now)
-                if wanted is None:  # a forgotten return; below, None stands for a decision that is still in force
-                    raise ValueError(f"{self.controller.name} decided nothing at {now} s: its decide returned None")
+                answer = self.controller.decide(seen, core.signals(self.protocol.interval_s), now)
+                wanted = checked_answer(answer, wanted.shape, self.controller.name, now)
                 decide_at = now + self._period_s(now)
             if self.onlooker is not None and now == look_at:
                 self.onlooker.look(core, wanted)

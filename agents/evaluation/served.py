@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.agents.controllers.pressure import served_movements
 from intergreen.agents.controllers.critical_ratios import SATURATION_VPHPL
+from intergreen.agents.controllers.pressure import served_movements
 from intergreen.envs.network.approaches import approach_lanes
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ import numpy as np
 
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.controllers.programme import START_UP_S
+from intergreen.agents.evaluation.answers import checked_answer
 from intergreen.agents.evaluation.run import break_policy
 from intergreen.agents.evaluation.served import Served, phase_lanes, served_of
 from intergreen.envs.detector_faults import FaultyDetectors
@@ -101,7 +102,8 @@ class Shadow:
         """Ask the policy, and note its wish beside that of the controller in charge."""
         counts, signals = core.counts(), self._told(core)
         seen = counts if self._detectors is None else self._detectors.read(counts, core.time_s)
-        wish = self._policy.decide(seen, signals, core.time_s)
+        answer = self._policy.decide(seen, signals, core.time_s)
+        wish = checked_answer(answer, wanted.shape, self._policy.name, core.time_s)
         rung = self._policy.rung.copy() if isinstance(self._policy, HasLadder) else None
         self._glances.append(
             _Glance(

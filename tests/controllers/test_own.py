@@ -138,3 +138,73 @@ def test_store_keeps_nothing_of_a_controller_whose_source_it_does_not_know(here)
     cells = comparison_cells(["single"], ["methods_of_mine:Mine"])
     run_grid(cells, seeds=[0], horizon_s=60, store=here / "store")
     assert not list((here / "store").rglob("*.parquet"))
+
+
+RUNNING = """
+import numpy as np
+from intergreen.agents.controllers import MaxPressure
+
+class Raises(MaxPressure):
+    name = "raises"
+    def decide(self, counts, signals, time_s):
+        if time_s >= 20:
+            raise KeyError("lane_7")
+        return super().decide(counts, signals, time_s)
+
+class Talks(MaxPressure):
+    name = "talks"
+    def decide(self, counts, signals, time_s):
+        return "north"
+
+class Beyond(MaxPressure):
+    name = "beyond"
+    def decide(self, counts, signals, time_s):
+        return np.full_like(super().decide(counts, signals, time_s), 99)
+"""
+
+
+@pytest.fixture
+def running(tmp_path, monkeypatch):
+    (tmp_path / "running_of_mine.py").write_text(RUNNING)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path / "running_of_mine.py"
+    sys.modules.pop("running_of_mine", None)
+
+
+COMMANDS = {
+    "evaluate": ("evaluate", "single", "--horizon", "60", "--controller"),
+    "compare": ("compare", "single", "--horizon", "60", "--threads", "2", "--controllers"),
+    "replay": ("replay", "single", "--horizon", "60", "--out", "page.html", "--controllers"),
+    "shadow": ("shadow", "single", "--horizon", "300"),
+}
+
+
+def asked(command, controller):
+    words = list(COMMANDS[command])
+    return [words[0], controller, *words[1:]] if command == "shadow" else [*words, controller]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_it_raises_while_it_runs_is_one_line_with_its_place(running, command, capsys):
+    assert main(asked(command, "running_of_mine:Raises")) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last == f"running_of_mine:Raises: KeyError: 'lane_7'; line 9 of {running}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_answer_that_is_no_phases_is_one_line(running, command, capsys):
+    assert main(asked(command, "running_of_mine:Talks")) == 2
+    assert "controller: talks decided 'north' at 0 s; need numbers of phases" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare", "replay"])
+def test_phases_that_do_not_exist_are_told(running, command, capsys):
+    assert main(asked(command, "running_of_mine:Beyond")) == 0
+    told = capsys.readouterr().err
+    assert "single, beyond: 360 wishes an hour were for phases that do not exist: the present one was kept" in told
+
+
+def test_what_is_ours_keeps_its_traceback(running, monkeypatch):
+    monkeypatch.setattr("intergreen.agents.evaluation.run.summarise_all", lambda metrics: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(asked("evaluate", "running_of_mine:Beyond"))

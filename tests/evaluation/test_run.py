@@ -12,7 +12,7 @@ from intergreen.agents.evaluation import run
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.demand import TurnSpec, generate_demand
-from intergreen.envs.errors import InputError
+from intergreen.envs.errors import AnswerError, InputError
 from intergreen.envs.network import read_cityflow_network
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
@@ -85,6 +85,21 @@ class Silent(Own):
         super().decide(counts, signals, time_s)
 
 
+class Talks(Own):
+    def decide(self, counts, signals, time_s):
+        return "north"
+
+
+class Alone(Own):
+    def decide(self, counts, signals, time_s):
+        return self.first[0]
+
+
+class Uneven(Own):
+    def decide(self, counts, signals, time_s):
+        return [[0], [0, 1]]
+
+
 class Halves(Own):
     interval_s = 2.5
 
@@ -99,10 +114,13 @@ class Zero(Own):
         (Own, TypeError, r"got its class; write Own\("),
         (Unfinished(), TypeError, "it has no interval_s, own_clearance, start"),
         (Silent(), ValueError, "own decided nothing at 0 s: its decide returned None"),
+        (Talks(), AnswerError, "own decided 'north' at 0 s; need numbers of phases"),
+        (Alone(), AnswerError, r"own decided \(6,\) of int32 at 0 s; need numbers of phases, \(1, 6\) replicas"),
+        (Uneven(), AnswerError, "own decided list of no shape at 0 s"),
         (Halves(), ValueError, "whole seconds >= 1, or None for the protocol's, got 2.5"),
         (Zero(), ValueError, "got 0"),
     ],
-    ids=["class", "unfinished", "no return", "half seconds", "no seconds"],
+    ids=["class", "unfinished", "no return", "text", "one replica", "uneven", "half seconds", "no seconds"],
 )
 def test_controller_that_is_none_is_refused_and_not_run(arterial, controller, error, words):
     assert evaluate(arterial, Own(), PROTOCOL, seeds=[0], horizon_s=60)["controller"] == "own"
