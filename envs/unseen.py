@@ -57,8 +57,8 @@ def with_varied_trips(scenario: Scenario) -> Scenario:
 def with_other_destinations(scenario: Scenario, seed: int) -> Scenario:
     """The scenario with its flows' destinations dealt out anew, and a name that says so.
 
-    Every flow keeps its origin and its times; as many as before go to each destination, but for those that would find
-    no way or turn round where they came from, which keep their route. All take the shortest way.
+    Every flow keeps its origin and its times; as many flows as before go to each destination, but for those that would
+    find no way or turn round where they came from, which keep their route. All take the shortest way.
     """
     demand = _dealt_out(scenario.network, scenario.demand, seed)
     survey = scenario.flows_vph() if scenario.survey_vph is None else scenario.survey_vph

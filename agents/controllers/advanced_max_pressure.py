@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from intergreen.envs.signals import SignalStatus
 
 
+def _short(weight: float) -> str:
+    """As many digits as tell it from every other weight."""
+    return f"{weight:g}" if float(f"{weight:g}") == weight else repr(float(weight))
+
+
 class AdvancedMaxPressure:
     """Keeps its phase while `demand_weight` × arriving vehicles >= the best efficient pressure."""
 
@@ -45,7 +50,7 @@ class AdvancedMaxPressure:
             raise ValueError(f"need a finite demand_weight >= 0, got {demand_weight}")
         self._demand_weight = demand_weight
         if demand_weight != 1.0:
-            self.name = f"{type(self).name}:{demand_weight:g}"
+            self.name = f"{type(self).name}:{_short(demand_weight)}"
 
     def start(self, setup: Setup) -> IntArray:
         network, plan = setup.network, setup.plan

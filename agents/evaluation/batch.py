@@ -136,8 +136,8 @@ class BatchRun:
             if self.onlooker is not None and now == look_at:
                 self.onlooker.look(core, wanted)
                 look_at = min(now + self.look_every_s, self.horizon_s)
-            mark = (now // SERIES_STEP_S + 1) * SERIES_STEP_S
-            self._advance(core, wanted if due else None, min(decide_at, look_at, mark, self.horizon_s) - now)
+            mark = min((now // SERIES_STEP_S + 1) * SERIES_STEP_S, self.horizon_s)
+            self._advance(core, wanted if due else None, min(decide_at, look_at, mark) - now)
             if core.time_s == mark:
                 marks.t.append(mark)
                 marks.rows.append(series_row(core.totals()))

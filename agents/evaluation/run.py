@@ -200,7 +200,7 @@ def _bound(
     progress: Progress | None,
 ) -> dict[str, Any]:
     """The free-flow bound in the place of a controller's run."""
-    marks_s = range(SERIES_STEP_S, horizon_s + 1, SERIES_STEP_S)
+    marks_s = [*range(SERIES_STEP_S, horizon_s, SERIES_STEP_S), horizon_s]
     bound = free_flow(scenario, protocol, seeds=seeds, horizon_s=horizon_s, marks_s=marks_s, progress=progress)
     bound["cost"]["peak_memory_mb"] = peak_memory_mb()
     return {

@@ -87,6 +87,8 @@ def test_runs_last_as_long_as_their_scenario(tmp_path):
 def test_weight_behind_advanced_max_pressure_is_part_of_its_name():
     assert controller_by_name("advanced-max-pressure:2").name == "advanced-max-pressure:2"
     assert controller_by_name("advanced-max-pressure:1").name == "advanced-max-pressure"
+    close = [controller_by_name(f"advanced-max-pressure:1.{digits}").name for digits in ("0000001", "0000002")]
+    assert close == ["advanced-max-pressure:1.0000001", "advanced-max-pressure:1.0000002"]  # a store tells them apart
 
 
 @pytest.mark.parametrize("weight", ["", "x", "-1", "nan", "inf"])

@@ -197,8 +197,9 @@ def test_every_baseline_gives_the_whole_result_as_json(arterial, name):
     for metric in result["metrics"].values():
         assert len(metric["per_seed"]) == 2
         assert metric["ci95"][0] <= metric["mean"] <= metric["ci95"][1]
-    assert result["series"]["t"] == [300, 600]
-    assert all(np.shape(result["series"][name]) == (2, 2) for name in run.SERIES)
+    assert result["series"]["t"] == [300, 600, 700]
+    assert all(np.shape(result["series"][name]) == (3, 2) for name in run.SERIES)
+    assert result["series"]["average_travel_time_s"][-1] == result["metrics"]["average_travel_time_s"]["per_seed"]
     assert (result["horizon_s"], result["seeds"], result["simulator"]) == (700, [0, 1], "native")
     safety = result["safety"]
     assert (safety["monitor_faults"], safety["faults"], safety["open_junctions"]) == (0, [], [])
