@@ -18,12 +18,13 @@ from intergreen.agents.learning.prepare import require_learning_stack
 from intergreen.agents.learning.recipe import make_recipe
 from intergreen.agents.progress import part_of
 from intergreen.envs.errors import InputError
+from intergreen.envs.files import naming
 from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from intergreen.agents.deployment.draft import Draft
     from intergreen.agents.progress import Progress
@@ -109,11 +110,11 @@ def _to_measure(run: Path, names: Sequence[str] | None) -> list[Scenario]:
 
 
 def _write(folder: Path, draft: Draft, card: str) -> None:
-    contents: Mapping[str, bytes] = draft.contents | {CARD: card.encode()}
+    contents = dict(draft.contents) | {CARD: card.encode()}
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in contents.items():
-        (folder / name).write_bytes(data)
-    (folder / SUMS).write_bytes(sums_of(contents))
+    for name, data in (contents | {SUMS: sums_of(contents)}).items():
+        with naming(folder / name):
+            (folder / name).write_bytes(data)
 
 
 def _replace(folder: Path, partial: Path) -> None:

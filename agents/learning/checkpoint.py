@@ -8,6 +8,7 @@ are the larger part, and are gathered anew.
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import random
@@ -55,8 +56,10 @@ def write_checkpoint(
         "torch_random": torch.get_rng_state(),
         "random": _random_states(model),
     }
+    packed = io.BytesIO()
+    torch.save(content, packed)  # not to the file itself: torch says nothing of a full disk
     with replacing(path) as temporary:
-        torch.save(content, temporary)
+        temporary.write_bytes(packed.getbuffer())
 
 
 def load_checkpoint(
