@@ -14,6 +14,7 @@ potential).
 | `queue`        | vehicles slower than 0.1 m/s on the signal's incoming lanes                                   |
 | `delay`        | vehicles on the incoming lanes, less the sum of their speeds over the lane's free speed       |
 | `person-delay` | people in the vehicles on the incoming lanes, each by the share of the free speed they lack   |
+|                | (incoming: as the signal sees them, also behind a cut of the street shortly before it)        |
 | `pressure`     | difference between the mean queues of incoming and outgoing lanes, without its sign (Wei et   |
 |                | al. 2019, "PressLight", KDD)                                                                  |
 
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.envs.errors import InputError, meant, shown
+from intergreen.envs.network.approaches import approach_lanes_by_movement
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
@@ -72,10 +74,12 @@ def make_reward(
     weight = np.array(_weights(spec))
     if not _is_number(backlog_periods) or backlog_periods < 0:
         raise InputError("reward", "backlog_periods", f"is {shown(backlog_periods)}", "give a finite number, 0 or more")
+    seen_start, seen = approach_lanes_by_movement(network)
     incoming, outgoing = [], []
     for j in plan.intersection:
         movements = range(network.movement_start[j], network.movement_start[j + 1])
-        incoming.append(_lanes_of(network, {int(network.movement_from_road[m]) for m in movements}))
+        here = set(_lanes_of(network, {int(network.movement_from_road[m]) for m in movements}))
+        incoming.append(sorted(here.union(seen[seen_start[movements.start] : seen_start[movements.stop]].tolist())))
         outgoing.append(_lanes_of(network, {int(network.movement_to_road[m]) for m in movements}))
     return RewardTable(
         _starts(incoming), _joined(incoming), _starts(outgoing), _joined(outgoing), weight, float(backlog_periods)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from intergreen.envs.arrays import FloatArray, IntArray
+from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
 from intergreen.envs.network.road_network import RoadNetwork
 
 AT_STOP_LINE_M = 15.0  # whoever has come so near calls
@@ -40,6 +40,15 @@ def approach_lanes_by_movement(network: RoadNetwork, *, reach_m: float = REACH_M
     ]
     sizes = [len(part) for part in parts]
     return np.concatenate(([0], np.cumsum(sizes))).astype(np.int32), np.concatenate(parts).astype(np.int32)
+
+
+def queue_lanes(network: RoadNetwork) -> BoolArray:
+    """(L,) the lanes that end at a signal with a choice, and those behind a cut of the street that it sees."""
+    is_one = np.isin(network.road_to, network.signalled)[network.lane_road]
+    starts, lanes = approach_lanes_by_movement(network)
+    at_signal = np.isin(network.movement_intersection, network.signalled)
+    is_one[lanes[np.repeat(at_signal, np.diff(starts))]] = True
+    return np.asarray(is_one, np.bool_)
 
 
 def stop_line_ahead_m(network: RoadNetwork, *, reach_m: float = REACH_M) -> FloatArray:

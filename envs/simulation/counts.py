@@ -113,7 +113,7 @@ def add_lane_second(net, trips, state, with_persons, sums):
     speed = state.speed_a if state.tally[STEP] & 1 == 0 else state.speed_b
     for entry in range(state.tally[LANES_IN_USE]):
         lane = natural(state.in_use[entry])
-        if net.lane_approach[lane] == 0:
+        if net.lane_queues[lane] == 0:
             continue
         free = min(net.base_limit[lane], net.fastest)
         first, count = natural(state.head[lane]), state.n_inside[lane]
@@ -136,7 +136,7 @@ def add_outside(net, trips, state, times, sums):
     """Add `times` (-1 before a period, 1 after it) those who wait outside one replica now to the backlogs."""
     for entry in range(state.tally[LANES_WAITED_FOR]):
         lane = state.waited_for[entry]
-        if net.lane_approach[lane] == 0:
+        if net.lane_queues[lane] == 0:
             continue
         trip = state.line_first[lane]
         while trip >= 0:

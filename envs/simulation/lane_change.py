@@ -383,7 +383,7 @@ def _drive_as_one(net, trips, state, moment, new_position, new_speed, lane, mine
     state.tally[UPDATES] -= 1
     if new_speed[mine] < HALTED_BELOW_MPS and new_speed[at] < HALTED_BELOW_MPS:
         state.tally[STOPS] -= moment.speed[at] >= HALTED_BELOW_MPS
-        state.tally[QUEUE_TIME] -= net.lane_approach[lane] != 0
+        state.tally[QUEUE_TIME] -= net.lane_queues[lane] != 0
     speed = min(new_speed[mine], new_speed[at])
     new_position[mine] = position
     new_position[at] = position

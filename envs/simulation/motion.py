@@ -249,7 +249,7 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
         state.distance[0] += driven
         if not mixed:
             state.time_loss[0] += count - driven / min(net.types[MAX_SPEED], net.base_limit[lane])
-        if net.lane_approach[lane] != 0:
+        if net.lane_queues[lane] != 0:
             tally[QUEUE_TIME] += queue
             if queue > tally[MAX_QUEUE]:
                 tally[MAX_QUEUE] = queue

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from intergreen.envs.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import VehicleType
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.network.approaches import queue_lanes
 from intergreen.envs.network.road_network import LINK_SPEED_LIMIT_MPS, TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation import driving
 
@@ -55,7 +56,8 @@ class Statics(NamedTuple):
     lane_movement: IntArray  # (L,) the one movement that starts from the lane, -1 where there are none or several
     lane_index: IntArray  # (L,) 0 = leftmost
     lane_width: IntArray  # (L,) lanes of the lane's road: the stride of a route table row
-    lane_approach: ByteArray  # (L,) 1 where the lane ends at a controlled signal
+    lane_approach: ByteArray  # (L,) 1 where the lane ends at a controlled signal, ...
+    lane_queues: ByteArray  # (L,) ... or somebody who waits for one is seen, where a file cuts the street
     link_from: IntArray  # (K,) lane
     link_to: IntArray  # (K,) lane
     link_movement: IntArray  # (K,)
@@ -112,6 +114,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         lane_index=network.lane_index,
         lane_width=lanes_of_road[network.lane_road].astype(np.int32),
         lane_approach=signalled[network.road_to[network.lane_road]].astype(np.uint8).reshape(n_lanes),
+        lane_queues=queue_lanes(network).astype(np.uint8),
         link_from=network.link_from_lane,
         link_to=network.link_to_lane,
         link_movement=network.link_movement,

@@ -186,7 +186,7 @@ class SumoRun:
     def _add_lane_second(self, second: Second) -> None:
         world = self._world
         here = second.lane >= 0
-        here[here] = world.is_approach[second.lane[here]]
+        here[here] = world.queues[second.lane[here]]
         lane, speed = second.lane[here], second.speed_mps[here]
         lacks = np.maximum(0.0, 1.0 - speed / np.minimum(world.lane_limit_mps[lane], world.fastest_mps))
         self._taken.queue[:] += np.bincount(lane[speed < HALTED_BELOW_MPS], minlength=world.n_lanes)

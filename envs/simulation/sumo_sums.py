@@ -84,7 +84,8 @@ class Sums:
         self._approached[trip[on_approach]] = True
         self._approach_s += int(np.count_nonzero(on_approach))
         self._waited[trip[on_approach & halted]] += 1
-        queue = np.bincount(lane[on_approach & halted], minlength=world.n_lanes)
+        stands = (lane >= 0) & world.queues[lane] & halted
+        queue = np.bincount(lane[stands], minlength=world.n_lanes)
         self._queue_s += int(queue.sum())
         self._max_queue = max(self._max_queue, int(queue.max(initial=0)))
         self._speed[trip], self._lane[trip] = speed, lane

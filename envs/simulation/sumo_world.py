@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, stop_line_ahead_m
+from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, queue_lanes, stop_line_ahead_m
 from intergreen.envs.network.sumo_index import SumoIndex
 from intergreen.envs.simulation.fan_out import fan_out_share
 
@@ -35,7 +35,8 @@ class SumoWorld(NamedTuple):
     lane_length_m: FloatArray  # (L,)
     lane_limit_mps: FloatArray  # (L,)
     lane_road: IntArray  # (L,)
-    is_approach: BoolArray  # (L,) ends at a signal with a choice
+    is_approach: BoolArray  # (L,) ends at a signal with a choice, ...
+    queues: BoolArray  # (L,) ... or somebody who waits for one is seen, where a file cuts the street
     movement_of: dict[tuple[int, int], int]  # lane and next road -> movement
     calling: tuple[IntArray, IntArray, FloatArray]  # (C,) lane, movement, m: who is so near the end calls
     n_movements: int
@@ -78,6 +79,7 @@ def sumo_world(
         lane_limit_mps=network.lane_speed_limit_mps,
         lane_road=network.lane_road,
         is_approach=signalled[network.road_to[network.lane_road]],
+        queues=queue_lanes(network),
         movement_of={(lane, int(network.movement_to_road[m])): m for lane, m in pairs},
         calling=_calling(network),
         n_movements=network.n_movements,

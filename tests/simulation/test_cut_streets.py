@@ -1,0 +1,69 @@
+"""Queues that reach over a cut of the street: counted whole, by metrics and rewards, as controllers see them."""
+
+import numpy as np
+import pytest
+from network.test_approaches import street
+from simulation.sumo_scenarios import NEEDS_SUMO
+
+from intergreen.envs.demand import Demand, VehicleType
+from intergreen.envs.layout import make_layout
+from intergreen.envs.network.approaches import queue_lanes
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.reward import REWARD_VEHICLES, make_reward
+from intergreen.envs.scenario import Scenario, load_scenario
+from intergreen.envs.simulators import make_core
+
+SECONDS, VEHICLES = 120, 12
+PROTOCOL = protocol_by_name("literature-10-5")
+
+
+def stopped_on_a_cut_street(folder):
+    """A street of 200 m, a stub of 20 m, a signal; twelve vehicles come, and wait for a green that never does."""
+    network = street(folder, [200.0, 20.0, 200.0], signals=(2,))
+    route = np.array([network.road_ids.index(road) for road in ("e0", "e1", "e2")], np.int32)
+    none, release_s = np.zeros(VEHICLES, np.int32), 2.0 * np.arange(VEHICLES)
+    start = np.array([0, 3], np.int32)
+    types = (VehicleType("car"),)
+    demand = Demand(types, start, route, none, none, release_s, release_s, np.ones(VEHICLES))
+    return Scenario("cut", network, demand, SECONDS, True, "literature-10-5")
+
+
+def run(scenario, simulator, wished, seconds):
+    """Queues as metrics and rewards have them, and (T, L) vehicles that stood, counted every second."""
+    network, plan = scenario.network, PROTOCOL.plan(scenario.network)
+    core = make_core(simulator, scenario, plan)
+    core.reset([scenario.trips(0)], [0], np.full((1, plan.n_signals), wished, np.int32))
+    table = make_reward("queue", network, plan, backlog_periods=0)
+    senses, stood, reward = core.senses(make_layout(network, plan), table), [], 0.0
+    for _ in range(seconds):
+        core.run(np.full((1, plan.n_signals), wished, np.int32), 1, senses)
+        stood.append(core.counts().waiting[0].copy())
+        reward += float(senses.reward.sum())
+    totals = core.totals()
+    core.close()
+    return totals, reward, table, np.array(stood)
+
+
+def test_who_stands_behind_a_cut_counts(tmp_path):
+    scenario = stopped_on_a_cut_street(tmp_path)
+    totals, reward, table, stood = run(scenario, "native", 1, SECONDS)
+    roads = [scenario.network.road_ids[scenario.network.lane_road[lane]] for lane in table.incoming]
+    assert roads == ["e0", "e1", "side2"]
+    stub = scenario.network.road_ids.index("e1")
+    assert stood[-1].sum() == VEHICLES > 3 * stood[-1, stub] > 0  # nearly all of them stand beyond the stub
+    assert int(totals.max_queue_veh[0]) == stood.max()
+    assert int(totals.queue_time_veh_s[0]) == stood.sum()
+    assert reward == pytest.approx(-stood.sum() / len(table.incoming) / REWARD_VEHICLES)
+
+
+@NEEDS_SUMO
+@pytest.mark.parametrize("simulator", ["native", "sumo"])
+def test_a_citys_queues_are_those_on_all_lanes_that_its_signals_see(benchmark_data, simulator):
+    scenario = load_scenario("resco/ingolstadt1")
+    totals, reward, table, stood = run(scenario, simulator, 0, 400)
+    seen = queue_lanes(scenario.network)
+    approaches = np.isin(scenario.network.road_to, scenario.network.signalled)[scenario.network.lane_road]
+    assert stood[:, seen].sum() > 1.2 * stood[:, approaches].sum() > 0
+    assert int(totals.queue_time_veh_s[0]) == pytest.approx(stood[:, seen].sum(), rel=0.02)  # who arrives halted: later
+    assert set(table.incoming.tolist()) == set(np.flatnonzero(seen).tolist())
+    assert reward == pytest.approx(-stood[:, seen].sum() / len(table.incoming) / REWARD_VEHICLES, rel=0.02)
