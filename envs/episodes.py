@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,7 +34,8 @@ from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
 from intergreen.envs.protocol import Protocol, checked_seconds
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import Scenario, load_scenario
-from intergreen.envs.simulators import NATIVE, Simulator, make_core
+from intergreen.envs.scenario_fingerprint import scenario_fingerprint
+from intergreen.envs.simulators import NATIVE, Simulator, make_core, simulator_name
 from intergreen.envs.verification import refuse_unsafe
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Episodes:
     exact_trips : drive a fixed demand's own trips instead of varied ones; they are the evaluation's
     demand_scale : lowest and highest factor on the number of trips; drawn anew for every episode
     faults : of detectors, see `intergreen.envs.fault_file`: what a policy sees is then what failing detectors tell,
-        drawn anew for every episode; rewards and masks stay true
+        drawn anew for every episode; rewards stay true; masks know of who waits what is told
     end_locked : an episode ends where the traffic of a copy has locked (`intergreen.envs.locks`), and that copy is
         charged its last reward for a quarter of an hour more
     backlog_periods : for which a vehicle that waits outside counts in the reward, see `intergreen.envs.reward`
@@ -120,6 +121,7 @@ class Episodes:
         self.lock_watch = LockWatch(replicas, self.protocol.interval_s) if flag("end_locked", end_locked) else None
         self.locked: BoolArray = np.zeros(replicas, np.bool_)  # (B,) the copies whose episode has ended in a lock
         self._exact_trips = flag("exact_trips", exact_trips)
+        self._simulator = simulator_name(simulator)
         self.demand_scale = scale_of_demand(demand_scale)
         self._core = make_core(
             simulator,
@@ -132,6 +134,7 @@ class Episodes:
         self._senses = self._core.senses(
             self.layout, make_reward(reward, network, self.plan, backlog_periods=backlog_periods)
         )
+        self._backlog_periods = float(backlog_periods)
         self.reward: RewardSpec = reward if isinstance(reward, str) else dict(reward)
         failing, nobody = detector_faults(faults, network), [0] * replicas
         self.faults: FaultSpec = faults if isinstance(faults, str | Path) else tuple(faults)
@@ -140,6 +143,25 @@ class Episodes:
             FaultyDetectors(failing, replicas, network, nobody, interval_s=interval_s) if failing else None
         )
         self.observe()
+
+    def stated(self) -> dict[str, Any]:
+        """What the episodes are of, as plain values: what a model that has learned from them may say of itself."""
+        faults = self.faults
+        return {
+            "scenario": self.scenario.name,
+            "fingerprint": scenario_fingerprint(self.scenario),
+            "protocol": self.protocol.name,
+            "features": list(self.layout.features),
+            "reward": self.reward,
+            "horizon_s": None if self.horizon_s == self.scenario.horizon_s else self.horizon_s,
+            "neighbour_share": self.neighbour_share,
+            "demand_scale": list(self.demand_scale),
+            "end_locked": self.lock_watch is not None,
+            "faults": str(faults) if isinstance(faults, str | Path) else [fault.stated() for fault in faults],
+            "exact_trips": self._exact_trips,
+            "backlog_periods": self._backlog_periods,
+            "simulator": self._simulator,
+        }
 
     def reset(self, randoms: Sequence[np.random.Generator]) -> Float32Array:
         """Begin B episodes on fresh demand, each drawn by its own generator; observations (B, I, size).

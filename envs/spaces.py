@@ -29,6 +29,18 @@ class SignalSpace(spaces.Box):
         self.features = features
         super().__init__(0.0, HIGHEST, (len(n_choices) * blocks.size,), np.float32)
 
+    def __eq__(self, other: object) -> bool:
+        """Are observations alike, column by column? Only so may a policy of the one see the other.
+
+        Stable-Baselines3 asks when a model gets another environment; as many columns of other features are not alike.
+        """
+        if not isinstance(other, SignalSpace) or self.blocks != other.blocks or self.n_choices != other.n_choices:
+            return False
+        known = bool(self.features) and bool(other.features)
+        return super().__eq__(other) and not (known and set(self.features) != set(other.features))
+
+    __hash__ = None  # type: ignore[assignment]  # as a box's
+
     @property
     def signals(self) -> int:
         """Signals whose observations stand side by side."""

@@ -95,6 +95,10 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
         self.feature_names = feature_names(layout)
         self.observation_space, self.action_space = signal_spaces(layout)
 
+    def stated(self) -> dict[str, Any]:
+        """What its episodes are of, as plain values, also for who asks from another process."""
+        return self.episodes.stated()
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Float32Array, dict[str, Any]]:

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from intergreen.agents.controllers.run_folder import DISTILLED, RECIPE, REFINED, SAVED
+from intergreen.envs.simulators import NATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from intergreen.agents.learning.recipe import Recipe, WorldsSettings
 
 _NUMBERS_OF_A_RUN = ("steps", "minutes")
+_OF_A_SAVED_MODEL = ("scenario", "protocol", "simulator", "horizon_s", "features", "reward", "neighbour_share",
+                     "demand_scale", "end_locked", "faults", "width", "steps")  # fmt: skip
 
 
 class Result(NamedTuple):
@@ -75,7 +78,7 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
     trained_on = (
         f"{_generated(recipe.worlds)} with generated demand; no network or trip of a benchmark"
         if recipe.worlds is not None
-        else f"the network and demand of `{recipe.scenario}`, trips drawn anew for every episode"
+        else _scenarios_and_trips(run, recipe)
     )
     versions = run.get("versions", {})
     return [
@@ -83,11 +86,27 @@ def _facts(draft: Draft) -> list[tuple[str, str]]:
         ("trained on", trained_on),
         ("timings", ", ".join(draft.protocols)),
         ("sees", ", ".join(recipe.features) + "; counts per lane, never a vehicle's identity"),
-        ("learner", f"{_learner(run, recipe)}, seed {recipe.seed}"),
+        ("learner", f"{_learner(run, recipe)}, seed {_seed(run, recipe)}"),
         ("trained again by", _again(run, recipe)),
         ("code", f"{run.get('git_commit') or 'not known'}; intergreen {versions.get('intergreen', '?')}"),
         ("export", _export(draft.comparison)),
     ]
+
+
+def _scenarios_and_trips(run: dict[str, Any], recipe: Recipe) -> str:
+    saved = run.get("saved", {})
+    names = " and ".join(f"`{name}`" for name in saved.get("scenarios") or [recipe.scenario])
+    simulators = [name for name in saved.get("simulators", [recipe.simulator]) if name != NATIVE]
+    where = f", simulated by {' and '.join(simulators)}" if simulators else ""
+    if saved.get("exact_trips"):
+        return f"the network and demand of {names}, the file's own trips, which it is evaluated on too{where}"
+    return f"the network and demand of {names}, trips drawn anew for every episode{where}"
+
+
+def _seed(run: dict[str, Any], recipe: Recipe) -> str:
+    if "saved" not in run:
+        return str(recipe.seed)
+    return "none" if run["saved"]["seed"] is None else str(run["saved"]["seed"])
 
 
 def _learner(run: dict[str, Any], recipe: Recipe) -> str:
@@ -98,6 +117,11 @@ def _learner(run: dict[str, Any], recipe: Recipe) -> str:
         how = run["refined"]
         rounds = f"{how['rounds']} rounds of {how['moments']:,} moments, {how['look_ahead_s']} s ahead"
         return f"refined from {how['name']}, {rounds}"
+    if "saved" in run:
+        saved = run["saved"]
+        rate = "of its own schedule" if saved["learning_rate"] is None else f"{saved['learning_rate']:g}"
+        how = f"gamma {saved['gamma']:g}, learning rate {rate}"
+        return f"{saved['learner']} of Stable-Baselines3, {how}, reward {recipe.reward}, {budget}"
     return f"{recipe.algorithm}, reward {recipe.reward}, {budget}"
 
 
@@ -123,7 +147,7 @@ def _again(run: dict[str, Any], recipe: Recipe) -> str:
     if run.get("made_by") == REFINED:
         return f"`intergreen refine {_refined_how(run['refined'], recipe)}`"
     if run.get("made_by") == SAVED:
-        return "the Python that called Stable-Baselines3; the recipe below has its scenario, features and reward alone"
+        return "the Python that called Stable-Baselines3; below stands what its environment was"
     return f"`intergreen train {RECIPE}` with the recipe below"
 
 
@@ -172,13 +196,18 @@ def _limits(draft: Draft, results: Sequence[Result]) -> list[str]:
         better = [name for name, mean in one.means.items() if name != "policy" and mean <= one.means["policy"]]
         if better:
             lines.append(f"- On {one.scenario} under {one.protocol} it is not better than {' and '.join(better)}.")
-    return [*lines, "", "The recipe, as `intergreen train` takes it:", "", "```yaml", _recipe_yaml(draft), "```"]
+    saved = draft.run.get("made_by") == SAVED
+    known = "What its environment was, in a recipe's words:"
+    head = known if saved else "The recipe, as `intergreen train` takes it:"
+    return [*lines, "", head, "", "```yaml", _recipe_yaml(draft), "```"]
 
 
 def _recipe_yaml(draft: Draft) -> str:
     import yaml
 
     settings: dict[str, Any] = draft.recipe.settings()
+    if draft.run.get("made_by") == SAVED:  # the rest are a recipe's defaults, which nobody trained with
+        settings = {key: value for key, value in settings.items() if key in _OF_A_SAVED_MODEL}
     return yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=110).rstrip()
 
 

@@ -3,12 +3,12 @@ export for a street. Its optimiser and logs stay in the model's own file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN
-from stable_baselines3.common.vec_env import DummyVecEnv
 
 from intergreen.agents.controllers.policy_network import write_network
 from intergreen.agents.controllers.run_folder import POLICY, SAVED, observation_columns, write_run
@@ -17,15 +17,13 @@ from intergreen.agents.learning.prepare import new_training
 from intergreen.agents.learning.recipe import make_recipe
 from intergreen.envs.observation import DEFAULT_FEATURES
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.scenario_fingerprint import scenario_fingerprint
-from intergreen.envs.traffic_env import TrafficSignalEnv
+from intergreen.envs.simulators import NATIVE, SUMO
 from intergreen.envs.vector_env import TrafficVecEnv
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from intergreen.agents.learning.prepare import Training
-    from intergreen.envs.episodes import Episodes
     from intergreen.envs.reward import RewardSpec
 
 
@@ -61,14 +59,14 @@ def save_as_run(
         if not isinstance(value, str | Path | None):
             raise TypeError(f"need the {what}'s name, which the run states, got a {type(value).__name__}")
     network = network_of(model)
-    features = _features_of(model, features)
+    worlds = _worlds_of(model)
+    features = _features_of(model, worlds, features)
     movement, signal = observation_columns(features)
     if (network.movement_columns, network.signal_columns) != (len(movement), len(signal)):
         raise ValueError(f"the model was trained with other features than {', '.join(features)}; name those")
     _refuse_normalised(model)
-    worlds = _worlds_of(model)
     settings = {
-        "algorithm": "dqn" if isinstance(model, DQN) else "ppo",
+        "algorithm": _algorithm(model),
         "scenario": str(scenario),
         "features": list(features),
         "protocol": protocol,
@@ -83,13 +81,42 @@ def save_as_run(
     training.folder.mkdir(parents=True, exist_ok=True)
     write_network(training.folder / POLICY, network)
     outcome = {"finished": True, "steps": model.num_timesteps, "last": {"file": POLICY}, "best": None}
-    write_run(training.folder, training.run | {"outcome": outcome, "made_by": SAVED})
+    made = {"outcome": outcome, "made_by": SAVED, "saved": _learner_stated(model, worlds)}
+    write_run(training.folder, training.run | made)
     return training.folder
 
 
-def _features_of(model: BaseAlgorithm, stated: Sequence[str] | None) -> Sequence[str]:
-    """What the policy sees. Its space knows, unless it was saved before spaces did."""
-    trained = getattr(model.observation_space, "features", ())
+def _algorithm(model: BaseAlgorithm) -> str:
+    """The one of a recipe's that is most like it; the run states its class as well."""
+    if isinstance(model, DQN):
+        return "dqn"
+    return "maskable-ppo" if isinstance(model, MaskablePPO) else "ppo"
+
+
+def _learner_stated(model: BaseAlgorithm, worlds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of the learner and its environment, what a recipe has no words for."""
+    rate = model.learning_rate
+    return {
+        "learner": type(model).__name__,
+        "learning_rate": float(rate) if isinstance(rate, int | float) else None,  # None: a schedule of the user's
+        "gamma": float(model.gamma),  # type: ignore[attr-defined]
+        "seed": model.seed,
+        "scenarios": list(dict.fromkeys(world["scenario"] for world in worlds)),
+        "simulators": list(dict.fromkeys(world["simulator"] for world in worlds)),
+        "exact_trips": any(world["exact_trips"] for world in worlds) if worlds else None,
+        "backlog_periods": worlds[0]["backlog_periods"] if worlds else None,
+    }
+
+
+def _features_of(
+    model: BaseAlgorithm, worlds: Sequence[Mapping[str, Any]], stated: Sequence[str] | None
+) -> Sequence[str]:
+    """What the policy sees. Its environment and its space know, unless it was saved before spaces did."""
+    of_space = getattr(model.observation_space, "features", ())
+    trained = worlds[0]["features"] if worlds else of_space
+    if of_space and set(trained) != set(of_space):
+        problem = f"its environment tells {', '.join(trained)}, and it began with {', '.join(of_space)}"
+        raise ValueError(f"the model was trained with two kinds of observations: {problem}; begin a new model")
     features = stated or trained or DEFAULT_FEATURES
     if trained and set(features) != set(trained):  # the columns may be as many
         other = f"the model was trained with other features than {', '.join(features)}"
@@ -104,52 +131,49 @@ def _refuse_normalised(model: BaseAlgorithm) -> None:
         raise ValueError("the model sees observations through VecNormalize, which a run has not; use norm_obs=False")
 
 
-def _settings_of(worlds: Sequence[Episodes], reward: RewardSpec | None) -> dict[str, Any]:
+def _settings_of(worlds: Sequence[Mapping[str, Any]], reward: RewardSpec | None) -> dict[str, Any]:
     """What a recipe says of the environment, as the model's own has it; of one without, the reward alone."""
     if not worlds:
         if reward is None:
             raise ValueError("the model has no environment that tells its reward; name it, reward=...")
         return {"reward": reward if isinstance(reward, str) else dict(reward)}
     world = worlds[0]
-    if reward is not None and _weights(reward) != _weights(world.reward):
-        problem = f"the model was trained with reward {world.reward}, and the run would state {reward}"
+    if reward is not None and _weights(reward) != _weights(world["reward"]):
+        problem = f"the model was trained with reward {world['reward']}, and the run would state {reward}"
         raise ValueError(f"{problem}; name that, or none")
-    if world.faults and not isinstance(world.faults, str | Path):
+    if world["faults"] and not isinstance(world["faults"], str):
         raise ValueError("the model was trained with faults that have no name; give its environment a file of them")
-    return {
-        "reward": world.reward,
-        "horizon_s": None if world.horizon_s == world.scenario.horizon_s else world.horizon_s,
-        "neighbour_share": world.neighbour_share,
-        "demand_scale": world.demand_scale,
-        "end_locked": world.lock_watch is not None,
-        "faults": str(world.faults) if world.faults else None,
-    }
+    as_they_are = ("reward", "horizon_s", "neighbour_share", "demand_scale", "end_locked")
+    simulator = SUMO if world["simulator"] == SUMO else NATIVE
+    return {key: world[key] for key in as_they_are} | {"faults": world["faults"] or None, "simulator": simulator}
 
 
 def _weights(reward: RewardSpec) -> dict[str, float]:
     return {reward: 1.0} if isinstance(reward, str) else {name: float(weight) for name, weight in reward.items()}
 
 
-def _refuse_other_scenario(worlds: Sequence[Episodes], training: Training) -> None:
+def _refuse_other_scenario(worlds: Sequence[Mapping[str, Any]], training: Training) -> None:
     stated = training.run["fingerprint"]
-    if worlds and stated not in {scenario_fingerprint(world.scenario) for world in worlds}:
-        trained = ", ".join(dict.fromkeys(world.scenario.name for world in worlds))
+    if worlds and stated not in {world["fingerprint"] for world in worlds}:
+        trained = ", ".join(dict.fromkeys(world["scenario"] for world in worlds))
         problem = f"the model was trained on {trained}, and the run would state {training.run['scenario']}"
         raise ValueError(f"{problem}, of another network or demand; name the scenario of its environment")
 
 
-def _refuse_other_protocol(worlds: Sequence[Episodes], stated: str) -> None:
-    trained = {world.protocol.name for world in worlds}
+def _refuse_other_protocol(worlds: Sequence[Mapping[str, Any]], stated: str) -> None:
+    trained = {world["protocol"] for world in worlds}
     if trained and protocol_by_name(stated).name not in trained:
         problem = f"the model was trained under {', '.join(sorted(trained))}, and the run would state {stated}"
         raise ValueError(f"{problem}; name the protocol, protocol=...")
 
 
-def _worlds_of(model: BaseAlgorithm) -> list[Episodes]:
-    """Those of the model's environment; none where it has none, as when it was loaded from a file."""
+def _worlds_of(model: BaseAlgorithm) -> list[dict[str, Any]]:
+    """What the episodes of the model's environment say of themselves; nothing where it has none, as when it was loaded
+    from a file, or one that is not of ours."""
     env = model.get_env()
     inner = None if env is None else env.unwrapped
     if isinstance(inner, TrafficVecEnv):
-        return list(inner.worlds)
-    copies = inner.envs if isinstance(inner, DummyVecEnv) else []
-    return [one.unwrapped.episodes for one in copies if isinstance(one.unwrapped, TrafficSignalEnv)]
+        return [world.stated() for world in inner.worlds]
+    if inner is None or not inner.has_attr("stated"):
+        return []
+    return list(inner.env_method("stated"))  # from processes of their own, too

@@ -2,8 +2,9 @@
 
 import pytest
 from learning.test_policies import LEARNERS, make
-from stable_baselines3 import PPO
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3 import A2C, PPO
+from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
 from intergreen.agents.controllers.learned import PolicyController
 from intergreen.agents.controllers.run_folder import observation_columns
@@ -12,6 +13,7 @@ from intergreen.agents.deployment.runtime import SignalController
 from intergreen.agents.evaluation.exporting import export_run
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.model import network_of
+from intergreen.agents.learning.policies import SignalPolicy
 from intergreen.agents.learning.saved_model import save_as_run
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import DEFAULT_FEATURES
@@ -115,3 +117,59 @@ def test_model_behind_normalised_observations_is_refused(pair, pair_file, tmp_pa
     save_as_run(make("ppo", VecNormalize(pair, norm_obs=False)), tmp_path / "rewards", scenario=pair_file)
     with pytest.raises(ValueError, match=r"the model sees observations through VecNormalize, .*; use norm_obs=False"):
         save_as_run(make("ppo", VecNormalize(pair)), tmp_path / "mine", scenario=pair_file)
+
+
+def test_run_and_card_state_the_learner_and_its_trips(pair_file, stated, tmp_path):
+    env = TrafficVecEnv(str(pair_file), replicas=1, exact_trips=True, backlog_periods=3)
+    folder = save_as_run(A2C(SignalPolicy, env, device="cpu", gamma=0.8), tmp_path / "mine", scenario=pair_file)
+    saved = stated(folder)["saved"]
+    assert saved == {
+        "learner": "A2C",
+        "learning_rate": 0.0007,
+        "gamma": 0.8,
+        "seed": None,
+        "scenarios": ["pair"],
+        "simulators": ["native"],
+        "exact_trips": True,
+        "backlog_periods": 3.0,
+    }
+    card = (export_run(folder, tmp_path / "bundle", scenarios=[]) / "MODEL_CARD.md").read_text()
+    assert "A2C of Stable-Baselines3, gamma 0.8, learning rate 0.0007, reward queue" in card
+    assert "seed none" in card
+    assert "the file's own trips, which it is evaluated on too" in card
+    assert "gae_lambda" not in card
+    assert "trips drawn anew" not in card
+
+
+def test_several_scenarios_and_masks_are_stated(pair_file, stated, tmp_path):
+    env = TrafficVecEnv([str(pair_file), "single"], replicas=1)
+    run = stated(save_as_run(make("maskable-ppo", env), tmp_path / "mine", scenario=pair_file))
+    assert run["saved"]["scenarios"] == ["pair", "single"]
+    assert (run["saved"]["learner"], run["recipe"]["algorithm"]) == ("MaskablePPO", "maskable-ppo")
+
+
+def test_environments_in_processes_of_their_own_are_asked_as_well(tmp_path):
+    how = {"protocol": "us-mutcd-5", "reward": "pressure"}
+    env = make_vec_env("intergreen.envs:Single-v0", n_envs=1, vec_env_cls=SubprocVecEnv, env_kwargs=how)
+    model = make("ppo", env)
+    with pytest.raises(ValueError, match="trained with reward pressure, and the run would state queue"):
+        save_as_run(model, tmp_path / "mine", scenario="single", reward="queue", protocol="us-mutcd-5")
+    with pytest.raises(ValueError, match="trained under us-mutcd-5, and the run would state literature-10-5"):
+        save_as_run(model, tmp_path / "mine", scenario="single")
+    with pytest.raises(ValueError, match="of another network or demand"):
+        save_as_run(model, tmp_path / "mine", scenario="grid4x4", protocol="us-mutcd-5")
+    save_as_run(model, tmp_path / "mine", scenario="single", protocol="us-mutcd-5")
+    env.close()
+
+
+def test_observations_of_as_many_columns_but_other_features_are_no_match(pair_file, tmp_path):
+    model = make("ppo", TrafficVecEnv(str(pair_file), replicas=1))
+    model.save(tmp_path / "model.zip")
+    other = TrafficVecEnv(str(pair_file), replicas=1, features=RED_TIME)
+    assert other.observation_space.shape == model.observation_space.shape
+    with pytest.raises(ValueError, match="Observation spaces do not match"):
+        PPO.load(tmp_path / "model.zip", env=other, device="cpu")
+    with pytest.raises(ValueError, match="Observation spaces do not match"):
+        model.set_env(other)
+    turned = TrafficVecEnv(str(pair_file), replicas=1, features=tuple(reversed(DEFAULT_FEATURES)))
+    model.set_env(turned)  # the columns' order is the library's
