@@ -117,9 +117,13 @@ def compared(tasks: Sequence[Pairs]) -> dict[str, Any]:
         pooled=False,
     )
     low, high = chance.interval
+    runs = sum(len(one.ours) for one in tasks)
+    if low == high and runs > len(tasks):  # no run of one is among the other's, so no resample is
+        unseen = 1.0 - 0.025 ** (1.0 / runs)  # of so many runs (Clopper and Pearson 1934, Biometrika 26)
+        low, high = low - unseen, high + unseen
     scores = [one.score for one in tasks]
     return {
-        "runs": sum(len(one.ours) for one in tasks),
+        "runs": runs,
         "difference_s": _middle([one.ours - one.reference for one in tasks]),
         "probability_of_improvement": Estimate(chance.value, (max(low, 0.0), min(high, 1.0))).to_json(),
         "score": None if np.isnan(np.concatenate(scores)).any() else _middle(scores),

@@ -45,10 +45,15 @@ class TimedDiscount(BaseCallback):
         buffer.gamma, buffer.gae_lambda = self._gamma, self._gae_lambda  # type: ignore[assignment]
 
     def _on_step(self) -> bool:
-        """At the horizon the learner adds what it expects from there on, times its one discount; put that right."""
-        ended = np.flatnonzero(self.locals["dones"])
+        """At the horizon the learner adds what it expects from there on, times its one discount; put that right.
+
+        It adds nothing where an episode has ended for good, in a lock.
+        """
+        infos = self.locals["infos"]
+        over = np.flatnonzero(self.locals["dones"]).tolist()
+        ended = np.array([slot for slot in over if infos[slot].get("TimeLimit.truncated", False)], np.int64)
         if len(ended):
-            last = np.stack([self.locals["infos"][slot]["terminal_observation"] for slot in ended])
+            last = np.stack([infos[slot]["terminal_observation"] for slot in ended])
             learner = cast(OnPolicyAlgorithm, self.model)
             with torch.no_grad():
                 values = learner.policy.predict_values(torch.from_numpy(last)).numpy().ravel()

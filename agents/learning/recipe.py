@@ -150,6 +150,10 @@ class Recipe(_Settings):
             raise ValueError("need either scenario, a name, file or folder, or worlds, and not both")
         if self.simulator != NATIVE and (self.worlds is not None or self.evaluation.worlds):
             raise ValueError("generated worlds are simulated by native only; give a scenario, or leave simulator out")
+        if self.worlds is not None and self.replicas is not None:
+            raise ValueError("replicas are of one scenario; of generated worlds there is one each: see worlds.count")
+        if self.worlds is not None and self.demand_scale != (1.0, 1.0):
+            raise ValueError("demand_scale is of one scenario; generated worlds have worlds.levels")
         lowest, highest = self.demand_scale
         if not 0.0 < lowest <= highest:
             raise ValueError(f"need 0 < lowest <= highest in demand_scale, got {list(self.demand_scale)}")

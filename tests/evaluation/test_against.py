@@ -36,7 +36,7 @@ def test_each_scenario_has_a_table_and_all_together_one():
     first, second, together = against_tables(results)
     assert [table.title.split(" · ")[0] for table in (first, second, together)] == ["a", "b", "2 scenarios together"]
     ((name, _, difference, chance, score),) = first.rows
-    assert (name, chance) == ("webster", "1.00")
+    assert (name, chance) == ("webster", "1.00 [0.16, 1.00]")
     assert difference.startswith("-55.0 [")
     assert score.startswith("0.55 [")
     assert together.rows[0][0] == "webster"

@@ -81,3 +81,22 @@ def test_one_seed_has_its_value_as_both_bounds():
     found = compared([Pairs(np.array([90.0]), np.array([100.0]), np.array([50.0]))])
     assert found["difference_s"] == {"value": -10.0, "ci95": [-10.0, -10.0]}
     assert found["score"] == {"value": 0.2, "ci95": [0.2, 0.2]}
+
+
+def test_runs_that_lie_apart_leave_room_for_what_they_have_not_shown():
+    """0 of 10 runs: at most 0.3085 with 97.5 %, by the binomial law itself."""
+    below, above = np.arange(10.0), 100.0 + np.arange(10.0)
+    better, worse = (
+        compared([Pairs(ours, reference)])["probability_of_improvement"]
+        for ours, reference in ((below, above), (above, below))
+    )
+    assert (better["value"], worse["value"]) == (1.0, 0.0)
+    unseen = worse["ci95"][1]
+    assert (1.0 - unseen) ** 10 == pytest.approx(0.025)
+    assert worse["ci95"] == [0.0, unseen]
+    assert better["ci95"] == pytest.approx([1.0 - unseen, 1.0])
+
+
+def test_one_run_of_each_has_no_interval():
+    found = compared([Pairs(np.array([1.0]), np.array([2.0]))])["probability_of_improvement"]
+    assert found["ci95"] == [1.0, 1.0]

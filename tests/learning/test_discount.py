@@ -1,5 +1,7 @@
 """A discount by time gives the returns of its definition, at the horizon as well."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -117,3 +119,15 @@ def test_nothing_is_adjusted_that_the_recipe_does_not_ask_for():
     model = make_model(env, recipe(), budget)
     assert adjustments(env, recipe(decision_s=None), budget, model) == []
     assert [type(one) for one in adjustments(env, recipe(), budget, model)] == [TimedDiscount]
+
+
+def test_where_an_episode_ends_in_a_lock_nothing_was_added_that_had_to_be_put_right():
+    slots, value = 3, 10.0
+    gamma = by_time(GAMMA, np.array([5, 5, 5]), DECISION_S)
+    callback = TimedDiscount(recipe().ppo, np.array([5, 5, 5]), DECISION_S)
+    policy = SimpleNamespace(predict_values=lambda last: torch.full((len(last), 1), value))
+    callback.model = SimpleNamespace(policy=policy, gamma=GAMMA)
+    infos = [{"terminal_observation": np.zeros(4, np.float32), "TimeLimit.truncated": cut} for cut in (True, False)]
+    callback.locals = {"dones": np.array([True, True, False]), "infos": [*infos, {}], "rewards": np.zeros(slots)}
+    callback._on_step()
+    assert callback.locals["rewards"] == pytest.approx([(gamma[0] - GAMMA) * value, 0.0, 0.0])

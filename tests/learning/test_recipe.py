@@ -59,6 +59,11 @@ def test_policy_is_judged_on_its_own_scenario_unless_told_otherwise(recipe_file)
         ("minutes: null", "training would never end; give minutes or steps"),
         ("{minutes: 1}", "need either scenario, a name, file or folder, or worlds, and not both"),
         ("{minutes: 1, scenario: single, worlds: {count: 1}}", "need either scenario"),
+        (
+            "{minutes: 1, worlds: {count: 1}, replicas: 5}",
+            "replicas are of one scenario; of generated worlds there is one each",
+        ),
+        ("{minutes: 1, worlds: {count: 1}, demand_scale: [2, 3]}", "generated worlds have worlds.levels"),
         ("width: 0", "width: input should be greater than or equal to 1, got 0"),
         ("ppo: fast", "ppo: "),
         ("seed: one", "seed: "),
