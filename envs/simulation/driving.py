@@ -15,6 +15,7 @@ from intergreen.envs.simulation.compile import inlined
 
 NO_SAFE_SPEED = -100.0  # what the no-collision formula answers when even standing still is too fast
 KRAUSS_EPS_M = 0.001  # SUMO's NUMERICAL_EPS
+STOP_HEADWAY_S = 1.0  # of SUMO's drivers before a stop line: a step, whatever their tau (`MSCFModel_Krauss::stopSpeed`)
 KRAUSS_MARGIN_M = 10.0 * KRAUSS_EPS_M
 _WITHIN_A_SECOND = 0.9  # of what takes one whole second of braking: well away from all rounding
 _SPEED_EPS = 1e-8

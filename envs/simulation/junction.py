@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
+    STOP_HEADWAY_S,
     brake_distance,
     can_yield,
     krauss_brake_distance,
@@ -169,10 +170,10 @@ def braking_distance(net, me, speed):
 def stopping_speed(net, me, distance, speed, cap):
     """`cap` [m/s], lowered for a driver who will stand `distance` metres ahead."""
     if net.types[me + KRAUSS] != 0.0:
-        decel, tau = net.types[me + MAX_DECEL], net.types[me + HEADWAY]
-        if krauss_is_free(distance, 0.0, 0.0, decel, net.types[me + HALF_PER_DECEL], tau, cap):
+        decel = net.types[me + MAX_DECEL]
+        if krauss_is_free(distance, 0.0, 0.0, decel, net.types[me + HALF_PER_DECEL], STOP_HEADWAY_S, cap):
             return cap
-        wanted = krauss_speed(distance, 0.0, 1.0, decel, tau)
+        wanted = krauss_speed(distance, 0.0, 1.0, decel, STOP_HEADWAY_S)
     else:
         wanted = stop_before_speed(distance, speed, net.types[me + USUAL_ACCEL], net.types[me + USUAL_DECEL])
     return wanted if wanted < cap else cap
@@ -183,8 +184,8 @@ def leaves_free(net, me, distance, cap):
     """Whether all that stands `distance` metres ahead or farther surely lets one of SUMO's drivers drive at `cap`."""
     if net.types[me + KRAUSS] == 0.0:
         return False
-    decel, half, tau = net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL], net.types[me + HEADWAY]
-    return krauss_is_free(distance, 0.0, 0.0, decel, half, tau, cap)
+    decel, half = net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL]
+    return krauss_is_free(distance, 0.0, 0.0, decel, half, max(STOP_HEADWAY_S, net.types[me + HEADWAY]), cap)
 
 
 @inlined

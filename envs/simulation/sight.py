@@ -7,7 +7,7 @@ signal. In SUMO drivers announce themselves at every link that they could reach 
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined, kernel
-from intergreen.envs.simulation.driving import krauss_brake_distance
+from intergreen.envs.simulation.driving import STOP_HEADWAY_S, krauss_brake_distance
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import STANDING_BELOW_MPS
 from intergreen.envs.simulation.slots import type_of
@@ -83,7 +83,9 @@ def _sight(net, trips, state, moment, slot):
     """How far a driver may come before it stands [m], if it accelerates in the next second."""
     me = type_of(net, trips, natural(state.vehicle[slot]))
     speed = min(moment.speed[slot] + net.types[me + MAX_ACCEL], net.types[me + MAX_SPEED])
-    return speed * (1.0 + net.types[me + HEADWAY]) + krauss_brake_distance(speed, net.types[me + MAX_DECEL])
+    return speed * (1.0 + max(STOP_HEADWAY_S, net.types[me + HEADWAY])) + krauss_brake_distance(
+        speed, net.types[me + MAX_DECEL]
+    )
 
 
 @inlined

@@ -166,9 +166,10 @@ def type_table(types: Sequence[VehicleType]) -> FloatArray:
         row[ZONE] = kind.max_speed_mps * kind.max_speed_mps / kind.usual_decel_mps2 / 2.0 + kind.max_speed_mps * 2.0
         row[OCCUPANCY] = kind.occupancy
         row[KRAUSS] = kind.follows_krauss
-        if kind.follows_krauss:  # they begin to brake earlier the longer their tau is
+        if kind.follows_krauss:
             braking_m = kind.max_speed_mps**2 / kind.max_decel_mps2 / 2.0
-            row[ZONE] = max(row[ZONE], braking_m + kind.max_speed_mps * (kind.headway_s + 1.0) + STOP_LINE_GAP_M)
+            headway_s = max(driving.STOP_HEADWAY_S, kind.headway_s)
+            row[ZONE] = max(row[ZONE], braking_m + kind.max_speed_mps * (headway_s + 1.0) + STOP_LINE_GAP_M)
             row[STOP_GAP] = STOP_LINE_GAP_M
         row[DAWDLE] = kind.dawdle_mps
         row[HALF_PER_DECEL] = 0.5 / kind.max_decel_mps2
@@ -257,7 +258,14 @@ def _first_wait(network: RoadNetwork, crossings: BoolArray) -> FloatArray:
 def _widest_sight(table: FloatArray) -> float:
     """The longest way to a stand [m] of SUMO's drivers: what `sight` asks of one, from its highest speed."""
     v = table[:, MAX_SPEED]
-    return float((v * (1.0 + table[:, HEADWAY]) + v * v / (2.0 * table[:, MAX_DECEL])).max()) + 0.01
+    return (
+        float(
+            (
+                v * (1.0 + np.maximum(driving.STOP_HEADWAY_S, table[:, HEADWAY])) + v * v / (2.0 * table[:, MAX_DECEL])
+            ).max()
+        )
+        + 0.01
+    )
 
 
 def _notify_reach(network: RoadNetwork, table: FloatArray) -> float:

@@ -25,13 +25,15 @@ def network_of(folder: Path, xml: str) -> RoadNetwork:
     return read_sumo_network(path)
 
 
-def engine_of(folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str], int], dawdling: float = 0.0) -> Engine:
+def engine_of(
+    folder: Path, network: RoadNetwork, *trips: tuple[tuple[str, str], int], dawdling: float = 0.0, tau_s: float = 1.0
+) -> Engine:
     """Cars from road to road, each with the second of its departure; everything green."""
     path = folder / "small.rou.xml"
     rows = [
         f'<trip id="{k}" type="k" depart="{second}" from="{a}" to="{b}"/>' for k, ((a, b), second) in enumerate(trips)
     ]
-    path.write_text(small.routes(f'<vType id="k" sigma="{dawdling}" speedDev="0"/>', *rows))
+    path.write_text(small.routes(f'<vType id="k" sigma="{dawdling}" tau="{tau_s}" speedDev="0"/>', *rows))
     demand = read_sumo_demand([path], network, Given(Window(0, 600)))
     engine = Engine(network, demand)
     engine.reset([release_trips(network, demand, horizon_s=600, seed=0)], [0])
@@ -46,6 +48,24 @@ def arrivals(engine: Engine, seconds: int = 120) -> list[int]:
         engine.advance(1)
         times += [second] * (int(engine.totals().finished[0]) - len(times))
     return times
+
+
+# --- red ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dawdling", [0.0, 0.9])
+@pytest.mark.parametrize("tau_s", [0.1, 0.5, 0.8, 1.0, 3.0])
+def test_whatever_their_tau_drivers_stand_at_a_red_that_they_saw_in_time(tmp_path, tau_s, dawdling):
+    """`MSCFModel_Krauss::stopSpeed` has a step for the headway there; with theirs, those below 0.9 s drove on."""
+    network = network_of(tmp_path, Crossroads().xml())
+    engine = engine_of(tmp_path, network, *[(SOUTH, 4 * k) for k in range(8)], dawdling=dawdling, tau_s=tau_s)
+    engine.green[:] = 0
+    engine.advance(120)
+    assert (engine.totals().red_entries[0], engine.totals().overlaps[0], engine.totals().finished[0]) == (0, 0, 0)
+    seen = engine.positions()
+    assert len(seen.trip) == 8
+    lane = int(seen.drivable[0])
+    assert network.lane_length_m[lane] - seen.distance.max() < 2.0
 
 
 # --- right of way ------------------------------------------------------------------------------------------------
