@@ -18,7 +18,7 @@ import numpy as np
 from intergreen.envs.demand.demand import CAR, MOST_VEHICLES, Demand, VehicleType
 from intergreen.envs.demand.routes import RouteCollector
 from intergreen.envs.demand.sumo_times import LAST_S, flow_times, time_of
-from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, other_default_types, read_type
+from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, other_default_types, read_type, with_pace
 from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.sumo_include import read_elements
@@ -33,6 +33,7 @@ LANE_COPIES = 4  # of every route: its vehicles take them in turn, and where sev
 _MEND = "mend the route, or pass --drop-invalid-routes"
 _AT_ONCE = ("begin", "now")
 _ON_A_SIGN = ("triggered", "containerTriggered", "split", "join")  # by a person, a container or another train
+_COORDINATES = ("XY", "LonLat")
 _T = TypeVar("_T")
 
 
@@ -98,6 +99,7 @@ class _Reader:
             **{name: read_type(tag, self._fastest_mps) for name, tag in other_default_types()},
         }
         self._factors: dict[str, float] = {}  # of types, on the number of their vehicles
+        self._paced: dict[tuple[str, float], VehicleType] = {}  # types with the pace of one of their vehicles
         self._type_shares: dict[str, list[tuple[str, float]]] = {}
         self._routes: dict[str, Way | NoWay] = {}
         self._route_shares: dict[str, list[tuple[str, float]]] = {}
@@ -209,7 +211,13 @@ class _Reader:
             wanted = _drawn(self._type_shares[wanted], name)
         if wanted not in self._types:
             tag.fail(f"{shown(wanted)} is not there", "name a <vType> that stands before it", "type")
-        return wanted, self._types[wanted]
+        kind = self._types[wanted]
+        if kind is None or not tag.has("speedFactor"):
+            return wanted, kind
+        factor = tag.number("speedFactor", 1.0, above=0)
+        if (wanted, factor) not in self._paced:
+            self._paced[wanted, factor] = with_pace(kind, factor, self._fastest_mps)
+        return wanted, self._paced[wanted, factor]
 
     def _driven(self, tag: Tag) -> list[tuple[Way | NoWay, float]] | None:
         """What is driven of the ways that the vehicle names: from its `departEdge` to its `arrivalEdge`."""
@@ -236,6 +244,8 @@ class _Reader:
         way = self._ways.between(tag)
         if way is not None:
             return [(way, 1.0)]
+        if any(tag.has(f"from{kind}") for kind in _COORDINATES):
+            tag.fail("begins at coordinates, which are not read", "let SUMO's duarouter find its route")
         if not self._given.drop_invalid:  # a taxi without a customer
             tag.fail("has neither a route nor edges from and to", "give it one of both (duarouter finds routes)")
         return None

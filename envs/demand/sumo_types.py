@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
@@ -161,4 +162,17 @@ def _vehicle_type(
         speed_deviation=driver.speed_deviation,
         occupancy=OCCUPANCY.get(name, 1.0),
         sumo_attributes=sumo_attributes,
+    )
+
+
+def with_pace(kind: VehicleType, factor: float, fastest_mps: float) -> VehicleType:
+    """The type of vehicles that all take this share of every speed limit, whatever their type says."""
+    stated = {**dict(kind.sumo_attributes), "speedFactor": f"{factor:g}", "speedDev": "0"}
+    usual = _CLASSES["passenger" if kind.name == "car" else kind.name]
+    return replace(
+        kind,
+        max_speed_mps=min(float(stated.get("maxSpeed", usual.max_speed_mps)), fastest_mps * factor),
+        speed_factor=factor,
+        speed_deviation=0.0,
+        sumo_attributes=tuple(sorted(stated.items())) if kind.sumo_attributes else (),
     )

@@ -296,6 +296,25 @@ def test_drivers_take_limits_as_sumos_types_do(tmp_path, network, attributes, fa
     assert (type_.speed_factor, type_.speed_deviation) == (factor, deviation)
 
 
+@pytest.mark.parametrize(
+    "tag", [TRIP, TRIP.replace("<trip", "<flow").replace('depart="3"', 'begin="0" end="9" number="2"')]
+)
+def test_a_vehicle_has_the_pace_that_it_says(tmp_path, network, tag):
+    """Its `speedFactor` stands for the type's, without a deviation; SUMO is told the same."""
+    kind = '<vType id="k" tau="1.2" speedFactor="norm(1.1, 0.2)" maxSpeed="30"/>'
+    slow = tag.replace("from", 'type="k" speedFactor="0.5" from')
+    (type_,) = load(tmp_path, network, kind, slow).types
+    assert (type_.speed_factor, type_.speed_deviation, type_.headway_s) == (0.5, 0.0, 1.2)
+    assert type_.max_speed_mps == min(30.0, 0.5 * small.SPEED)
+    told = dict(type_.sumo_attributes)
+    assert (told["speedFactor"], told["speedDev"], told["tau"]) == ("0.5", "0", "1.2")
+
+
+def test_vehicles_of_one_pace_share_a_type(tmp_path, network):
+    rows = [TRIP.replace('id="t"', f'id="{k}" speedFactor="{f}"') for k, f in enumerate((0.5, 0.7, 0.5))]
+    assert [one.speed_factor for one in load(tmp_path, network, *rows).types] == [0.5, 0.7]
+
+
 def test_a_driver_may_be_inside_its_type(tmp_path, network):
     """As files had it before SUMO 1.0; an attribute of the type itself counts more."""
     kind = '<vType id="k" sigma="0.2"><carFollowing-IDM tau="1.5" sigma="0.9"/></vType>'
@@ -373,6 +392,7 @@ BROKEN = {
     "a route of no edge": ('<route id="r" edges=""/>', "has no edge"),
     "a route that is not there": ('<vehicle id="v" depart="0" route="r"/>', "'r' is not there"),
     "a type that is not there": (TRIP.replace("from", 'type="k" from'), "'k' is not there"),
+    "from a point": ('<trip id="t" depart="0" fromXY="1,2" toXY="3,4"/>', "which are not read; let SUMO's duarouter"),
     "no way at all": ('<trip id="t" depart="0"/>', "neither a route nor edges"),
     "no departure": ('<trip id="t" from="in_S" to="out_N"/>', "depart: is missing"),
     "a departure by words": (TRIP.replace('"3"', '"noon"'), "use seconds"),
