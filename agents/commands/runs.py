@@ -250,8 +250,11 @@ def verify(
     refuse_beside("a scenario", {"NETWORK": network})
     loaded = load_scenario(scenario, drop_invalid_routes=drop_invalid_routes)
     make_engine_ready()
+    passed_over: list[str] = []
     with progress_bar("proving") as progress:
-        found = verify_scenario(loaded, names, progress=progress)
+        found = verify_scenario(loaded, names, progress=progress, pass_over=passed_over.append)
+    for line in passed_over:
+        print(line, file=sys.stderr)
     violated = [one for one in found if not one["holds"]]
     deliver(found, json, lambda: print_tables([proof_table(found), *map(counter_example, violated)]))
     if violated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from intergreen.agents.tables import TextTable, table_of
+from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import FIELD, protocol_by_name
 from intergreen.envs.signals.conflicts import is_open_junction
 from intergreen.envs.signals.machine import EVERYBODY
@@ -24,14 +25,28 @@ _SHOWN_IDS = 3
 
 
 def verify_scenario(
-    scenario: Scenario, protocols: Sequence[str] = (), *, progress: Callable[[float, str], None] | None = None
+    scenario: Scenario,
+    protocols: Sequence[str] = (),
+    *,
+    progress: Callable[[float, str], None] | None = None,
+    pass_over: Callable[[str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """One object for each protocol and distinct signal; without names the scenario's own protocol and the field's."""
+    """One object for each protocol and distinct signal; without names the scenario's own protocol and the field's.
+
+    pass_over : told of each of the field's protocols that nobody named and that do not fit the signals, and why; None:
+        they are refused
+    """
     network = scenario.network
     names = tuple(protocols) or tuple(dict.fromkeys((scenario.default_protocol, *FIELD)))
     found = []
     for number, name in enumerate(names):
-        plan = protocol_by_name(name).plan(network)
+        try:
+            plan = protocol_by_name(name).plan(network)
+        except InputError as error:
+            if pass_over is None or protocols or name == scenario.default_protocol:
+                raise
+            pass_over(f"{name}: not possible here: {error}")
+            continue
 
         def tell(share: float, words: str, number: int = number, name: str = name) -> None:
             if progress is not None:

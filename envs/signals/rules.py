@@ -182,7 +182,7 @@ def _field_times(
     overdue = timing.longest_wait_s - np.array([one.slowest_service_s for one in changes], np.int32)
     for i in np.flatnonzero(overdue < 1)[:1].tolist():
         problem = f"serving {len(changes[i].turns)} phases in turn takes {changes[i].slowest_service_s} s"
-        mend = "give it fewer phases, or, in Python, FieldTiming a profile with a longer longest_wait_s"
+        mend = "give it fewer phases, take another protocol, or, in Python, a FieldTiming with a longer longest_wait_s"
         raise InputError(
             network.name, f"intersection '{network.intersection_ids[pairs.intersection[i]]}'", problem, mend
         )

@@ -13,7 +13,7 @@ from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.network.road_network import STRAIGHT
-from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals.proof import Proof, Violation
 
@@ -66,6 +66,23 @@ def test_scenario_with_an_unsafe_signal_is_refused_by_name(monkeypatch):
     with pytest.raises(InputError, match=r"intersection_1_1.*not safe: I3, green 1 s after") as caught:
         Episodes("town")
     assert "\n" not in str(caught.value)
+
+
+def test_a_street_timing_that_nobody_asked_for_and_that_does_not_fit_is_passed_over(monkeypatch):
+    refused = InputError("six", "signal", "serving 6 phases in turn takes 145 s", "give it fewer phases")
+    plan_of, scenario, told = Protocol.plan, load_scenario("single"), []
+
+    def plan(self, network, **how):
+        if self.name == "us-mutcd-5":
+            raise refused
+        return plan_of(self, network, **how)
+
+    monkeypatch.setattr(Protocol, "plan", plan)
+    found = verify_scenario(scenario, pass_over=told.append)
+    assert [*dict.fromkeys(one["protocol"] for one in found)] == ["literature-10-5", "de-rilsa-5", "cn-gb-5"]
+    assert told == [f"us-mutcd-5: not possible here: {refused}"]
+    with pytest.raises(InputError, match="145 s"):
+        verify_scenario(scenario, ["us-mutcd-5"], pass_over=told.append)
 
 
 def test_table_of_proofs_names_states_and_a_counter_example_its_seconds(monkeypatch):
