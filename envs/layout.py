@@ -68,7 +68,7 @@ def make_layout(
 
     Parameters
     ----------
-    features : names from the table of this module
+    features : names from the table of `observation.py`
     movements, choices : room for so many, at least those of the widest signal; None: just that
 
     Raises

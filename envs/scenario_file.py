@@ -6,7 +6,7 @@ defaults; an unknown key is an error that lists the known ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -189,17 +189,16 @@ def _network(path: Path, spec: Any) -> RoadNetwork:
         require_signals(network, roadnet, mend=NO_LIGHTPHASES)
         return network
     try:
-        return _generated(spec)
+        return _GENERATORS[type(spec)](spec)
     except InputError as error:  # it names a place in a file that was never written
         raise InputError(path, "network", error.problem, "change the lengths, or the lanes or their width") from None
 
 
-def _generated(spec: GridSpec | ArterialSpec | TownSection) -> RoadNetwork:
-    if isinstance(spec, GridSpec):
-        return generate_grid(spec)
-    if isinstance(spec, ArterialSpec):
-        return generate_arterial(spec)
-    return generate_town(spec, seed=spec.seed)
+_GENERATORS: dict[type, Callable[[Any], RoadNetwork]] = {
+    GridSpec: generate_grid,
+    ArterialSpec: generate_arterial,
+    TownSection: lambda spec: generate_town(spec, seed=spec.seed),
+}
 
 
 def _refuse_unused(path: Path, section: TurnsSection | PairsSection) -> None:

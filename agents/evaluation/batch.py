@@ -167,7 +167,7 @@ class BatchRun:
         """What the core tells at the horizon; the monitor's faults count the replicas of all batches."""
         totals = core.totals()
         metrics = metrics_of(totals, horizon_s=self.horizon_s)
-        updates = int(np.sum(totals.vehicle_updates))
+        updates = int(np.nansum(totals.vehicle_updates))  # NaN: a simulator that does not tell
         faults = [replace(one, replica=one.replica + first) for one in core.faults()]
         incidents = {name: int(values.sum()) for name, values in core.incidents().items()}
         self.cost.cpu_s += core.cpu_elsewhere_s

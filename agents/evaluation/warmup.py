@@ -1,4 +1,4 @@
-"""Compiling the engine before it is needed, and saying so: the first time on a machine takes half a minute."""
+"""Compiling the engine before it is needed, and saying so: the first time on a machine takes minutes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def compile_engine(*, lane_change: bool = False) -> None:
 @contextmanager
 def compile_notice() -> Iterator[None]:
     """Say on stderr that compiling goes on, if it takes longer than loading from the cache would."""
-    text = "compiling the engine: half a minute, the first time on this machine only"
+    text = "compiling the engine: one to three minutes, the first time on this machine only"
     timer = threading.Timer(NOTICE_AFTER_S, lambda: print(text, file=sys.stderr, flush=True))
     timer.daemon = True
     timer.start()

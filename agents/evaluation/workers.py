@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
+from intergreen.agents.controllers.own import failure_of_own
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.batch import Workshop
 from intergreen.agents.evaluation.compare import Cell
@@ -95,6 +96,9 @@ class _Bench:
 def _words(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory"
+    own = failure_of_own(error)
+    if own is not None:
+        return one_line(own)
     return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
 

@@ -208,3 +208,9 @@ def test_what_is_ours_keeps_its_traceback(running, monkeypatch):
     monkeypatch.setattr("intergreen.agents.evaluation.run.summarise_all", lambda metrics: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(asked("evaluate", "running_of_mine:Beyond"))
+
+
+def test_a_seed_that_fails_in_a_comparison_tells_its_place_too(running, capsys):
+    assert main(["compare", "single", "--horizon", "60", "--controllers", "running_of_mine:Raises,fixed-time"]) == 1
+    place = f"running_of_mine:Raises: KeyError: 'lane_7'; line 9 of {running}"
+    assert f"single, raises, seed 0: failed: {place}" in capsys.readouterr().err
