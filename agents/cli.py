@@ -84,14 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.strerror is None:
             raise
-        place = error.filename or "output"  # a full disk comes without the name of the file
+        place = error.filename or "output"  # standard output has no name
         return _refuse(f"{place}: {error.strerror}; check the path, its permissions and the free space")
     except AnswerError as error:
         return _refuse(f"controller: {error}")
-    except Exception as error:
-        return _refuse(_of_own_controller(error))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
+    except Exception as error:
+        return _refuse(_of_own_controller(error))
     if status == INTERRUPTED:
         print("interrupted", file=sys.stderr)
     return status if isinstance(status, int) else 0

@@ -33,8 +33,15 @@ def verify_scenario(
 ) -> list[dict[str, Any]]:
     """One object for each protocol and distinct signal; without names the scenario's own protocol and the field's.
 
+    Parameters
+    ----------
     pass_over : told of each of the field's protocols that nobody named and that do not fit the signals, and why; None:
         they are refused
+
+    Raises
+    ------
+    InputError
+        If a name is unknown, or the signals do not fit a protocol that was named or is the scenario's own.
     """
     network = scenario.network
     names = tuple(protocols) or tuple(dict.fromkeys((scenario.default_protocol, *FIELD)))

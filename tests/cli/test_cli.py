@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from network import small
 
 from intergreen.agents import cli
@@ -430,3 +431,14 @@ def test_seeds_that_are_the_same_run_are_told(more, is_said, tmp_path, capsys):
 def test_seeds_that_happen_to_reach_the_same_are_not_called_the_same_run(capsys):
     assert cli.main(["evaluate", "single", "--controller", "fixed-time", "--horizon", "1", "--seeds", "0-2"]) == 0
     assert "the same run" not in capsys.readouterr().err
+
+
+def test_an_abort_of_the_parsers_is_an_interrupt_and_no_traceback(monkeypatch, capsys):
+    """It is an exception like any other, which what a controller of one's own raises is told apart from."""
+
+    def aborted(**_: object) -> None:
+        raise typer.Abort
+
+    monkeypatch.setattr(cli, "app", aborted)
+    assert cli.main(["scenarios"]) == 130
+    assert capsys.readouterr().err.split() == ["interrupted"]
