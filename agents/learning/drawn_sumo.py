@@ -6,10 +6,12 @@ are short, and some junctions have no signal: what our own generators do not mak
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from intergreen.agents.learning.drawn_phases import lefts_apart, with_phases
 from intergreen.envs.demand.sumo_types import default_type
 from intergreen.envs.network.sumo_generated import generate_sumo_network
 from intergreen.envs.sumo_net_file import sumo_program
@@ -22,6 +24,7 @@ MOST_SIGNALS = 20
 _BLOCK_M = (60.0, 350.0)
 _GRIDS = 0.35  # of the networks; the others have streets at random
 _MOVED_M = 15.0  # a grid's junctions are off their places by so much at most
+LEFTS_APART = 0.25  # of the networks: left turns share lanes with traffic that has green when they have red
 _EQUAL_DRIVERS = 0.2  # of the networks: nobody is faster than others
 
 Options = dict[str, str | float | bool]
@@ -41,6 +44,8 @@ def draw_sumo_network(random: np.random.Generator, *, alone: bool = False) -> Ro
     network = generate_sumo_network(f"sumo_{seed}", options, netgenerate=sumo_program("netgenerate"), seed=seed)
     if len(network.signalled) > MOST_SIGNALS:
         raise ValueError(f"{len(network.signalled)} signals are too many")
+    if random.random() < LEFTS_APART:
+        network = with_phases(network, partial(lefts_apart, network))
     return network
 
 

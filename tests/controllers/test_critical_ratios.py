@@ -14,7 +14,7 @@ from intergreen.agents.controllers.critical_ratios import (
     fullest_lanes,
     permitted_vph,
 )
-from intergreen.agents.learning.drawn_networks import _permitted_left, _with_phases
+from intergreen.agents.learning.drawn_phases import permitted_left, with_phases
 from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT
 from intergreen.envs.scenario import load_scenario
@@ -112,7 +112,7 @@ def opposed_left(network):
 
 
 def test_a_left_turn_takes_longer_the_more_come_towards_it():
-    network = _with_phases(generate_grid(GridSpec(rows=1, columns=1)), _permitted_left)
+    network = with_phases(generate_grid(GridSpec(rows=1, columns=1)), permitted_left)
     j, p, left, towards = opposed_left(network)
     ratios = []
     for opposing in (0.0, 200.0, 400.0):

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from intergreen.agents.learning.drawn_networks import _permitted_left, _with_phases
+from intergreen.agents.learning.drawn_phases import permitted_left, with_phases
 from intergreen.envs.core import observe_all
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT, GridSpec, generate_grid
@@ -17,7 +17,7 @@ from intergreen.envs.signals import SignalStatus, make_plan
 from intergreen.envs.simulation import Counts
 
 PROTECTED = generate_grid(GridSpec(rows=1, columns=2))
-PERMITTED = _with_phases(PROTECTED, _permitted_left)  # opposing approaches together, left turns and all
+PERMITTED = with_phases(PROTECTED, permitted_left)  # opposing approaches together, left turns and all
 SEES = (*DEFAULT_FEATURES, YIELDING)
 
 

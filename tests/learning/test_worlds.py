@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -14,11 +13,9 @@ from intergreen.agents.learning import drawn_networks, drawn_scenarios, worlds
 from intergreen.agents.learning.recipe import LEVELS
 from intergreen.agents.learning.worlds import EPISODE_LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
 from intergreen.envs.fault_kinds import Dead
-from intergreen.envs.network import STRAIGHT, TURN_RIGHT, GridSpec, TownSpec, generate_grid, generate_town
 from intergreen.envs.observation import ALL_FEATURES
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import EMBEDDED
-from intergreen.envs.signals import make_plan
 from intergreen.envs.vector_env import TrafficVecEnv
 
 HORIZON_S = 300
@@ -88,56 +85,6 @@ def test_worlds_differ_in_shape_demand_and_lane_changing(ten):
     assert {name.partition("_")[0] for name in names} == {"grid", "arterial", "town"}
     assert {world.protocol.lane_change for world in ten} == {True, False}
     assert len({world.layout.n_signals for world in ten}) > 3
-
-
-def greens_of(network, j):
-    """The phases of an intersection as sets of its movements."""
-    return [frozenset(np.flatnonzero(row).tolist()) for row in network.phase_matrix(j)]
-
-
-def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitted():
-    network = generate_grid(GridSpec(rows=1, columns=2))
-    random = np.random.default_rng(0)
-    kinds = Counter()
-    for _ in range(100):
-        other = drawn_networks._other_phases(network, random)
-        before, after = ([greens_of(one, j) for j in network.signalled] for one in (network, other))
-        if after == before:
-            kinds["as generated"] += 1
-        elif after == [phases[1:] for phases in before]:
-            kinds["without clearance"] += 1
-            assert (make_plan(other).clearance_phase == -1).all()
-        else:
-            kinds["permitted left"] += 1
-            assert after == [[p[0], p[1] | p[3], p[2] | p[4]] for p in before]
-            assert make_plan(other).n_choices.tolist() == [2, 2]
-        assert [frozenset().union(*phases) for phases in after] == [frozenset().union(*phases) for phases in before]
-        for name, array in arrays_of(network).items():
-            assert name.startswith("phase") or np.array_equal(array, getattr(other, name))
-    assert kinds["as generated"] > kinds["without clearance"] > 0
-    assert kinds["permitted left"] > 0
-
-
-@pytest.mark.parametrize(
-    "network", [generate_grid(GridSpec(rows=1, columns=2)), generate_town(TownSpec(signals=6), seed=0)]
-)
-def test_right_turns_that_wait_are_green_only_with_the_straight_stream_beside_them(network):
-    road, turn = network.movement_from_road, network.movement_turn
-    other = drawn_networks._with_phases(network, partial(drawn_networks._right_turns_wait, network))
-    waited = 0
-    for j in network.signalled:
-        before, after = greens_of(network, j), greens_of(other, j)
-        first = network.movement_start[j]
-        assert frozenset().union(*after) == frozenset().union(*before)
-        assert len(after) > 1
-        assert all(after)
-        for phase in after:
-            straight = {road[first + m] for m in phase if turn[first + m] == STRAIGHT}
-            with_straight = {road[first + m] for m in frozenset().union(*before) if turn[first + m] == STRAIGHT}
-            rights = {road[first + m] for m in phase if turn[first + m] == TURN_RIGHT} & with_straight
-            assert rights <= straight
-        waited += sum(map(len, before)) > sum(map(len, after))
-    assert waited > 0
 
 
 def test_worlds_of_a_seed_do_not_depend_on_threads_or_on_how_many_there_are():

@@ -1,0 +1,108 @@
+"""Phases of generated networks, changed."""
+
+import dataclasses
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import pytest
+
+from intergreen.agents.learning import drawn_phases
+from intergreen.agents.learning.drawn_phases import lefts_apart, right_turns_wait, with_phases
+from intergreen.envs.network import (
+    STRAIGHT,
+    TURN_LEFT,
+    TURN_RIGHT,
+    GridSpec,
+    TownSpec,
+    generate_grid,
+    generate_town,
+)
+from intergreen.envs.signals import make_plan
+
+
+def greens_of(network, j):
+    """The phases of an intersection as sets of its movements."""
+    return [frozenset(np.flatnonzero(row).tolist()) for row in network.phase_matrix(j)]
+
+
+def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitted_or_apart():
+    network = generate_grid(GridSpec(rows=1, columns=2))
+    random = np.random.default_rng(0)
+    kinds = Counter()
+    for _ in range(100):
+        other = drawn_phases._other_phases(network, random)
+        before, after = ([greens_of(one, j) for j in network.signalled] for one in (network, other))
+        if after == before:
+            kinds["as generated"] += 1
+        elif after == [phases[1:] for phases in before]:
+            kinds["without clearance"] += 1
+            assert (make_plan(other).clearance_phase == -1).all()
+        elif after == [phases[1:5] for phases in before]:
+            kinds["left apart"] += 1
+        else:
+            kinds["permitted left"] += 1
+            assert after == [[p[0], p[1] | p[3], p[2] | p[4]] for p in before]
+            assert make_plan(other).n_choices.tolist() == [2, 2]
+        assert [frozenset().union(*phases) for phases in after] == [frozenset().union(*phases) for phases in before]
+        for field in dataclasses.fields(network):
+            mine, others = getattr(network, field.name), getattr(other, field.name)
+            assert field.name.startswith("phase") or np.array_equal(mine, others)
+    assert kinds["as generated"] > kinds["without clearance"] > 0
+    assert min(kinds["permitted left"], kinds["left apart"]) > 0
+
+
+@pytest.mark.parametrize(
+    "network", [generate_grid(GridSpec(rows=1, columns=2)), generate_town(TownSpec(signals=6), seed=0)]
+)
+def test_right_turns_that_wait_are_green_only_with_the_straight_stream_beside_them(network):
+    road, turn = network.movement_from_road, network.movement_turn
+    other = with_phases(network, partial(right_turns_wait, network))
+    waited = 0
+    for j in network.signalled:
+        before, after = greens_of(network, j), greens_of(other, j)
+        first = network.movement_start[j]
+        assert frozenset().union(*after) == frozenset().union(*before)
+        assert len(after) > 1
+        assert all(after)
+        for phase in after:
+            straight = {road[first + m] for m in phase if turn[first + m] == STRAIGHT}
+            with_straight = {road[first + m] for m in frozenset().union(*before) if turn[first + m] == STRAIGHT}
+            rights = {road[first + m] for m in phase if turn[first + m] == TURN_RIGHT} & with_straight
+            assert rights <= straight
+        waited += sum(map(len, before)) > sum(map(len, after))
+    assert waited > 0
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        generate_grid(GridSpec(rows=1, columns=2)),
+        generate_grid(GridSpec(rows=1, columns=1, lanes=1)),
+        generate_town(TownSpec(signals=6), seed=0),
+    ],
+)
+def test_left_turns_apart_have_green_and_never_with_straight_traffic(network):
+    turn = network.movement_turn
+    other = with_phases(network, partial(lefts_apart, network))
+    shared = 0
+    for j in network.signalled:
+        before, after = greens_of(network, j), greens_of(other, j)
+        first = network.movement_start[j]
+        assert len(after) > 1
+        assert frozenset().union(*after) == frozenset().union(*before)
+        assert not any(phase < other for phase in after for other in after)
+        for phase in after:
+            assert not {STRAIGHT, TURN_LEFT} <= {int(turn[first + m]) for m in phase}
+            assert any(phase <= whole for whole in before)
+        lanes = {
+            int(turn[m]): set(network.start_lanes(m).tolist()) for m in range(first, network.movement_start[j + 1])
+        }
+        shared += bool(lanes.get(STRAIGHT, set()) & lanes.get(TURN_LEFT, set()))
+    assert shared > 0 or np.diff(network.road_lane_start).min() > 1
+
+
+def test_phases_that_part_no_left_turn_from_straight_traffic_stay_as_they_are():
+    network = generate_grid(GridSpec(rows=1, columns=1))
+    straight = {m for m in range(network.n_movements) if network.movement_turn[m] == STRAIGHT}
+    assert lefts_apart(network, [straight, set()]) == [straight, set()]
