@@ -29,7 +29,10 @@ def read_yaml(path: Path) -> Any:
         raise InputError(path, place, f"not valid YAML: {error.problem}", "mend the file") from None
     except (LookupError, AttributeError):  # PyYAML's constructors, for `!!bool x` and `!!timestamp x`
         raise InputError(path, "", "not valid YAML: a value does not fit its !!tag", "leave the tag out") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except UnicodeDecodeError as error:
+        problem = f"not valid YAML: byte {error.start} is no UTF-8"
+        raise InputError(path, "", problem, "save the file as UTF-8") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(path, "", f"not valid YAML: {shown(str(error))}", "mend the file") from None
     except OSError as error:
         raise InputError(path, "", f"cannot be read: {error.strerror}", "check the path and its permissions") from None

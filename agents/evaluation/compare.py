@@ -161,7 +161,9 @@ def check_faults(faults: FaultList, cell: Cell) -> None:
     faults.check_lanes(cell.scenario.network)
     if faults.of_policy and not isinstance(decider_by_name(cell.controller_name), Breakable):
         problem = f"{cell.controller_name} has no policy that could fail"
-        raise InputError(faults.source, faults.of_policy[0].kind, problem, "leave it out for this controller")
+        kind = faults.of_policy[0].kind
+        place = "" if kind == faults.source else kind
+        raise InputError(faults.source, place, problem, "leave it out for this controller")
 
 
 def run_cells(

@@ -287,7 +287,7 @@ def _refusal(source: str | Path, error: ValidationError) -> InputError:
 
 
 def _unknown(config: str) -> InputError:
-    names = (*recipe_names(), *scenario_names())
+    names = tuple(dict.fromkeys((*recipe_names(), *scenario_names())))
     folder = "a folder with roadnet.json and flow.json or with a .sumocfg"
     known = f"use one of {', '.join(names)}, a YAML file, a .sumocfg, or {folder}"
     mend = meant(config, names).rstrip() or known

@@ -159,7 +159,7 @@ def test_faults_of_the_policy_go_to_a_controller_that_can_have_them(single):
 
 
 def test_faults_of_the_policy_are_refused_where_there_is_none(single):
-    with pytest.raises(InputError, match="policy-raises: max-pressure has no policy that could fail"):
+    with pytest.raises(InputError, match=r"^policy-raises: max-pressure has no policy that could fail"):
         comparison_cells(["single"], ["max-pressure"], faults=read_faults("policy-raises"))
     with pytest.raises(ValueError, match="max-pressure has no policy that could fail"):
         evaluate(single, MaxPressure(), LITERATURE, seeds=[0], faults=(PolicyRaises(),))

@@ -1,5 +1,7 @@
 """Recipes: where they come from, and the one line for each wrong one."""
 
+import re
+
 import pytest
 from learning.small_run import write_recipe, write_scenario
 
@@ -99,6 +101,12 @@ def test_wrong_recipe_is_one_line_that_names_file_and_field(text, message, tmp_p
 def test_unknown_name_is_answered_with_the_nearest_one():
     with pytest.raises(InputError, match="qick: no such recipe, scenario, file or folder; did you mean 'quick'"):
         read_recipe("qick")
+
+
+def test_unknown_name_is_answered_with_all_names_each_once():
+    with pytest.raises(InputError, match="xyzzy") as caught:
+        read_recipe("xyzzy")
+    assert re.findall(r"\bsingle\b", str(caught.value)) == ["single"]
 
 
 @pytest.mark.parametrize("name", ["single", "town"])

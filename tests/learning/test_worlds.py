@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,9 +11,13 @@ import pytest
 from intergreen.agents.controllers import AdvancedMaxPressure, Setup
 from intergreen.agents.controllers.base import near_distance_m
 from intergreen.agents.learning import drawn_networks, drawn_scenarios, worlds
+from intergreen.agents.learning.drawn_demand import draw_demand
+from intergreen.agents.learning.drawn_phases import lefts_apart, with_phases
 from intergreen.agents.learning.recipe import LEVELS
 from intergreen.agents.learning.worlds import EPISODE_LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
+from intergreen.envs.demand import ClassMix, Profile
 from intergreen.envs.fault_kinds import Dead
+from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.observation import ALL_FEATURES
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import EMBEDDED
@@ -189,6 +194,17 @@ def test_levels_can_be_given():
     full = worlds._full_level(usual.scenario, protocol_by_name(usual.protocol), HORIZON_S)
     assert same_arrays(usual.scenario.demand, heavy.scenario.demand)
     assert heavy.level == pytest.approx(2.0 * full)
+
+
+def test_fixed_time_tells_the_level_where_advanced_max_pressure_starves_somebody(monkeypatch):
+    network = generate_grid(GridSpec(rows=1, columns=1, lanes=1))
+    network = with_phases(network, partial(lefts_apart, network))
+    demand = draw_demand(np.random.default_rng(SEED), network, HORIZON_S, Profile(), ClassMix())
+    scenario = dataclasses.replace(one_world(0).scenario, network=network, demand=demand)
+    timing = protocol_by_name("literature-10-5")
+    full = worlds._full_level(scenario, timing, HORIZON_S)
+    monkeypatch.setattr(worlds, "_RULES", (AdvancedMaxPressure,))
+    assert full > 2.0 * worlds._full_level(scenario, timing, HORIZON_S)
 
 
 def test_levels_of_the_episodes_lie_around_the_worlds_own():

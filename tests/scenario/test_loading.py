@@ -243,6 +243,13 @@ def test_file_that_is_no_scenario_gets_one_line_that_says_why(write, text, messa
     assert "\n" not in str(caught.value)
 
 
+def test_file_in_another_encoding_says_so(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("name: Köln".encode("latin-1"))
+    with pytest.raises(InputError, match="not valid YAML: byte 7 is no UTF-8; save the file as UTF-8"):
+        load_scenario(path)
+
+
 def test_list_that_unfolds_without_end_is_shown_in_short(write):
     folds = [f"&a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
     text = YAML.replace("horizon_s: 1200", f"horizon_s: [&a0 [x, x], {', '.join(folds)}]")
