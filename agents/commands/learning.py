@@ -150,6 +150,9 @@ def refine(
     yielding: Annotated[
         bool, typer.Option("--yielding", help="from now on it sees which greens must give way (feature `yielding`)")
     ] = False,
+    average: Annotated[
+        bool, typer.Option("--average", help="write the mean of the weights it began with and had after each round")
+    ] = False,
     seed: SeedOption = None,
 ) -> None:
     """A trained policy made better: it tries every choice in copies of the simulation, and learns the best ones."""
@@ -170,6 +173,7 @@ def refine(
         look_ahead_s=look_ahead,
         from_sumo=from_sumo,
         yielding=yielding,
+        average=average,
         seed=seed,
     )
     print(refinement.summary(), file=sys.stderr)

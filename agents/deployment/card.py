@@ -58,8 +58,8 @@ def card_text(name: str, draft: Draft, results: Sequence[Result]) -> str:
             "## Signals",
             "",
             f"{len(draft.proofs)} plans are proved safe for every wish and every call in every second: `proof.json`",
-            "has their hashes, `signals.json` their matrices and times. A plan of another network is proved before it",
-            "is used where it is small, and by `intergreen verify`.",
+            "has their hashes, `signals.json` their matrices and times. Small plans of another network are proved",
+            "before an environment or a comparison uses them, all by `intergreen verify`; the runtime names others.",
             "",
         ]
     )
@@ -116,12 +116,14 @@ def _learner(run: dict[str, Any], recipe: Recipe) -> str:
     if run.get("made_by") == REFINED:
         how = run["refined"]
         rounds = f"{how['rounds']} rounds of {how['moments']:,} moments, {how['look_ahead_s']} s ahead"
-        return f"refined from {how['name']}, {rounds}"
+        mean = ", the mean of the weights before and after" if how.get("average") else ""
+        return f"refined from {how['name']}, {rounds}{mean}"
     if "saved" in run:
         saved = run["saved"]
         rate = "of its own schedule" if saved["learning_rate"] is None else f"{saved['learning_rate']:g}"
         how = f"gamma {saved['gamma']:g}, learning rate {rate}"
-        return f"{saved['learner']} of Stable-Baselines3, {how}, reward {recipe.reward}, {budget}"
+        reward = f"{recipe.reward}, changed by a wrapper" if saved.get("reward_wrapped") else recipe.reward
+        return f"{saved['learner']} of Stable-Baselines3, {how}, reward {reward}, {budget}"
     return f"{recipe.algorithm}, reward {recipe.reward}, {budget}"
 
 
@@ -161,6 +163,8 @@ def _refined_how(how: dict[str, Any], recipe: Recipe) -> str:
         words += ["--from-sumo", recipe.worlds.from_sumo]
     if how.get("yielding"):
         words.append("--yielding")
+    if how.get("average"):
+        words.append("--average")
     return shlex.join(str(word) for word in [*words, "--seed", recipe.seed])
 
 

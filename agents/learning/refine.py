@@ -8,7 +8,8 @@ policy is moved towards the choices that lose less time:
     loss     = - mean over moments of sum of p_c gain_c            slopes by the scores: p (sum of p gain - gain)
 
 What is known of the trips to come is the same for all choices and is not seen by the policy, which learns the mean over
-all that may come. The next round looks ahead with what came of the last: policy iteration by rollouts.
+all that may come. The next round looks ahead with what came of the last: policy iteration by rollouts. A round learns
+from a sample, and each policy on the way has locks of its own; the mean of their weights has fewer (`averaging.py`).
 
 References
 ----------
@@ -30,6 +31,7 @@ import yaml
 from intergreen.agents.controllers.learned import PolicyController
 from intergreen.agents.controllers.policy_network import write_network
 from intergreen.agents.controllers.run_folder import POLICY, RECIPE, write_log, write_run
+from intergreen.agents.learning.averaging import WeightAverage
 from intergreen.agents.learning.train import SEEDS_APART, compile_env, judge_baselines, training_env, trials_of
 from intergreen.agents.learning.trials import Verdict
 from intergreen.envs.files import write_text
@@ -79,6 +81,8 @@ def refine(refinement: Refinement, *, progress: Progress | None = None) -> Path:
     try:
         judge_baselines(training, trials, progress)
         policy, rows = refinement.policy.network, []
+        mean = WeightAverage(0.0)
+        mean.add(policy)
         start = _judged(refinement, trials, policy)
         for number in range(rounds):
 
@@ -87,9 +91,11 @@ def refine(refinement: Refinement, *, progress: Progress | None = None) -> Path:
                     progress((number + share) / rounds, f"round {number + 1} of {rounds}, {words}")
 
             policy, row = _round(refinement, policy, number, threads, tell)
-            last = _judged(refinement, trials, policy)
+            mean.add(policy)
+            written = mean.network() if refinement.average else policy
+            last = _judged(refinement, trials, written)
             rows.append(row | _told(last))
-            _write(refinement, policy, rows, start, last)
+            _write(refinement, written, rows, start, last)
     finally:
         trials.close()
     return training.folder

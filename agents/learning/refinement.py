@@ -28,6 +28,7 @@ class Refinement:
     rounds: int
     moments: int  # of a round
     look_ahead_s: int
+    average: bool  # write the mean of the weights that it begins with and has after each round
     training: Training  # its recipe is the policy's own, with the seed of this run
 
     def summary(self) -> str:
@@ -38,9 +39,10 @@ class Refinement:
             looks_in += f" ({100 * recipe.worlds.from_sumo:g} % SUMO's)"
         new = ", and told which greens yield" if set(recipe.features) - set(self.policy.features) else ""
         timing = run["protocol"] or "own protocols"
+        seed = f"seed {recipe.seed}" + ("; writes the mean of all weights, the first ones too" if self.average else "")
         lines = [
             f"refining {self.policy.name} (width {recipe.width}{new}) on {looks_in}, {timing}",
-            f"{self.rounds} rounds of {self.moments:,} moments, {self.look_ahead_s} s ahead; seed {recipe.seed}",
+            f"{self.rounds} rounds of {self.moments:,} moments, {self.look_ahead_s} s ahead; {seed}",
             ", ".join(f"{name} {number}" for name, number in run["versions"].items()),
             f"run folder {self.training.folder}",
         ]
@@ -58,6 +60,7 @@ def prepare_refinement(
     look_ahead_s: int | None = None,
     from_sumo: float | None = None,
     yielding: bool = False,
+    average: bool = False,
     seed: int | None = None,
 ) -> Refinement:
     """The refinement of this run, a shipped name or a folder.
@@ -69,6 +72,7 @@ def prepare_refinement(
     out : the run's folder; None: a new one below `runs/`
     rounds, moments, look_ahead_s : None: `ROUNDS`, `MOMENTS` of each, `LOOK_AHEAD_S`
     yielding : from now on the policy sees which greens must give way, as the feature of that name tells
+    average : what is written is the mean of the weights that the policy begins with and has after each round
     from_sumo : share of generated networks with SUMO's streets, rules and drivers; None: as the run was trained
     seed : of networks and traffic; None: that of the run
 
@@ -98,12 +102,13 @@ def prepare_refinement(
         raise InputError("command line", "--protocol", problem, "name the scenario, or leave it out")
     recipe = make_recipe(policy.name, changed(policy.recipe.model_dump(), changes))
     training = new_training(recipe, out or new_run_folder("refined"), drop_invalid_routes=policy.drop_invalid_routes)
-    found = Refinement(policy, rounds or ROUNDS, moments or MOMENTS, look_ahead_s or LOOK_AHEAD_S, training)
+    found = Refinement(policy, rounds or ROUNDS, moments or MOMENTS, look_ahead_s or LOOK_AHEAD_S, average, training)
     settings = {
         "rounds": found.rounds,
         "moments": found.moments,
         "look_ahead_s": found.look_ahead_s,
         "yielding": features != policy.features,
+        "average": average,
     }
     training.run["made_by"] = REFINED
     training.run["refined"] = policy.stated() | settings

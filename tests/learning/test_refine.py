@@ -213,6 +213,7 @@ def test_folder_states_what_it_came_from_and_what_each_round_gained(refined, poo
         "moments": 1_500,
         "look_ahead_s": 60,
         "yielding": False,
+        "average": False,
     }
     assert content["refined"] == expected
     with (refined / "progress.csv").open(newline="") as file:
@@ -245,6 +246,15 @@ def test_stopped_in_a_later_round_it_leaves_what_the_earlier_ones_have_made(poor
     alone = refined_from(poor, tmp_path / "alone", rounds=1)
     first, same = (read_network(folder / "policy.npz").arrays for folder in (tmp_path / "stopped", alone))
     assert all(np.array_equal(array, same[name]) for name, array in first.items())
+
+
+def test_mean_of_all_weights_is_written_where_that_is_asked_for(poor, tmp_path, stated):
+    one, mean = (refined_from(poor, tmp_path / name, average=name == "mean") for name in ("one", "mean"))
+    before, after, written = (read_network(folder / "policy.npz").arrays for folder in (poor, one, mean))
+    for name, array in written.items():
+        assert not np.array_equal(before[name], after[name])
+        assert array == pytest.approx((before[name] + after[name]) / 2.0, abs=1e-6)
+    assert stated(mean)["refined"]["average"]
 
 
 def test_refined_policy_is_a_controller_a_start_and_a_bundle(refined, pair_file, tmp_path, capsys):
