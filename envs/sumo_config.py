@@ -17,7 +17,16 @@ _SUFFIXES = (SUFFIX, ".sumo.cfg")  # the second is an older custom
 ROOTS = ("configuration", "sumoConfiguration")
 DEFAULT_LENGTH_S = 3600  # of a window without an end
 MOST = 1000.0  # of a factor: more is surely a slip
-_NAMES = {"n": "net-file", "net": "net-file", "r": "route-files", "a": "additional-files", "b": "begin", "e": "end"}
+_NAMES = {  # SUMO's other names of the options
+    "n": "net-file",
+    "net": "net-file",
+    "r": "route-files",
+    "routes": "route-files",
+    "a": "additional-files",
+    "additional": "additional-files",
+    "b": "begin",
+    "e": "end",
+}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _TRUE = ("true", "1", "yes", "on", "x", "t")  # as SUMO reads a switch
 

@@ -19,7 +19,7 @@ from intergreen.envs.demand.demand import CAR, MOST_VEHICLES, Demand, VehicleTyp
 from intergreen.envs.demand.routes import RouteCollector
 from intergreen.envs.demand.sumo_times import LAST_S, flow_times, time_of
 from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, other_default_types, read_type, with_pace
-from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways
+from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways, Who
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.sumo_include import read_elements
 from intergreen.envs.network.xml_file import Tag, plain_number
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from intergreen.envs.network.road_network import RoadNetwork
 
+_DEEPEST = 8  # distributions of distributions
 LANE_COPIES = 4  # of every route: its vehicles take them in turn, and where several lanes lead on, different ones
 _MEND = "mend the route, or pass --drop-invalid-routes"
 _AT_ONCE = ("begin", "now")
@@ -99,6 +100,7 @@ class _Reader:
             **{name: read_type(tag, self._fastest_mps) for name, tag in other_default_types()},
         }
         self._factors: dict[str, float] = {}  # of types, on the number of their vehicles
+        self._likely: dict[str, float] = {}  # how likely types and routes are in a distribution that only names them
         self._paced: dict[tuple[str, float], VehicleType] = {}  # types with the pace of one of their vehicles
         self._type_shares: dict[str, list[tuple[str, float]]] = {}
         self._routes: dict[str, Way | NoWay] = {}
@@ -118,6 +120,7 @@ class _Reader:
             self._type_shares[tag.text("id")] = self._shares(tag, "vType", "vTypes")
         elif tag.name == "route":
             self._routes[tag.text("id")] = self._ways.along(tag)
+            self._likely[tag.text("id")] = tag.number("probability", 1.0, least=0)
         elif tag.name == "routeDistribution":
             self._route_shares[tag.text("id")] = self._shares(tag, "route", "routes")
         elif tag.name == "taz":
@@ -156,13 +159,15 @@ class _Reader:
     def _add(self, tag: Tag, times_s: Iterable[float]) -> None:
         begin_s, end_s = self._given.window
         name = tag.text("id")
-        ways: list[tuple[Way | NoWay, float]] | None = []
+        ways: dict[Who, list[tuple[Way | NoWay, float]] | None] = {}
         for number, time_s in enumerate(times_s):
             if not begin_s <= time_s < end_s:
                 continue
             type_id, kind = self._type(tag, f"{name}.{number}")
-            ways = ways or self._driven(tag)
-            way = _drawn(ways, f"{name}.{number}") if ways else None
+            who = _who(kind or CAR)
+            if who not in ways:
+                ways[who] = self._driven(tag, who)
+            way = _drawn(ways[who] or [(None, 1.0)], f"{name}.{number}")
             if kind is None or way is None or isinstance(way, NoWay):
                 if kind is not None and isinstance(way, NoWay):
                     self._check_may_be_left_out(way, kind)
@@ -171,7 +176,7 @@ class _Reader:
             copies = _copies(self._given.scale * self._factors.get(type_id, 1.0), self._n_loaded)
             self._n_loaded += 1
             for _ in range(copies):
-                self._depart(tag, way, kind, math.ceil(time_s - begin_s))
+                self._depart(tag, way, kind, math.ceil(round(time_s - begin_s, 3)))
 
     def _depart(self, tag: Tag, way: Way, kind: VehicleType, second: int) -> None:
         if len(self.rows) >= MOST_VEHICLES:
@@ -199,16 +204,19 @@ class _Reader:
     # --- types and routes -------------------------------------------------------------------------------------------
 
     def _read_type(self, tag: Tag) -> None:
-        deviation = self._given.speed_deviation
-        if deviation is not None and not (tag.has("speedDev") or tag.has("speedFactor")):
+        deviation, name = self._given.speed_deviation, tag.text("id")
+        says_none = not math.isnan(plain_number(tag.text("speedFactor", "1")))  # as a distribution would
+        if deviation is not None and says_none and not tag.has("speedDev"):
             tag.element.set("speedDev", f"{deviation:g}")
-        self._types[tag.text("id")] = read_type(tag, self._fastest_mps)
-        self._factors[tag.text("id")] = tag.number("scale", 1.0, least=0)
+        self._types[name] = read_type(tag, self._fastest_mps)
+        self._factors[name] = tag.number("scale", 1.0, least=0)
+        self._likely[name] = tag.number("probability", 1.0, least=0)
 
     def _type(self, tag: Tag, name: str) -> tuple[str, VehicleType | None]:
         wanted = tag.text("type", DEFAULT_TYPE)
-        if wanted in self._type_shares:
-            wanted = _drawn(self._type_shares[wanted], name)
+        for depth in range(_DEEPEST):  # a distribution may name others
+            if wanted in self._type_shares:
+                wanted = _drawn(self._type_shares[wanted], name + ">" * depth)
         if wanted not in self._types:
             tag.fail(f"{shown(wanted)} is not there", "name a <vType> that stands before it", "type")
         kind = self._types[wanted]
@@ -219,18 +227,19 @@ class _Reader:
             self._paced[wanted, factor] = with_pace(kind, factor, self._fastest_mps)
         return wanted, self._paced[wanted, factor]
 
-    def _driven(self, tag: Tag) -> list[tuple[Way | NoWay, float]] | None:
+    def _driven(self, tag: Tag, who: Who) -> list[tuple[Way | NoWay, float]] | None:
         """What is driven of the ways that the vehicle names: from its `departEdge` to its `arrivalEdge`."""
-        ways = self._choices(tag)
-        if ways is None or not (tag.has("departEdge") or tag.has("arrivalEdge")):
-            return ways
-        first, last = tag.whole("departEdge", 0), tag.whole("arrivalEdge", MOST_VEHICLES)
-        driven = [(way if isinstance(way, NoWay) else way[first : last + 1], share) for way, share in ways]
-        if not all(way for way, _ in driven):
-            tag.fail("leaves nothing of the route", "number its edges from 0", "departEdge")
-        return driven
+        ways = self._choices(tag, who)
+        if ways is None:
+            return None
+        if tag.has("departEdge") or tag.has("arrivalEdge"):
+            first, last = tag.whole("departEdge", 0), tag.whole("arrivalEdge", MOST_VEHICLES)
+            ways = [(way if isinstance(way, NoWay) else way[first : last + 1], share) for way, share in ways]
+            if not all(way for way, _ in ways):
+                tag.fail("leaves nothing of the route", "number its edges from 0", "departEdge")
+        return [(self._ways.open_to(who, tag, way), share) for way, share in ways]
 
-    def _choices(self, tag: Tag) -> list[tuple[Way | NoWay, float]] | None:
+    def _choices(self, tag: Tag, who: Who) -> list[tuple[Way | NoWay, float]] | None:
         """Ways of a vehicle, or of all of a flow, and how likely each is; None: it names none, and is passed over."""
         for child in tag.children("route"):
             return [(self._ways.along(child), 1.0)]
@@ -241,7 +250,7 @@ class _Reader:
             wanted = tag.text("route")
             shares = self._route_shares.get(wanted, [(wanted, 1.0)])
             return [(self._named_route(tag, name), share) for name, share in shares]
-        way = self._ways.between(tag)
+        way = self._ways.between(tag, who)
         if way is not None:
             return [(way, 1.0)]
         if any(tag.has(f"from{kind}") for kind in _COORDINATES):
@@ -265,18 +274,23 @@ class _Reader:
         """Members of a distribution with their probabilities; those inside it are read as if they stood before it."""
         shares = []
         for number, child in enumerate(tag.children(member)):
-            name = child.text("id" if member == "vType" or child.has("id") else "refId", f"{tag.text('id')}#{number}")
+            name = child.text("refId" if child.has("refId") else "id", f"{tag.text('id')}#{number}")
             if not child.has("refId"):
                 child.element.set("id", name)
                 self.read(child)
-            shares.append((name, child.number("probability", 1.0, least=0)))
-        names = tag.words(listed)
-        given = [plain_number(word) for word in tag.words("probabilities")] or [1.0] * len(names)
-        shares += list(zip(names, given, strict=False))
+            shares.append((name, child.number("probability", self._likely.get(name, 1.0), least=0)))
+        names, given = tag.words(listed), [plain_number(word) for word in tag.words("probabilities")]
+        given = given[: len(names)]
+        given += [self._likely.get(name, 1.0) for name in names[len(given) :]]
+        shares += list(zip(names, given, strict=True))
         total = sum(share for _, share in shares)
         if not 0 < total < math.inf or any(share < 0 for _, share in shares):
             tag.fail("has no member with a probability > 0", "add members")
         return shares
+
+
+def _who(kind: VehicleType) -> Who:
+    return Who("passenger" if kind.name == CAR.name else kind.name, kind.max_speed_mps)
 
 
 def _drawn(shares: Sequence[tuple[_T, float]], name: str) -> _T:

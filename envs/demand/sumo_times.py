@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,8 +38,9 @@ def flow_times(tag: Tag, from_s: float, until_s: float) -> Iterator[float]:
         time_s, gap_s = begin_s - 1.0, lambda: float(random.geometric(share))
     else:
         mean_s, is_random = _period(tag, begin_s, end_s)
-        time_s = begin_s if is_random else begin_s - mean_s
-        gap_s = (lambda: float(random.exponential(mean_s))) if is_random else (lambda: mean_s)
+        if not is_random:
+            return _regular(begin_s, min(end_s, until_s), mean_s, number)
+        time_s, gap_s = begin_s, lambda: float(random.exponential(mean_s))
     return _spaced(time_s, min(end_s, until_s), gap_s, number)
 
 
@@ -68,6 +69,13 @@ def _spaced(time_s: float, end_s: float, gap_s: Callable[[], float], number: int
         if time_s >= end_s:
             return
         yield time_s
+
+
+def _regular(begin_s: float, end_s: float, gap_s: float, number: int) -> Iterator[float]:
+    """So many times at most, evenly until the end; SUMO counts in whole milliseconds."""
+    begin_ms, end_ms, gap_ms = (round(1000.0 * seconds) for seconds in (begin_s, end_s, gap_s))
+    times_ms = islice(range(begin_ms, end_ms, max(gap_ms, 1)), number)
+    return (time_ms / 1000.0 for time_ms in times_ms)
 
 
 def _at_least(tag: Tag, key: str, period_s: float) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree
 
 from intergreen.envs.demand.demand import VehicleType
-from intergreen.envs.errors import shown
+from intergreen.envs.errors import meant, shown
 from intergreen.envs.network.xml_file import Tag
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ _LOOKS = ("id", "color", "guiShape", "imgFile", "probability", "scale")  # of a 
 _NUMBER = r"[-+0-9.eE]+"
 _NESTED = "carFollowing-"
 _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
-_FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*(?:,[^)]*)?)?\)?", re.ASCII)
+_FACTOR = re.compile(
+    rf"(normc?\()?\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*)?)?\)?", re.ASCII
+)
 _FASTEST_DEVIATIONS = (
     3.0  # beyond the mean: nobody is faster, since the farther drivers look, the longer a second takes
 )
@@ -61,8 +63,13 @@ _CLASSES = {
     "truck": _Class(7.1, accel_mps2=1.3, decel_mps2=4.0, max_speed_mps=130 / 3.6, speed_deviation=0.05),
     "trailer": _Class(16.5, accel_mps2=1.1, decel_mps2=4.0, max_speed_mps=130 / 3.6, speed_deviation=0.05),
     "motorcycle": _Class(length_m=2.2, accel_mps2=6.0, decel_mps2=10.0),
-    "moped": _Class(length_m=2.1, accel_mps2=1.1, decel_mps2=7.0, max_speed_mps=45 / 3.6),
+    "moped": _Class(length_m=2.1, accel_mps2=1.1, decel_mps2=7.0, max_speed_mps=60 / 3.6),
 }
+_ELSEWHERE = (  # SUMO's other classes
+    *("pedestrian", "bicycle", "scooter", "wheelchair"),
+    *("tram", "rail", "rail_urban", "rail_electric", "rail_fast", "subway", "cable_car"),
+    *("ship", "container", "aircraft", "drone", "lightrail", "cityrail", "rail_slow"),
+)
 
 
 def default_type(fastest_mps: float, speed_deviation: float | None = None) -> VehicleType:
@@ -94,8 +101,11 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
     """
     _take_in_nested(tag)
     name = tag.text("vClass", "passenger")
-    if name not in _CLASSES:
+    if name in _ELSEWHERE:
         return None
+    if name not in _CLASSES:
+        known = (*_CLASSES, *_ELSEWHERE)
+        tag.fail(f"is {shown(name)}, no class of SUMO's", f"{meant(name, known)}known: {', '.join(known)}", "vClass")
     usual = _CLASSES[name]
     length_m = tag.number("length", usual.length_m, above=0)
     if length_m < SHORTEST_VEHICLE_M:
@@ -135,11 +145,26 @@ def _speed_factor(tag: Tag, usual_deviation: float) -> tuple[float, float]:
     try:
         mean = float(match[2]) if match else math.nan
         deviation = float(match[3] or (0.0 if match[1] else usual_deviation)) if match else math.nan
+        if match and match[4] and deviation > 0:
+            mean, deviation = _within(mean, deviation, float(match[4]), float(match[5]))
     except ValueError:
         mean = deviation = math.nan
     if not (0 < mean < 10 and 0 <= deviation < 10):
         tag.fail(f"is {shown(text)}", "use a number, or norm(mean, deviation)", "speedFactor")
     return mean, deviation
+
+
+def _within(mean: float, deviation: float, low: float, high: float) -> tuple[float, float]:
+    """Mean and deviation of what is left of a normal distribution between two bounds (Johnson, Kotz and Balakrishnan
+    1994, "Continuous univariate distributions", volume 1, section 13.10.1)."""
+    a, b = (low - mean) / deviation, (high - mean) / deviation
+    share = 0.5 * (math.erf(b / math.sqrt(2.0)) - math.erf(a / math.sqrt(2.0)))
+    if not share > 1e-6:
+        return min(max(mean, low), high), 0.0
+    at_a, at_b = (math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi) for z in (a, b))
+    moved = (at_a - at_b) / share
+    variance = 1.0 + (a * at_a - b * at_b) / share - moved * moved
+    return mean + deviation * moved, deviation * math.sqrt(max(variance, 0.0))
 
 
 def _vehicle_type(

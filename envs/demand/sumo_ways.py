@@ -1,6 +1,7 @@
 """Ways on a network from SUMO: along edges that are listed, or the fastest between edges, zones and junctions.
 
-The fastest is that of the empty network, with SUMO's penalties for giving way and turning round. From a zone (or a
+The fastest is that of the empty network for who drives: by the own top speed, not over edges that are closed to the
+own class, with SUMO's penalties for giving way and turning round. From a zone (or a
 junction) to another it is the fastest between any edge of the one and any edge of the other, as in SUMO ("Definition
 of Vehicles, Vehicle Types, and Routes", on traffic assignment zones).
 """
@@ -16,10 +17,10 @@ import numpy as np
 
 from intergreen.envs.demand.routes import Router
 from intergreen.envs.errors import shown
-from intergreen.envs.network.sumo_net import read_edge_ends
+from intergreen.envs.network.sumo_net import read_closed_edges, read_edge_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from intergreen.envs.network.road_network import RoadNetwork
@@ -35,6 +36,13 @@ class NoWay(NamedTuple):
     tag: Tag
     problem: str
     may_be_others: bool  # buses, say, may have a way there: the file is right, and it is we who know only cars' roads
+
+
+class Who(NamedTuple):
+    """What matters of a vehicle for where it drives."""
+
+    vehicle_class: str  # as SUMO calls it
+    max_speed_mps: float
 
 
 class Zone(NamedTuple):
@@ -53,9 +61,11 @@ class Ways:
     """
 
     def __init__(self, network: RoadNetwork, net_file: Path | None) -> None:
-        self._net_file = net_file
+        self._network, self._net_file = network, net_file
         self._roads = {road: i for i, road in enumerate(network.road_ids)}
-        self._router = _fastest_ways(network)
+        self._fastest_mps = float(network.lane_speed_limit_mps.max())
+        self._closed: dict[str, frozenset[int]] = {"passenger": frozenset()}  # roads, by class
+        self._routers: dict[Who, Router] = {}
         self._zones: dict[str, Zone] = {}
 
     def add_zone(self, tag: Tag) -> None:
@@ -75,24 +85,54 @@ class Ways:
             return unknown
         roads = [self._roads[edge] for edge in edges]
         for (a, start), (b, end) in pairwise(zip(roads, edges, strict=True)):
-            if b not in self._router.next_roads[a]:
+            if b not in self._next_roads[a]:
                 return NoWay(tag, f"no connection for cars leads from {shown(start)} to {shown(end)}", True)
         return tuple(roads)
 
-    def between(self, tag: Tag) -> Way | NoWay | None:
+    def open_to(self, who: Who, tag: Tag, way: Way | NoWay) -> Way | NoWay:
+        """The way, if vehicles of that class may drive on all of it."""
+        closed = self._closed_to(who.vehicle_class)
+        if isinstance(way, NoWay) or closed.isdisjoint(way):
+            return way
+        edge = self._network.road_ids[next(road for road in way if road in closed)]
+        return NoWay(tag, f"the edge {shown(edge)} is closed to {who.vehicle_class}", False)
+
+    def between(self, tag: Tag, who: Who) -> Way | NoWay | None:
         """The fastest way of a trip, by the places it names; a trip from an edge to itself stays on it. None where it
         does not say from where to where."""
+        if tag.has("via") and not any(tag.has(key) for key in _keys("to")):  # there it ends
+            *via, end = tag.words("via")
+            tag.element.attrib.update({"via": " ".join(via), "to": end})
         if not all(any(tag.has(key) for key in _keys(end)) for end in _ENDS):
             return None
         unknown = self._unknown(tag, [*_named(tag, "from"), *tag.words("via"), *_named(tag, "to")])
         if unknown is not None:
             return unknown
         places = [self._starts(tag), *self._stages(tag), self._ends(tag)]
-        way = self._router.through(places)
+        way = self._router(who).through(places)
         if way is None:
             where = " ".join([tag.text(_key(tag, "from")), *tag.words("via"), tag.text(_key(tag, "to"))])
             return NoWay(tag, f"no way for cars leads along {shown(where.split(), 120)}", True)
         return way
+
+    def _router(self, who: Who) -> Router:
+        who = who._replace(max_speed_mps=min(who.max_speed_mps, self._fastest_mps))
+        if not self._closed_to(who.vehicle_class):
+            who = who._replace(vehicle_class="passenger")
+        if who not in self._routers:
+            closed = self._closed_to(who.vehicle_class)
+            self._routers[who] = _fastest_ways(self._network, who.max_speed_mps, sorted(closed))
+        return self._routers[who]
+
+    def _closed_to(self, vehicle_class: str) -> frozenset[int]:
+        if vehicle_class not in self._closed:
+            edges = read_closed_edges(self._net_file, vehicle_class) if self._net_file else ()
+            self._closed[vehicle_class] = frozenset(self._of_cars(edges))
+        return self._closed[vehicle_class]
+
+    @cached_property
+    def _next_roads(self) -> list[list[int]]:
+        return Router(self._network).next_roads
 
     def _starts(self, tag: Tag) -> tuple[int, ...]:
         key = _key(tag, "from")
@@ -165,14 +205,16 @@ def _named(tag: Tag, end: str) -> list[str]:
     return [tag.text(end)] if tag.has(end) else []
 
 
-def _fastest_ways(network: RoadNetwork) -> Router:
+def _fastest_ways(network: RoadNetwork, max_speed_mps: float, closed: Sequence[int]) -> Router:
     """Ways by the time that the empty network takes, as SUMO routes what has no route."""
-    speed = np.maximum.reduceat(network.lane_speed_limit_mps, network.road_lane_start[:-1])
-    link_s = network.link_length_m / network.link_speed_limit_mps + network.link_penalty_s
+    limit_mps = np.maximum.reduceat(network.lane_speed_limit_mps, network.road_lane_start[:-1])
+    road_s = network.road_length_m / np.minimum(limit_mps, max_speed_mps)
+    road_s[list(closed)] = math.inf
+    link_s = network.link_length_m / np.minimum(network.link_speed_limit_mps, max_speed_mps) + network.link_penalty_s
     movement_s = np.full(network.n_movements, math.inf)
     np.minimum.at(movement_s, network.link_movement, link_s)
     turn_s: dict[tuple[int, int], float] = {}
     ends = zip(network.movement_from_road.tolist(), network.movement_to_road.tolist(), strict=True)
     for pair, time_s in zip(ends, movement_s.tolist(), strict=True):
         turn_s[pair] = min(time_s, turn_s.get(pair, math.inf))
-    return Router(network, road_cost=network.road_length_m / speed, turn_cost=turn_s)
+    return Router(network, road_cost=road_s, turn_cost=turn_s)

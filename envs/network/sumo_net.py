@@ -186,10 +186,24 @@ def _lane(tag: Tag) -> SumoLane:
 
 
 def is_for_cars(tag: Tag) -> bool:
-    """May a passenger car use it: `allow` names all that may, `disallow` all that may not."""
+    """May a passenger car use the lane or connection."""
+    return is_for(tag, CAR)
+
+
+def is_for(tag: Tag, who: str) -> bool:
+    """May vehicles of that class use it: `allow` names all that may, `disallow` all that may not."""
     if tag.has("allow"):
-        return bool({"all", CAR} & set(tag.words("allow")))
-    return not {"all", CAR} & set(tag.words("disallow"))
+        return bool({"all", who} & set(tag.words("allow")))
+    return not {"all", who} & set(tag.words("disallow"))
+
+
+def read_closed_edges(path: str | Path, who: str) -> frozenset[str]:
+    """Edges of a ``.net.xml`` without a lane for vehicles of that class."""
+    return frozenset(
+        tag.text("id")
+        for tag in read_elements(path, "net")
+        if tag.name == "edge" and not any(is_for(lane, who) for lane in tag.children("lane"))
+    )
 
 
 def _junction(tag: Tag) -> SumoJunction:

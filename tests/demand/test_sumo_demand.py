@@ -1,5 +1,6 @@
 """Demand from SUMO's route files: who departs when, on which way, as what."""
 
+import dataclasses
 import gzip
 import re
 from pathlib import Path
@@ -12,8 +13,9 @@ from network.sumo_small import Crossroads
 from intergreen.envs.demand import Demand, read_sumo_demand, release_trips
 from intergreen.envs.demand.sumo import LANE_COPIES, Given, Window
 from intergreen.envs.demand.sumo_types import default_type
+from intergreen.envs.demand.sumo_ways import _fastest_ways
 from intergreen.envs.errors import InputError
-from intergreen.envs.network import RoadNetwork, read_sumo_network
+from intergreen.envs.network import GridSpec, RoadNetwork, generate_grid, read_sumo_network
 from intergreen.envs.network.xml_file import seconds
 
 SHORT = Window(0, 100)
@@ -190,6 +192,7 @@ def test_times_are_read_as_sumo_writes_them(text, expected):
         ('begin="5" period="10" number="2"', [5, 15]),
         ('begin="0:00:05" period="00:00:10" number="2"', [5, 15]),
         ('begin="90" vehsPerHour="720"', [90, 95]),
+        ('begin="0" end="54" vehsPerHour="500"', [0, 8, 15, 22, 29, 36, 44, 51]),  # as SUMO 1.28 does: none at 54
         ('begin="98" probability="1"', [98, 99]),
         ('begin="50" end="50" number="3"', [50, 50, 50]),
         ('begin="60" number="4"', [60, 70, 80, 90]),
@@ -285,7 +288,7 @@ def test_nobody_is_faster_than_the_fastest_road_and_the_fastest_driver_allow(tmp
         ('speedFactor="1.1" speedDev="0"', 1.1, 0.0),
         ('speedFactor="norm(1.1)"', 1.1, 0.0),
         ('speedFactor="norm(1.1, 0.2)"', 1.1, 0.2),
-        ('speedFactor="normc(1.2,0.15,0.5,1.3)"', 1.2, 0.15),
+        ('speedFactor="normc(1.2,0.15,0.2,2)"', 1.2, 0.15),
         ('speedDev="0.3"', 1.0, 0.3),
     ],
 )
@@ -293,7 +296,16 @@ def test_drivers_take_limits_as_sumos_types_do(tmp_path, network, attributes, fa
     """As libsumo 1.28 tells of the same types."""
     kind = f'<vType id="k" {attributes}/>'
     (type_,) = load(tmp_path, network, kind, TRIP.replace("from", 'type="k" from')).types
-    assert (type_.speed_factor, type_.speed_deviation) == (factor, deviation)
+    assert (type_.speed_factor, type_.speed_deviation) == pytest.approx((factor, deviation), abs=1e-4)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 1.3), (0.95, 1.25), (1.21, 9.0)])
+def test_narrow_bounds_of_a_speed_factor_leave_their_mean_and_deviation(tmp_path, network, low, high):
+    kind = f'<vType id="k" speedFactor="normc(1.2,0.15,{low},{high})"/>'
+    (type_,) = load(tmp_path, network, kind, TRIP.replace("from", 'type="k" from')).types
+    drawn = np.random.default_rng(0).normal(1.2, 0.15, 400_000)
+    kept = drawn[(drawn >= low) & (drawn <= high)]
+    assert (type_.speed_factor, type_.speed_deviation) == pytest.approx((kept.mean(), kept.std()), abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -361,12 +373,90 @@ def test_a_distribution_of_types_is_drawn_by_its_shares(tmp_path, network):
     assert abs((length_m == 9).sum() - 1000) < 4 * np.sqrt(750)  # four standard deviations of a binomial number
 
 
+def shares_of(folder: Path, network: RoadNetwork, *kinds: str) -> float:
+    """How many of 2000 vehicles of the type `d` are 9 m long."""
+    flow = '<flow id="f" type="d" begin="0" end="2000" period="1" from="in_S" to="out_N"/>'
+    demand = load(folder, network, *kinds, flow, window=Window(0, 2000))
+    return float((np.array([kind.length_m for kind in demand.types])[demand.flow_type] == 9).mean())
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        '<vTypeDistribution id="d"><vType refId="a" probability="0.75"/><vType refId="b" probability="0.25"/>'
+        "</vTypeDistribution>",
+        '<vTypeDistribution id="d" vTypes="a b" probabilities="3 1"/>',
+        '<vTypeDistribution id="d" vTypes="a b"/>',
+        '<vTypeDistribution id="d" vTypes="a b" probabilities="6"/>',  # and b as likely as its type says
+        '<vTypeDistribution id="e" vTypes="a b"/><vTypeDistribution id="d" vTypes="e"/>',
+    ],
+)
+def test_distributions_of_types_that_stand_elsewhere(tmp_path, network, distribution):
+    kinds = ['<vType id="a" length="4" probability="6"/>', '<vType id="b" length="9" probability="2"/>']
+    assert shares_of(tmp_path, network, *kinds, distribution) == pytest.approx(0.25, abs=4 * np.sqrt(0.1875 / 2000))
+
+
+def test_distribution_of_itself_is_refused(tmp_path, network):
+    with pytest.raises(InputError, match="'d' is not there; name a <vType>"):
+        shares_of(tmp_path, network, '<vTypeDistribution id="d" vTypes="d"/>')
+
+
+def test_routes_are_as_likely_as_they_say_themselves(tmp_path, network):
+    ways = [
+        '<route id="s" edges="in_S out_N" probability="3"/>',
+        '<route id="w" edges="in_W out_E" probability="1"/>',
+        '<routeDistribution id="d" routes="s w"/>',
+    ]
+    flow = '<flow id="f" route="d" begin="0" end="2000" period="1"/>'
+    demand = load(tmp_path, network, *ways, flow, window=Window(0, 2000))
+    west = network.road_ids.index("in_W")
+    from_west = np.mean([demand.route(n)[0] == west for n in demand.flow_route])
+    assert from_west == pytest.approx(0.25, abs=4 * np.sqrt(0.1875 / 2000))
+
+
+def test_trip_over_places_alone_ends_at_the_last(tmp_path, network):
+    demand = load(tmp_path, network, '<trip id="t" depart="3" from="in_S" via="out_N"/>')
+    assert ways(network, demand) == [["in_S", "out_N"]]
+
+
+def test_edge_that_is_closed_to_a_class_is_none_of_its_ways(tmp_path):
+    path = tmp_path / "small.net.xml"
+    path.write_text(Crossroads(lane_extra={"out_E": 'disallow="truck"'}).xml())
+    network = read_sumo_network(path)
+    lorries = ['<vType id="l" vClass="truck"/>', '<route id="r" edges="in_W out_E"/>']
+    for vehicle in ('route="r"', 'from="in_W" to="out_E"'):
+        demand = tmp_path / "small.rou.xml"
+        demand.write_text(small.routes(*lorries, f'<flow id="f" type="l" {vehicle} begin="0" period="9"/>', TRIP))
+        with pytest.raises(InputError, match="the edge 'out_E' is closed to truck; mend the route, or pass --drop"):
+            read_sumo_demand([demand], network, Given(SHORT), net_file=path)
+        kept = read_sumo_demand([demand], network, Given(SHORT, drop_invalid=True), net_file=path)
+        assert (kept.n_flows, kept.dropped_flows) == (1, 12)
+
+
+def test_fastest_way_is_that_of_who_drives():
+    """Round a block: the way over the corner is twice as long and three times as fast, but not for a tractor."""
+    network = generate_grid(GridSpec(rows=2, columns=2, spacing_x_m=500.0, spacing_y_m=500.0))
+    names = {name: road for road, name in enumerate(network.road_ids)}
+    direct = [names["road_0_1_0"], names["road_1_1_0"], names["road_2_1_0"]]
+    around = [names["road_0_1_0"], names["road_1_1_1"], names["road_1_2_0"], names["road_2_2_3"], names["road_2_1_0"]]
+    limit_mps = np.where(np.isin(network.lane_road, around), 30.0, 5.0)
+    network = dataclasses.replace(
+        network, lane_speed_limit_mps=limit_mps, link_speed_limit_mps=np.full(network.n_links, 30.0)
+    )
+    places = [[direct[0]], [direct[-1]]]
+    assert list(_fastest_ways(network, 30.0, []).through(places)) == around
+    assert list(_fastest_ways(network, 5.0, []).through(places)) == direct
+    assert list(_fastest_ways(network, 5.0, [direct[1]]).through(places)) == around
+
+
 def test_drivers_whose_type_says_nothing_of_it_differ_as_the_configuration_says(tmp_path, network):
-    kinds = ['<vType id="k" speedDev="0.3"/>', '<vType id="l" length="4"/>']
-    trips = [TRIP.replace("from", f'type="{k}" from').replace('"t"', f'"{k}"') for k in "kl"]
+    kinds = ['<vType id="k" speedDev="0.3"/>', '<vType id="l" length="4"/>', '<vType id="m" speedFactor="1.2"/>']
+    kinds += ['<vType id="n" speedFactor="normc(1.2,0.1,0.2,2)"/>']
+    trips = [TRIP.replace("from", f'type="{k}" from').replace('"t"', f'"{k}"') for k in "klmn"]
     types = load(tmp_path, network, *kinds, *trips, TRIP, speed_deviation=0.0).types
-    assert [kind.speed_deviation for kind in types] == [0.3, 0.0, 0.0]
-    assert [dict(kind.sumo_attributes)["speedDev"] for kind in types] == ["0.3", "0", "0"]
+    assert [kind.speed_deviation for kind in types] == pytest.approx([0.3, 0.0, 0.0, 0.1, 0.0])
+    stated = [dict(kind.sumo_attributes).get("speedDev") for kind in types]
+    assert stated == ["0.3", "0", "0", None, "0"]
 
 
 # --- files -------------------------------------------------------------------------------------------------------
@@ -403,6 +493,7 @@ BROKEN = {
     "a length of nought": ('<vType id="k" length="0"/>', "use a number > 0"),
     "a length of a hair": ('<vType id="k" length="0.01"/>', "use at least 0.5 m"),
     "a factor of words": ('<vType id="k" speedFactor="fast"/>', "use a number, or norm"),
+    "a class that is none": ('<vType id="k" vClass="pasenger"/>', "no class of SUMO's; did you mean 'passenger'"),
     "an empty distribution": ('<vTypeDistribution id="d"/>', "has no member"),
     "nobody in the window": (TRIP.replace('"3"', '"500"'), "no vehicle departs from 0 s to 100 s"),
 }  # fmt: skip

@@ -43,6 +43,14 @@ def write(folder: Path, *, config: str = CONFIG, net: str | None = None) -> Path
     return folder / "small.sumocfg"
 
 
+def test_options_may_have_sumos_other_names(tmp_path):
+    usual = load_scenario(write(tmp_path))
+    other = CONFIG.replace("route-files", "routes").replace("net-file", "net")
+    config = other.replace("</input>", '<additional value="more.add.xml"/></input>')
+    (tmp_path / "more.add.xml").write_text(f"<additional>{TRIP.format('e', 120)}</additional>")
+    assert load_scenario(write(tmp_path, config=config)).demand.n_flows == usual.demand.n_flows + 1
+
+
 def run(scenario: Scenario, protocol: str | None = None) -> Totals:
     """The whole horizon under the file's own programme."""
     chosen = protocol_by_name(protocol or scenario.default_protocol)
