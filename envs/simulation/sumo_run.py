@@ -68,7 +68,7 @@ class SumoRun:
         try:
             with heard_errors() as said:
                 start_libsumo(["-n", str(world.names.net), "-r", str(routes), *_options(world, seed)])
-        except sumo.TraCIException as error:
+        except (sumo.TraCIException, sumo.FatalTraCIError) as error:
             errors = [line.removeprefix("Error: ") for line in said if line.startswith("Error: ")]
             raise RuntimeError(" ".join((errors or [str(error)])[0].split())) from None
         self._is_loaded = True
@@ -79,18 +79,31 @@ class SumoRun:
         self._occupancy = np.array([kind.occupancy for kind in world.demand.types])[trips.type]
         self._trips = trips
         self._incidents: IntArray = np.zeros(len(INCIDENTS), np.int32)
-        sumo.simulationStep()  # puts the first trips on the road: SUMO's vehicles do not drive in the second they enter
+        self._step()  # puts the first trips on the road: SUMO's vehicles do not drive in the second they enter
         self._observe()
         self._sums.begin()
         self.cpu_s = 0.0
 
+    def _step(self) -> None:
+        """One second; SUMO looks at a vehicle when it departs, and refuses some only then."""
+        try:
+            self._sumo.simulationStep()
+        except (self._sumo.TraCIException, self._sumo.FatalTraCIError) as error:
+            raise RuntimeError(" ".join(str(error).split())) from None
+
     def advance(self, aspects: ByteArray) -> Seen:
-        """One second with these lamps (M,) lit."""
+        """One second with these lamps (M,) lit.
+
+        Raises
+        ------
+        RuntimeError
+            With SUMO's words, if it goes no further.
+        """
         begin = time.process_time()
         lights = self._sumo.trafficlight
         for signal, state in self._lamps.changes(aspects):
             lights.setRedYellowGreenState(signal, state)
-        self._sumo.simulationStep()
+        self._step()
         self._note_incidents()
         self._sums.add(self._observe())
         self._add_lane_second(self._sums.seen)

@@ -4,6 +4,7 @@ import copy
 import gc
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -239,6 +240,21 @@ def test_environments_in_sumo_are_not_copied_and_go_on(copied, tmp_path):
     env.close()
     with pytest.raises(ValueError, match="this simulation in SUMO has been closed: make another one"):
         env.reset(seed=0)
+
+
+@NEEDS_SUMO
+def test_what_sumo_refuses_in_mid_run_is_told_with_seed_and_second(make, tmp_path):
+    scenario = generated()
+    simulator = make(scenario)
+    (net,) = tmp_path.glob("*.net.xml")
+    exits = [scenario.network.road_ids[road] for road in set(scenario.network.movement_to_road.tolist())]
+    text = net.read_text()
+    for road in exits:
+        text = re.sub(rf'<lane id="{road}_(\d+)"', rf'<lane id="{road}_\1" disallow="all"', text)
+    net.write_text(text)
+    with pytest.raises(SimulationError, match=r"seed 7, second \d+: .*(no valid route|No connection)"):
+        simulator.reset([scenario.trips(7)], [7])
+        simulator.advance(60)
 
 
 @NEEDS_SUMO
