@@ -1,12 +1,14 @@
 """SUMO's own signals on a scenario, for reference: no shield of ours, no protocol, the same trips and metrics.
 
-`static` is the programme of the network's file; `actuated` the same phases under SUMO's actuated control, which ends a
-green at a gap of three seconds on its detectors, between the file's least and longest green, or 5 s and 50 s.
+`static` is the programme that the files begin with; `actuated` the same phases under SUMO's actuated control, which
+ends a green at a gap of three seconds on its detectors, between the file's least and longest green, or 5 s and 50 s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -15,6 +17,7 @@ import numpy as np
 
 from intergreen.agents.evaluation.metrics import metrics_of
 from intergreen.envs.network.sumo_include import read_elements
+from intergreen.envs.network.sumo_programmes import Programmes
 from intergreen.envs.simulation.sumo import SumoSimulator
 from intergreen.envs.simulation.sumo_folder import ScratchFolder
 from intergreen.envs.simulation.sumo_world import SumoSettings, sumo_world
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 KINDS = ("static", "actuated")
 LEAST_GREEN_S, LONGEST_GREEN_S = "5", "50"
+_NAME = "intergreen's own"  # of programmes, beside which any file may have others
 
 
 def own_signals(
@@ -41,7 +45,7 @@ def own_signals(
     horizon_s = scenario.horizon_s if horizon_s is None else horizon_s
     folder = ScratchFolder()
     names = net_of(scenario, folder.path)
-    settings = SumoSettings(additional=() if kind == "static" else (str(_actuated(names.net, folder.path)),))
+    settings = SumoSettings(additional=(str(_own_programmes(scenario, kind, names.net, folder.path)),))
     unsignalled = names._replace(signals=())
     world = sumo_world(scenario.network, scenario.demand, unsignalled, settings, folder=folder.path, hears_calls=False)
     simulator = SumoSimulator(scenario.network, world)
@@ -57,15 +61,25 @@ def own_signals(
     return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
-def _actuated(net: Path, folder: Path) -> Path:
-    """The programmes of a net as actuated ones, in an additional file."""
+def _own_programmes(scenario: Scenario, kind: str, net: Path, folder: Path) -> Path:
+    """The programmes that the scenario begins with, by names that nobody has, in an additional file: as they are or as
+    actuated ones. SUMO's clock stands at 0 when it begins here."""
+    begin_s, end_s = scenario.sumo_window_s
+    programmes, tags = Programmes(), {}
+    for tag in chain(read_elements(net, "net"), *(read_elements(path) for path in scenario.sumo_additional)):
+        programmes.read(tag, begin_s)
+        if tag.name == "tlLogic" and any(tag.children("phase")):
+            tags[tag.id(), tag.text("programID", "0")] = tag
     root = ElementTree.Element("additional")
-    for tag in read_elements(net, "net"):
-        if tag.name == "tlLogic":
-            signal = ElementTree.SubElement(root, "tlLogic", id=tag.text("id"), type="actuated", programID="actuated")
-            for phase in tag.children("phase"):
-                ElementTree.SubElement(signal, "phase", _limits(phase.text("state")) | phase.element.attrib)
-    path = folder / "actuated.add.xml"
+    for signal, programme in programmes.running(begin_s, end_s).items():
+        tag = tags[signal, programme.name]
+        logic = deepcopy(tag.element)
+        its = {"programID": _NAME, "offset": f"{programme.offset_s - begin_s:g}"}
+        logic.attrib.update(its if kind == "static" else its | {"type": "actuated"})
+        for phase in logic.iter("phase") if kind == "actuated" else ():
+            phase.attrib.update(_limits(phase.attrib["state"]) | phase.attrib)
+        root.append(logic)
+    path = folder / "programmes.add.xml"
     ElementTree.ElementTree(root).write(path)
     return path
 

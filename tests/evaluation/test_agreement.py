@@ -1,6 +1,7 @@
 """The second opinion: physical quantities in both simulators, results side by side, and SUMO's own signals."""
 
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -60,6 +61,27 @@ def test_sumos_own_signals_drive_the_same_trips(tmp_path):
         assert metrics["average_travel_time_s"].shape == (2,)
         assert (metrics["throughput_veh"] > 0).all()
     assert not np.array_equal(static["delay_s"], actuated["delay_s"])
+
+
+@NEEDS_SUMO
+def test_sumos_own_signals_are_those_that_the_scenario_was_read_with(tmp_path):
+    """One more programme in an additional file, with short greens for whoever drives; names that others have."""
+    config = written(tmp_path)
+    (net,) = tmp_path.glob("*.net.xml")
+    usual = own_signals(load_scenario(config), "static", horizon_s=300)
+    root = ElementTree.parse(net).getroot()
+    added = ElementTree.Element("additional")
+    for logic in root.iter("tlLogic"):
+        logic.set("programID", "actuated")
+        for phase in logic.iter("phase"):
+            phase.set("duration", "90" if "y" not in phase.get("state") else "3")
+        added.append(logic)
+    ElementTree.ElementTree(added).write(tmp_path / "slow.add.xml")
+    text = config.read_text()
+    config.write_text(text.replace("</input>", '<additional-files value="slow.add.xml"/></input>'))
+    scenario = load_scenario(config)
+    assert own_signals(scenario, "static", horizon_s=300)["delay_s"] > 1.2 * usual["delay_s"]
+    own_signals(scenario, "actuated", horizon_s=300)
 
 
 @NEEDS_SUMO
