@@ -48,6 +48,9 @@ _OF_POLICY = ("_policy_asked", "_failing", "_policy")  # attributes
 _NEVER = 2**62  # a second that does not come; clocks may count seconds, or milliseconds, since 1970
 
 
+LONGEST_BUDGET_S = 3600.0  # a thread cannot wait for ever
+
+
 @dataclass(frozen=True, slots=True)
 class LadderSettings:
     """When a signal steps down, and when it climbs back."""
@@ -62,8 +65,10 @@ class LadderSettings:
     overruled_s: int = 600
 
     def __post_init__(self) -> None:
-        if not (self.budget_s > 0 and self.hold_s >= 0 and 0 < self.least_detectors <= 1 and self.margin >= 0):
-            raise ValueError(f"need budget_s > 0, hold_s >= 0, 0 < least_detectors <= 1 and margin >= 0, got {self}")
+        is_patient = 0 < self.budget_s <= LONGEST_BUDGET_S and self.hold_s >= 0
+        if not (is_patient and 0 < self.least_detectors <= 1 and self.margin >= 0):
+            needs = f"0 < budget_s <= {LONGEST_BUDGET_S:g}, hold_s >= 0, 0 < least_detectors <= 1 and margin >= 0"
+            raise ValueError(f"need {needs}, got {self}")
 
 
 class BundleController:
@@ -131,7 +136,7 @@ class BundleController:
     def _forget(self) -> None:
         """As if nothing had been decided yet; everything is on the first rung."""
         plan, n_replicas = self._setup.plan, self._setup.n_replicas
-        self._due_s = -_NEVER
+        self._due_s = self._changes_s = -_NEVER
         self.decisions_by_rung = np.zeros(len(Rung), np.int64)  # of all signals, since the start
         self._ladder = Ladder(n_replicas, plan.n_signals, self.settings.hold_s)
         if plan.n_signals == 0:
@@ -153,6 +158,7 @@ class BundleController:
             self._due_s = time_s + self._interval_s
             readings = counts if isinstance(counts, Readings) else readings_of(counts)  # type: ignore[arg-type]
             self._wanted = self._decided(readings, signals, time_s)
+        self._changes_s = time_s + self.seconds_until_change(time_s)
         on_programme = self._ladder.rung == Rung.PROGRAMME
         if not on_programme.any():
             return self._wanted
@@ -170,8 +176,8 @@ class BundleController:
             self._health.learn()
 
     def is_due(self, time_s: int) -> bool:
-        """Has `decide` anything new to say? Between decisions it has where a programme is in charge."""
-        return time_s >= self._due_s or bool((self._ladder.rung == Rung.PROGRAMME).any())
+        """Has `decide` anything new to say? Between decisions it has where a programme in charge goes on to a phase."""
+        return time_s >= self._changes_s
 
     def seconds_until_change(self, time_s: int) -> int:
         """Until the next decision, or the next change of a programme that is in charge."""

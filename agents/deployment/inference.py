@@ -122,9 +122,10 @@ class SupervisedPolicy:
         return chosen.astype(np.int32)
 
     def close(self) -> None:
-        """Let the thread end; an answer that is late is not waited for."""
-        self._questions.put(None)
-        self._thread = None
+        """Let the thread end; an answer that is late is not waited for. The next question begins another."""
+        if self._thread is not None:
+            self._questions.put(None)
+            self._thread = None
 
     def _start(self) -> None:
         if self._thread is None:

@@ -132,7 +132,10 @@ class PlainShield:
         return at_longest
 
     def _overdue(self, settled: BoolArray, calls: ByteArray) -> NDArray[np.int64]:
-        """(I,) who calls and has done so for too long, bits by their places; 0 where no call can end what is shown."""
+        """(I,) who calls and has done so for too long, bits by their places; 0 where no call can end what is shown.
+
+        1 for whoever it is where nothing is looked up: places may be more than there are bits.
+        """
         rules, state = self._rules, self._state
         callers = np.zeros(len(settled), np.int64)
         settled = settled & (rules.overdue > 0) & (state.time[0] - state.oldest_call >= rules.overdue)
@@ -143,7 +146,10 @@ class PlainShield:
         since = state.call_since[movements]
         waits = (calls[movements] != 0) & (state.aspects[movements] != GREEN) & (since >= 0)
         waits &= state.time[0] - since >= rules.overdue[signal]
-        np.bitwise_or.at(callers, signal[waits], np.int64(1) << place[waits])
+        if self._remembered.has_room:
+            np.bitwise_or.at(callers, signal[waits], np.int64(1) << place[waits])
+        else:
+            callers[signal[waits]] = 1
         return callers
 
     def _situations(self, settles: BoolArray, may_end: BoolArray) -> Situations:

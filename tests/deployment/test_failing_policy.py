@@ -95,6 +95,15 @@ def test_whatever_the_policy_raises_is_told_and_its_thread_answers_on():
     policy.close()
 
 
+def test_policy_that_was_closed_twice_answers_on():
+    policy = SupervisedPolicy(Stubborn(raises, 9), BUDGET_S)
+    assert policy.choose(OBSERVED).tolist() == [0, 0]
+    policy.close()
+    policy.close()
+    assert policy.choose(OBSERVED).tolist() == [0, 0]
+    policy.close()
+
+
 @pytest.mark.parametrize("end", ["closed", "given up"])
 def test_thread_of_a_policy_ends_with_it(end):
     policy = SupervisedPolicy(Stubborn(raises, 9), BUDGET_S)

@@ -1,5 +1,7 @@
 """Laws of the ladder, whatever goes wrong and when: down at once, up one rung at a time, slowly, with a reason."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,9 +99,11 @@ def test_every_rung_has_a_name():
     assert set(RUNG_NAMES) == set(Rung)
 
 
-@pytest.mark.parametrize("wrong", [{"budget_s": 0.0}, {"hold_s": -1}, {"least_detectors": 0.0}, {"margin": -0.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"budget_s": 0.0}, {"budget_s": math.inf}, {"hold_s": -1}, {"least_detectors": 0.0}, {"margin": -0.1}]
+)
 def test_settings_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(ValueError, match="need budget_s > 0"):
+    with pytest.raises(ValueError, match="need 0 < budget_s <= 3600"):
         LadderSettings(**wrong)
 
 

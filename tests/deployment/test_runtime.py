@@ -82,7 +82,9 @@ class Street:
             if now == decide_at:
                 wanted = self.controller.decide(readings, self.core.signals(self.protocol.interval_s), now)
                 decide_at = now + self.controller.seconds_until_change(now)
-            self.core.run(wanted, 1)
+                self.core.run(wanted, 1)
+            else:
+                self.core.go_on(1)
             yield now, readings, self.core._calls[0].copy(), self.core.aspects[0].copy()
 
 
@@ -133,6 +135,22 @@ def test_runtime_shows_what_the_core_shows_while_detectors_fail(bundle, bundle_f
         (Rung.ACTUATED, Rung.LEARNED),
     ]
     assert runtime.log[0].reason == f"a count is no number: {len(lanes)} of {len(lanes)} detectors"
+    runtime.close()
+
+
+def test_signal_on_its_programme_takes_no_other_down(bundle, bundle_folder):
+    """The others' wishes are told to the shield as often as in the core, and counted as overruled no more often."""
+    network = load_scenario("arterial6").network
+    lanes = np.flatnonzero(network.road_to[network.lane_road] == network.signalled[0])
+    street = Street(bundle, "arterial6", "us-mutcd-5", 900, failing(lanes, 0, 900))
+    runtime = SignalController.load(
+        bundle_folder, network, protocol="us-mutcd-5", flows_vph=street.scenario.flows_vph()
+    )
+    for now, readings, calls, aspects in street.seconds():
+        assert np.array_equal(runtime.step(readings, now, calls=calls), aspects), f"second {now}"
+    assert runtime.log == street.controller.log
+    assert "the shield overruled" not in {change.reason[:20] for change in runtime.log}
+    assert np.array_equal(runtime._signals.interventions.reshape(-1, 4), street.core.interventions[0])
     runtime.close()
 
 

@@ -5,7 +5,16 @@ import pytest
 from signals.test_plain import assert_equal_memories, assert_equal_states
 from signals.test_safety_runs import nonsense_of, random_network, random_protocol
 
-from intergreen.envs.network import GridSpec, generate_grid
+from intergreen.envs.network import STRAIGHT, GridSpec, build_network, generate_grid
+from intergreen.envs.network.description import (
+    IntersectionDescription,
+    LaneDescription,
+    LinkDescription,
+    MovementDescription,
+    NetworkDescription,
+    PhaseDescription,
+    RoadDescription,
+)
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.signals import monitor, remembered, shield
 from intergreen.envs.signals.aspects import GREEN
@@ -71,6 +80,46 @@ def test_where_there_is_no_room_the_shield_is_asked_every_time(limit, protocol, 
     plan = protocol_by_name(protocol).plan(network)
     showing = assert_shown_alike(network, plan, np.random.default_rng(1), seconds=120)
     assert not showing._remembered.has_room
+
+
+def test_signal_of_more_movements_than_bits_serves_an_overdue_call_in_time():
+    """72 one-way streets side by side, in three phases; the last one calls while the first two are wished for."""
+    network = streets_side_by_side(72)
+    plan = protocol_by_name("us-mutcd-5").plan(network)
+    mine, plain = twins(network, plan)
+    showing, watching = PlainShield(plan.rules, mine), PlainMonitor(program_card(network, plan.timing))
+    assert not showing._remembered.has_room
+    calls, green = np.zeros(network.n_movements, np.uint8), np.zeros(network.n_movements, np.uint8)
+    calls[-1] = 1
+    served = False
+    for second in range(150):
+        if second % 5 == 0:
+            wish = np.array([(min(second, 75) // 15) % 2], np.int32)
+            showing.request(wish)
+            shield.request(wish, plan.rules, plain)
+        showing.tick(calls)
+        shield.tick(plan.rules, plain, calls, green)
+        assert_equal_states(mine, plain, plan)
+        assert watching.watch(mine.aspects, calls) == 0
+        served |= bool(mine.aspects[-1] == GREEN)
+    assert served
+
+
+def streets_side_by_side(n):
+    """One signal that n straight movements pass, a third of them in each of its phases."""
+    lane = (LaneDescription(3.0, 11.0),)
+    roads, movements = [], []
+    ends = []
+    for k in range(n):
+        y_m = 10.0 * k
+        roads.append(RoadDescription(f"in{k}", 1 + 2 * k, 0, ((-300.0, y_m), (-20.0, y_m)), lane))
+        roads.append(RoadDescription(f"out{k}", 0, 2 + 2 * k, ((20.0, y_m), (300.0, y_m)), lane))
+        movements.append(MovementDescription(2 * k, 2 * k + 1, STRAIGHT, (LinkDescription(0, 0),)))
+        ends.append(IntersectionDescription(f"west{k}", (-300.0, y_m), 0.0, True, (2 * k,)))
+        ends.append(IntersectionDescription(f"east{k}", (300.0, y_m), 0.0, True, (2 * k + 1,)))
+    phases = tuple(PhaseDescription(20.0, tuple(range(k * n // 3, (k + 1) * n // 3))) for k in range(3))
+    centre = IntersectionDescription("centre", (0.0, 0.0), 0.0, False, tuple(range(2 * n)), tuple(movements), phases)
+    return build_network(NetworkDescription("wide", "wide", (centre, *ends), tuple(roads)))
 
 
 def test_alike_signals_remember_together_and_the_shield_is_asked_rarely(monkeypatch):
