@@ -27,6 +27,7 @@ from intergreen.envs.observation import CHOICE_COLUMNS
 from intergreen.envs.observation_arrays import taken_apart
 from intergreen.envs.protocol import FIELD
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.scenario_fingerprint import scenario_fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,10 +109,14 @@ def json_bytes(value: object) -> bytes:
 def own_scenario(folder: Path, name: str, run: dict[str, Any]) -> Scenario:
     """The one scenario that the run in `folder` was trained on."""
     try:
-        return load_scenario(name, drop_invalid_routes=bool(run.get("drop_invalid_routes")))
+        scenario = load_scenario(name, drop_invalid_routes=bool(run.get("drop_invalid_routes")))
     except InputError as error:
         problem = f"trained on {shown(name, limit=300)}, which cannot be read here: {error.problem}"
         raise InputError(folder / RUN, "scenario", problem, "export where the scenario is") from None
+    if run.get("fingerprint") not in (None, scenario_fingerprint(scenario)):
+        problem = f"{shown(name, limit=300)} had another network or demand when the policy was trained"
+        raise InputError(folder / RUN, "scenario", problem, "restore what it was, or train again")
+    return scenario
 
 
 def _protocols(recipe: Recipe, scenario: Scenario | None) -> tuple[str, ...]:

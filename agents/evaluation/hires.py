@@ -70,7 +70,12 @@ class HiresLog:
 
     def end(self, core: Core) -> None:
         self.look(core, core.phase)
-        self.events.sort(key=lambda event: (event.tenths, event.code, event.signal, event.parameter))
+        self.events.sort(key=lambda event: (event.tenths, _rank(event.code), event.signal, event.parameter))
+
+
+def _rank(code: int) -> float:
+    """Where events of a tenth stand: a phase is over before it begins anew."""
+    return PHASE_INACTIVE + (1 + code) / 10.0 if code in (PHASE_ON, BEGIN_GREEN) else code
 
 
 class _Lamps:

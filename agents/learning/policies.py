@@ -47,23 +47,17 @@ class _Together(nn.Module):
         self.signals = space.signals
         choices = space.blocks.choices
         kept = [i * choices + c for i, count in enumerate(space.n_choices) for c in range(count)]
-        everything = len(kept) == space.signals * choices or space.signals == 1
+        everything = len(kept) == space.signals * choices
         self._kept = None if everything else torch.tensor(kept)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        if self.signals == 1:
-            return self.network(observation)
         scores, values = self.network(self._apart(observation))
         return self._beside(scores), values.view(-1, self.signals).sum(dim=1, keepdim=True)
 
     def forward_actor(self, observation: Tensor) -> Tensor:
-        if self.signals == 1:
-            return self.network.forward_actor(observation)
         return self._beside(self.network.forward_actor(self._apart(observation)))
 
     def forward_critic(self, observation: Tensor) -> Tensor:
-        if self.signals == 1:
-            return self.network.forward_critic(observation)
         values = self.network.forward_critic(self._apart(observation))
         return values.view(-1, self.signals).sum(dim=1, keepdim=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gymnasium
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN
 
@@ -98,6 +99,8 @@ def _learner_stated(model: BaseAlgorithm, worlds: Sequence[Mapping[str, Any]]) -
     rate = model.learning_rate
     return {
         "learner": type(model).__name__,
+        "reward_wrapped": _is_wrapped(model, gymnasium.RewardWrapper)
+        or _is_wrapped(model, gymnasium.wrappers.NormalizeReward),
         "learning_rate": float(rate) if isinstance(rate, int | float) else None,  # None: a schedule of the user's
         "gamma": float(model.gamma),  # type: ignore[attr-defined]
         "seed": model.seed,
@@ -129,6 +132,13 @@ def _refuse_normalised(model: BaseAlgorithm) -> None:
     normalised = model.get_vec_normalize_env()
     if normalised is not None and normalised.norm_obs:
         raise ValueError("the model sees observations through VecNormalize, which a run has not; use norm_obs=False")
+    if _is_wrapped(model, gymnasium.ObservationWrapper):
+        raise ValueError("the model sees observations through an ObservationWrapper, which a run has not; leave it out")
+
+
+def _is_wrapped(model: BaseAlgorithm, kind: type[gymnasium.Wrapper[Any, Any, Any, Any]]) -> bool:
+    env = model.get_env()
+    return env is not None and any(env.env_is_wrapped(kind))
 
 
 def _settings_of(worlds: Sequence[Mapping[str, Any]], reward: RewardSpec | None) -> dict[str, Any]:

@@ -249,6 +249,17 @@ def test_run_whose_scenario_has_gone_says_where_to_export(run, tmp_path, capsys,
     assert "export where the scenario is" in line
 
 
+def test_run_whose_network_has_changed_since_is_refused(run, tmp_path, capsys, monkeypatch):
+    ready(monkeypatch)
+    copy = shutil.copytree(run, tmp_path / "copy")
+    stated = json.loads((copy / "run.json").read_text())
+    stated["fingerprint"] = "0" * len(stated["fingerprint"])
+    (copy / "run.json").write_text(json.dumps(stated))
+    status, line = told(capsys, copy, "--to", tmp_path / "x")
+    assert status == 2
+    assert "had another network or demand when the policy was trained; restore what it was, or train again" in line
+
+
 def test_command_writes_the_same_bytes_again_and_names_the_folder(run, exported, tmp_path, capsys, monkeypatch):
     ready(monkeypatch)
     again = tmp_path / "pair"

@@ -10,6 +10,7 @@ import json
 import math
 import warnings
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -153,6 +154,29 @@ def test_every_green_has_all_its_events_in_their_order(run):
         for k in range(0, whole, len(wanted)):
             cycle = ["reason" if code in reasons else code for code in codes[k : k + len(wanted)]]
             assert cycle == wanted
+
+
+def test_green_that_follows_a_yellow_at_once_comes_after_the_end_of_its_phase():
+    log, timing = HiresLog(), protocol_by_name("literature-5-2")
+    evaluate(
+        load_scenario("single"),
+        controller_by_name("max-pressure"),
+        timing,
+        seeds=[0],
+        horizon_s=600,
+        onlooker=log,
+        look_every_s=1,
+    )
+    at_once = 0
+    for phase in log.map.phases:
+        mine = [one for one in log.events if one.code <= 12 and one.parameter == phase.number]
+        for before, event in pairwise(mine):
+            if event.code == hires.PHASE_INACTIVE:
+                assert before.code == hires.END_RED_CLEARANCE
+            if event.code == hires.PHASE_ON and before.tenths == event.tenths:
+                assert before.code == hires.PHASE_INACTIVE
+                at_once += 1
+    assert at_once > 0
 
 
 def test_detectors_go_on_and_off_in_turn(run):

@@ -280,6 +280,16 @@ def test_maskable_learner_takes_a_whole_network():
     model.learn(8)
 
 
+def test_maskable_learner_takes_one_signal_with_room_for_more_choices():
+    env = TrafficSignalEnv("single", choices=12, horizon_s=100)
+    model = MaskablePPO(MaskableSignalPolicy, env, n_steps=8, batch_size=8, device="cpu")
+    model.learn(8)
+    observation, _ = env.reset(seed=0)
+    for deterministic in (True, False):
+        action, _ = model.predict(observation, action_masks=env.action_masks(), deterministic=deterministic)
+        assert env.action_space.contains(action.item())
+
+
 # Sizes
 
 

@@ -1,5 +1,6 @@
 """A model trained in Python, by stock learners: a controller by its folder, and a bundle."""
 
+import gymnasium
 import pytest
 from learning.test_policies import LEARNERS, make
 from stable_baselines3 import A2C, PPO
@@ -119,12 +120,28 @@ def test_model_behind_normalised_observations_is_refused(pair, pair_file, tmp_pa
         save_as_run(make("ppo", VecNormalize(pair)), tmp_path / "mine", scenario=pair_file)
 
 
+def test_wrapper_of_observations_is_refused_and_that_of_a_reward_stated(stated, tmp_path):
+    def env():
+        return TrafficSignalEnv("single", horizon_s=100)
+
+    halved = gymnasium.wrappers.TransformObservation(env(), lambda seen: 0.5 * seen, env().observation_space)
+    with pytest.raises(ValueError, match="the model sees observations through an ObservationWrapper"):
+        save_as_run(make("ppo", halved), tmp_path / "seen", scenario="single")
+    folder = save_as_run(
+        make("ppo", gymnasium.wrappers.TransformReward(env(), abs)), tmp_path / "told", scenario="single"
+    )
+    assert stated(folder)["saved"]["reward_wrapped"]
+    card = (export_run(folder, tmp_path / "bundle", scenarios=[]) / "MODEL_CARD.md").read_text()
+    assert "reward queue, changed by a wrapper" in card
+
+
 def test_run_and_card_state_the_learner_and_its_trips(pair_file, stated, tmp_path):
     env = TrafficVecEnv(str(pair_file), replicas=1, exact_trips=True, backlog_periods=3)
     folder = save_as_run(A2C(SignalPolicy, env, device="cpu", gamma=0.8), tmp_path / "mine", scenario=pair_file)
     saved = stated(folder)["saved"]
     assert saved == {
         "learner": "A2C",
+        "reward_wrapped": False,
         "learning_rate": 0.0007,
         "gamma": 0.8,
         "seed": None,
