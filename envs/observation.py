@@ -48,8 +48,8 @@ in each of them. Units: 1 is ten vehicles, unless said otherwise.
 |              |          |                             | every choice, which tells none from another                  |
 
 A signal with fewer movements or choices has 0 in the places it lacks. A phase that has been green for `LONGEST_GREEN_S`
-is not `allowed` while vehicles wait for a choice that serves other movements: where traffic is locked, nothing that a
-policy sees changes any more, and the same answer for ever would keep it so.
+is not `allowed` while vehicles wait for a choice that serves other movements and another one is: where traffic is
+locked, nothing that a policy sees changes any more, and the same answer for ever would keep it so.
 """
 
 from __future__ import annotations
@@ -276,7 +276,7 @@ def observe(
         signal_at = choices_at + 2 * table.choices
         serves_at = signal_at + table.signal_columns
         overdue = phase[i] >= 0 and green_s[i] >= LONGEST_GREEN_S
-        somebody_waits = False
+        somebody_waits = another_is_granted = False
         current = -1
         for c in range(table.choices):
             local_phase = table.choice_phase[i, c]
@@ -286,6 +286,8 @@ def observe(
             if local_phase == phase[i]:
                 out[i, choices_at + 2 * c] = 1.0
                 current = c
+            elif granted[table.phase_offset[i] + local_phase] != 0:
+                another_is_granted = True
             row = table.phase_start[i] + local_phase
             for local in range(table.movement_start[i + 1] - first_movement):
                 serves = table.phase_serves[row, local]
@@ -295,7 +297,7 @@ def observe(
                         table.lane_start[first_movement + local], table.lane_start[first_movement + local + 1]
                     ):
                         somebody_waits = somebody_waits or waiting[table.lanes[k]] > 0
-        if current >= 0 and somebody_waits:
+        if current >= 0 and somebody_waits and another_is_granted:
             out[i, choices_at + 2 * current + 1] = 0.0
         if table.signal_column[GREEN_TIME] >= 0:
             out[i, signal_at + table.signal_column[GREEN_TIME]] = min(green_s[i] / GREEN_TIME_S, HIGHEST)

@@ -398,7 +398,8 @@ def _allowed(
     overdue = (signals.phase >= 0) & (signals.green_s >= LONGEST_GREEN_S)
     if overdue.any():
         others_wait = ((queue > 0) & g.can_be_served & ~served).any(axis=2)
-        allowed &= ~(is_current & (overdue & others_wait)[:, :, None])
+        another_is_granted = (allowed & ~is_current).any(axis=2)
+        allowed &= ~(is_current & (overdue & others_wait & another_is_granted)[:, :, None])
     return allowed
 
 

@@ -37,8 +37,8 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
     space's `blocks` say where the parts of it begin.
 
     ## Rewards
-    The mean over the signals of the reward that `reward` names, one of those in `intergreen.envs.reward`: between 0
-    and a few units below, whatever the network's size.
+    The mean over the signals of the reward that `reward` names, one of those in `intergreen.envs.reward`: mostly
+    between 0 and a few units below, whatever the network's size, and above 0 where a backlog is served.
 
     ## Starting state
     An empty network, every signal in its first choice. The trips are drawn afresh for every episode; `reset(seed=s)`

@@ -171,8 +171,10 @@ def twin(world, b, i):
         values[f"choice_{c}.current"] = float(local_phase == phase[i])
         others = set().union(*(served(i, other) for other in choices))
         waited_for = any(waiting[lanes_of(m)].any() for m in others - served(i, local_phase))
-        overdue = local_phase == phase[i] and green_s >= LONGEST_GREEN_S and waited_for
-        granted = world.signals.granted[b, network.phase_start[plan.intersection[i]] + local_phase]
+        grants = world.signals.granted[b, network.phase_start[plan.intersection[i]] :]
+        another = any(grants[other] for other in choices if other != phase[i])
+        overdue = local_phase == phase[i] and green_s >= LONGEST_GREEN_S and waited_for and another
+        granted = grants[local_phase]
         values[f"choice_{c}.allowed"] = float(granted == 1 and not overdue)
         for place, m in enumerate(movements_of(i)):
             values[f"choice_{c}.serves_{place}"] = float(m in served(i, local_phase))

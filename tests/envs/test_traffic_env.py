@@ -185,6 +185,24 @@ def test_green_that_lasts_is_no_longer_allowed_while_others_wait():
     assert env.action_masks().all()
 
 
+def test_some_choice_is_allowed_while_a_least_green_outlasts_the_longest_one():
+    longer = {
+        f"{rule}_green_{kind}_s": seconds
+        for rule, kinds, seconds in (("min", ("through", "turn"), 130.0), ("max", ("left", "through", "fast"), 300.0))
+        for kind in kinds
+    }
+    profile = replace(PROFILES["us-mutcd"], name="slow", longest_wait_s=1500.0, **longer)
+    env = TrafficSignalEnv("single", protocol=Protocol("slow-5", 5, FieldTiming(profile)), horizon_s=400)
+    env.reset(seed=0)
+    asked = []
+    for _ in range(80):
+        asked.append(env.action_masks().tolist())
+        env.step(0)
+    assert all(any(mask) for mask in asked)
+    assert [True, False, False, False] in asked
+    assert any(not mask[0] for mask in asked)
+
+
 def test_room_that_is_not_used_changes_no_action_and_no_mask(pair):
     env, wide = TrafficSignalEnv(pair), TrafficSignalEnv(pair, movements=20, choices=9)
     assert wide.action_space == env.action_space
