@@ -115,7 +115,8 @@ def _learner(run: dict[str, Any], recipe: Recipe) -> str:
         return f"distilled from {_teachers_in_words(run)}, {budget}"
     if run.get("made_by") == REFINED:
         how = run["refined"]
-        rounds = f"{how['rounds']} rounds of {how['moments']:,} moments, {how['look_ahead_s']} s ahead"
+        number = "one round" if how["rounds"] == 1 else f"{how['rounds']} rounds"
+        rounds = f"{number} of {how['moments']:,} moments, {how['look_ahead_s']} s ahead"
         mean = ", the mean of the weights before and after" if how.get("average") else ""
         return f"refined from {how['name']}, {rounds}{mean}"
     if "saved" in run:

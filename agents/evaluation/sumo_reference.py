@@ -62,8 +62,8 @@ def own_signals(
 
 
 def _own_programmes(scenario: Scenario, kind: str, net: Path, folder: Path) -> Path:
-    """The programmes that the scenario begins with, by names that nobody has, in an additional file: as they are or as
-    actuated ones. SUMO's clock stands at 0 when it begins here."""
+    """The programmes that the scenario begins with, by a name that nobody has, in an additional file: as they are, on
+    SUMO's clock, which stands at 0 when it begins here, or as actuated ones."""
     begin_s, end_s = scenario.sumo_window_s
     programmes, tags = Programmes(), {}
     for tag in chain(read_elements(net, "net"), *(read_elements(path) for path in scenario.sumo_additional)):
@@ -74,8 +74,8 @@ def _own_programmes(scenario: Scenario, kind: str, net: Path, folder: Path) -> P
     for signal, programme in programmes.running(begin_s, end_s).items():
         tag = tags[signal, programme.name]
         logic = deepcopy(tag.element)
-        its = {"programID": _NAME, "offset": f"{programme.offset_s - begin_s:g}"}
-        logic.attrib.update(its if kind == "static" else its | {"type": "actuated"})
+        other = {"offset": f"{programme.offset_s - begin_s:g}"} if kind == "static" else {"type": "actuated"}
+        logic.attrib.update({"programID": _NAME} | other)
         for phase in logic.iter("phase") if kind == "actuated" else ():
             phase.attrib.update(_limits(phase.attrib["state"]) | phase.attrib)
         root.append(logic)

@@ -40,9 +40,10 @@ class Refinement:
         new = ", and told which greens yield" if set(recipe.features) - set(self.policy.features) else ""
         timing = run["protocol"] or "own protocols"
         seed = f"seed {recipe.seed}" + ("; writes the mean of all weights, the first ones too" if self.average else "")
+        rounds = "one round" if self.rounds == 1 else f"{self.rounds} rounds"
         lines = [
             f"refining {self.policy.name} (width {recipe.width}{new}) on {looks_in}, {timing}",
-            f"{self.rounds} rounds of {self.moments:,} moments, {self.look_ahead_s} s ahead; {seed}",
+            f"{rounds} of {self.moments:,} moments, {self.look_ahead_s} s ahead; {seed}",
             ", ".join(f"{name} {number}" for name, number in run["versions"].items()),
             f"run folder {self.training.folder}",
         ]
