@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from intergreen.agents.controllers.observed import ObservedController
+from intergreen.agents.controllers.parted_lanes import PartedLanes
 from intergreen.agents.controllers.policy_network import PolicyNetwork, read_network
 from intergreen.agents.controllers.run_folder import BEST, POLICY, features_in, observation_columns, read_run
 from intergreen.envs.errors import InputError
 
 if TYPE_CHECKING:
+    from intergreen.agents.controllers.base import LaneCounts, Setup
     from intergreen.envs.arrays import Float32Array, IntArray
     from intergreen.envs.observation import Blocks
+    from intergreen.envs.signals import SignalStatus
 
 
 class Chooser(Protocol):
@@ -24,10 +27,18 @@ class Chooser(Protocol):
 
 
 class PolicyController(ObservedController):
-    """A policy that sees `features`."""
+    """A policy that sees `features`; where the movements of a lane have their greens apart, none waits for ever."""
 
     def __init__(self, name: str, network: Chooser, features: Sequence[str]) -> None:
         super().__init__(name, lambda seen, _: network.best_choices(seen, self._layout.blocks), features=features)
+
+    def start(self, setup: Setup) -> IntArray:
+        self._parted = PartedLanes(setup.network, setup.plan)
+        return super().start(setup)
+
+    def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
+        """The phases of the best choices, see `PartedLanes`."""
+        return self._parted.first(super().decide(counts, signals, time_s), counts.waiting, signals.red_s)
 
 
 def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyController:

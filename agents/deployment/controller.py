@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intergreen.agents.controllers.actuated import Actuated
+from intergreen.agents.controllers.parted_lanes import PartedLanes
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
 from intergreen.agents.deployment.counted import Counted, counted, counts_in
@@ -121,6 +122,7 @@ class BundleController:
             return self._wanted
         self._layout = make_layout(setup.network, plan, features=self.bundle.features)
         self._gathers = make_gathers(self._layout)
+        self._parted = PartedLanes(setup.network, plan)
         self._programme = fixed_programme(setup)
         self._detectors = detectors_of(setup.network, plan.intersection)
         self._unserved_s = self.settings.unserved_cycles * np.maximum(
@@ -244,7 +246,7 @@ class BundleController:
         beyond = self._trusted.is_left(observed).reshape(signals.phase.shape)
         needs.ask(beyond, Rung.ACTUATED, "an observation beyond what training had")
         self._failing.time_s = time_s
-        wished = self._asked(needs, observed, signals.phase)
+        wished = self._parted.first(self._asked(needs, observed, signals.phase), waiting, signals.red_s)
         rung = self._ladder.step(needs, signals.phase, time_s)
         self.decisions_by_rung += np.bincount(rung.reshape(-1), minlength=len(Rung))
         if (rung == Rung.ACTUATED).any():
