@@ -305,7 +305,9 @@ def test_the_files_say_what_is_what(run, tmp_path):
     with events.open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["SignalID", "Timestamp", "EventCode", "EventParam"]
-    keys = [(row["Timestamp"], int(row["EventCode"])) for row in rows]
+    last = hires.PHASE_INACTIVE, hires.PHASE_ON, hires.BEGIN_GREEN  # a phase is over before it begins anew
+    by_code = [(row["Timestamp"], int(row["EventCode"])) for row in rows]
+    keys = [(at, last.index(code) if code in last else -1 if code < 12 else 3, code) for at, code in by_code]
     assert keys == sorted(keys)
     assert math.isclose(len(rows), len(log.events))
     stated = json.loads(mapping.read_text())
