@@ -24,7 +24,7 @@ MOST_SIGNALS = 20
 _BLOCK_M = (60.0, 350.0)
 _GRIDS = 0.35  # of the networks; the others have streets at random
 _MOVED_M = 15.0  # a grid's junctions are off their places by so much at most
-LEFTS_APART = 0.25  # of the networks: left turns share lanes with traffic that has green when they have red
+_LEFTS_APART = 0.25  # of the networks: left turns share lanes with traffic that has green when they have red
 _EQUAL_DRIVERS = 0.2  # of the networks: nobody is faster than others
 
 Options = dict[str, str | float | bool]
@@ -44,7 +44,7 @@ def draw_sumo_network(random: np.random.Generator, *, alone: bool = False) -> Ro
     network = generate_sumo_network(f"sumo_{seed}", options, netgenerate=sumo_program("netgenerate"), seed=seed)
     if len(network.signalled) > MOST_SIGNALS:
         raise ValueError(f"{len(network.signalled)} signals are too many")
-    if random.random() < LEFTS_APART:
+    if random.random() < _LEFTS_APART:
         network = with_phases(network, partial(lefts_apart, network))
     return network
 

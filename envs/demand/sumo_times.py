@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from itertools import islice, repeat
+from itertools import repeat, takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +39,8 @@ def flow_times(tag: Tag, from_s: float, until_s: float) -> Iterator[float]:
     else:
         mean_s, is_random = _period(tag, begin_s, end_s)
         if not is_random:
-            return _regular(begin_s, min(end_s, until_s), mean_s, number)
+            is_spread = not any(tag.has(key) for key in ("vehsPerHour", "perHour", "period"))
+            return _regular(begin_s, min(end_s, until_s), mean_s, number, is_spread=is_spread)
         time_s, gap_s = begin_s, lambda: float(random.exponential(mean_s))
     return _spaced(time_s, min(end_s, until_s), gap_s, number)
 
@@ -71,11 +72,13 @@ def _spaced(time_s: float, end_s: float, gap_s: Callable[[], float], number: int
         yield time_s
 
 
-def _regular(begin_s: float, end_s: float, gap_s: float, number: int) -> Iterator[float]:
-    """So many times at most, evenly until the end; SUMO counts in whole milliseconds."""
-    begin_ms, end_ms, gap_ms = (round(1000.0 * seconds) for seconds in (begin_s, end_s, gap_s))
-    times_ms = islice(range(begin_ms, end_ms, max(gap_ms, 1)), number)
-    return (time_ms / 1000.0 for time_ms in times_ms)
+def _regular(begin_s: float, end_s: float, gap_s: float, number: int, *, is_spread: bool) -> Iterator[float]:
+    """So many times [s] at most, evenly until the end. SUMO counts in whole milliseconds, and so are its periods; a
+    number that is spread over the time of the flow has none."""
+    begin_ms, end_ms = round(1000.0 * begin_s), round(1000.0 * end_s)
+    gap_ms = 1000.0 * gap_s if is_spread else max(round(1000.0 * gap_s), 1)
+    times_ms = (begin_ms + round(k * gap_ms) for k in range(number))
+    return (time_ms / 1000.0 for time_ms in takewhile(lambda time_ms: time_ms < end_ms, times_ms))
 
 
 def _at_least(tag: Tag, key: str, period_s: float) -> float:

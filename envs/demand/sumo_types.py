@@ -22,9 +22,9 @@ _LOOKS = ("id", "color", "guiShape", "imgFile", "probability", "scale")  # of a 
 _NUMBER = r"[-+0-9.eE]+"
 _NESTED = "carFollowing-"
 _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
-_FACTOR = re.compile(
-    rf"(normc?\()?\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*(?:,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*)?)?\)?", re.ASCII
-)
+_MORE = rf"\s*(?:,\s*({_NUMBER})"
+_FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER}){_MORE}{_MORE}{_MORE}\s*(?:,[^)]*)?)?)?)?\)?", re.ASCII)
+_UNBOUNDED = 1000.0
 _FASTEST_DEVIATIONS = (
     3.0  # beyond the mean: nobody is faster, since the farther drivers look, the longer a second takes
 )
@@ -146,7 +146,7 @@ def _speed_factor(tag: Tag, usual_deviation: float) -> tuple[float, float]:
         mean = float(match[2]) if match else math.nan
         deviation = float(match[3] or (0.0 if match[1] else usual_deviation)) if match else math.nan
         if match and match[4] and deviation > 0:
-            mean, deviation = _within(mean, deviation, float(match[4]), float(match[5]))
+            mean, deviation = _within(mean, deviation, float(match[4]), float(match[5] or _UNBOUNDED))
     except ValueError:
         mean = deviation = math.nan
     if not (0 < mean < 10 and 0 <= deviation < 10):

@@ -1,9 +1,9 @@
 """Ways on a network from SUMO: along edges that are listed, or the fastest between edges, zones and junctions.
 
 The fastest is that of the empty network for who drives: by the own top speed, not over edges that are closed to the
-own class, with SUMO's penalties for giving way and turning round. From a zone (or a
-junction) to another it is the fastest between any edge of the one and any edge of the other, as in SUMO ("Definition
-of Vehicles, Vehicle Types, and Routes", on traffic assignment zones).
+own class, with SUMO's penalties for giving way and turning round. From a zone (or a junction) to another it is the
+fastest between any edge of the one and any edge of the other, as in SUMO ("Definition of Vehicles, Vehicle Types, and
+Routes", on traffic assignment zones).
 """
 
 from __future__ import annotations

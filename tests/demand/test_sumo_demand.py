@@ -195,6 +195,7 @@ def test_times_are_read_as_sumo_writes_them(text, expected):
         ('begin="0" end="54" vehsPerHour="500"', [0, 8, 15, 22, 29, 36, 44, 51]),  # as SUMO 1.28 does: none at 54
         ('begin="98" probability="1"', [98, 99]),
         ('begin="50" end="50" number="3"', [50, 50, 50]),
+        ('begin="0" end="20" number="7"', [0, 3, 6, 9, 12, 15, 18]),
         ('begin="60" number="4"', [60, 70, 80, 90]),
         ('number="4"', [0, 25, 50, 75]),
     ],
@@ -299,9 +300,10 @@ def test_drivers_take_limits_as_sumos_types_do(tmp_path, network, attributes, fa
     assert (type_.speed_factor, type_.speed_deviation) == pytest.approx((factor, deviation), abs=1e-4)
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.5, 1.3), (0.95, 1.25), (1.21, 9.0)])
+@pytest.mark.parametrize(("low", "high"), [(0.5, 1.3), (0.95, 1.25), (1.21, 9.0), (1.1, np.inf)])
 def test_narrow_bounds_of_a_speed_factor_leave_their_mean_and_deviation(tmp_path, network, low, high):
-    kind = f'<vType id="k" speedFactor="normc(1.2,0.15,{low},{high})"/>'
+    bounds = f"{low},{high}" if high < np.inf else f"{low}"
+    kind = f'<vType id="k" speedFactor="normc(1.2,0.15,{bounds})"/>'
     (type_,) = load(tmp_path, network, kind, TRIP.replace("from", 'type="k" from')).types
     drawn = np.random.default_rng(0).normal(1.2, 0.15, 400_000)
     kept = drawn[(drawn >= low) & (drawn <= high)]
@@ -371,6 +373,13 @@ def test_a_distribution_of_types_is_drawn_by_its_shares(tmp_path, network):
     demand = load(tmp_path, network, kinds, flow, window=Window(0, 4000))
     length_m = np.array([kind.length_m for kind in demand.types])[demand.flow_type]
     assert abs((length_m == 9).sum() - 1000) < 4 * np.sqrt(750)  # four standard deviations of a binomial number
+
+
+def test_number_of_a_flow_is_spread_over_all_its_time(tmp_path, network):
+    """The gap is no whole number of milliseconds: with a rounded one the last vehicle would be late."""
+    flow = '<flow id="f" begin="0" end="3600" number="3601" from="in_S" to="out_N"/>'
+    seconds = releases(network, load(tmp_path, network, flow, window=Window(0, 3600)), 3600)
+    assert (len(seconds), seconds[0], seconds[-1]) == (3601, 0, 3599)
 
 
 def shares_of(folder: Path, network: RoadNetwork, *kinds: str) -> float:
