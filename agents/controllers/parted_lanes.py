@@ -1,38 +1,54 @@
 """Lanes that several movements share and whose greens are apart: whoever is first there closes the lane for the others.
 
 Counts do not tell where the first one wants to go, and the queue that a policy would serve may not move. So a movement
-that has waited long enough is served before the policy's wish is: no such lane stands for ever. Where movements of a
+that has waited long enough is served before the policy's wish is: no such lane stands for ever. The lane ends at the
+stop line, or before pockets for the turns; there a movement closes it once its pocket is full. Where movements of a
 lane have green together in some choice, as with permitted turns and phases of one approach, nothing is changed.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from intergreen.agents.controllers.usable import usable
+from intergreen.envs.network.approaches import approach_lanes_by_movement
+from intergreen.envs.observation import VEHICLE_ROOM_M
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
 
 LONGEST_RED_S = 45  # of a movement with somebody on such a lane
+STOPS_BEFORE_M = 1.0  # the line; who stands first
 
 
 class PartedLanes:
-    """Those of a network under a plan: N pairs of a movement and a lane that it shares."""
+    """Those of a network under a plan: N ways of a movement from a lane that it shares to the stop line."""
 
     def __init__(self, network: RoadNetwork, plan: SignalPlan) -> None:
-        pairs: list[tuple[int, int, int]] = []
+        ways: list[tuple[int, int, int]] = []
+        pockets: list[tuple[int, int]] = []  # of a way, and a lane between the shared one and the stop line
         self._serving: dict[tuple[int, int], IntArray] = {}  # of a signal and a movement: phases to choose from
+        starts, lanes = approach_lanes_by_movement(network)
+        seen = [lanes[first:past].tolist() for first, past in itertools.pairwise(starts.tolist())]
         for i, j in enumerate(plan.intersection.tolist()):
             first = int(network.movement_start[j])
             choices = plan.choices[i][plan.choices[i] >= 0]
             greens = network.phase_matrix(j)[choices]
-            for movement, lane in _parted(network, first, greens):
-                pairs.append((i, movement, lane))
+            for movement, lane in _parted(seen, first, greens):
                 self._serving[i, movement] = choices[greens[:, movement - first]]
-        self._signal, self._movement, self._lane = np.array(pairs, np.int64).reshape(-1, 3).T
+                for way in _ways(network, lane, seen[movement]):
+                    pockets += [(len(ways), pocket) for pocket in way]
+                    ways.append((i, movement, lane))
+        self._signal, self._movement, self._lane = np.array(ways, np.int64).reshape(-1, 3).T
+        self._way, self._pocket = np.array(pockets, np.int64).reshape(-1, 2).T
+        self._room = np.bincount(self._way, _room(network.lane_length_m[self._pocket]), len(ways))
         self._signals = np.unique(self._signal).tolist()
 
     def first(self, wanted: IntArray, waiting: IntArray | FloatArray | Float32Array, red_s: IntArray) -> IntArray:
@@ -48,6 +64,7 @@ class PartedLanes:
         overdue = (waiting[:, self._lane] > 0) & (red >= LONGEST_RED_S)
         if not overdue.any():
             return wanted
+        overdue &= self._in_pockets(waiting) >= self._room
         served = wanted.copy()
         red = np.where(overdue, red, -1)
         for b, i in np.argwhere(self._by_signal(overdue)).tolist():
@@ -58,18 +75,26 @@ class PartedLanes:
                 served[b, signal] = serving[0]
         return served
 
+    def _in_pockets(self, waiting: IntArray | FloatArray | Float32Array) -> FloatArray:
+        """(B, N) vehicles that stand between each way's lane and the stop line."""
+        standing = usable(waiting[:, self._pocket].astype(np.float64))
+        return np.stack([np.bincount(self._way, row, len(self._lane)) for row in standing])
+
     def _by_signal(self, overdue: BoolArray) -> BoolArray:
         columns = [overdue[:, self._signal == signal].any(axis=1) for signal in self._signals]
         return np.stack(columns, axis=1)
 
 
-def _parted(network: RoadNetwork, first: int, greens: BoolArray) -> list[tuple[int, int]]:
-    """Movements, from `first` on, and lanes that they share with another one that never has green when they have."""
+def _parted(seen: list[list[int]], first: int, greens: BoolArray) -> list[tuple[int, int]]:
+    """Movements, from `first` on, and lanes that they share with another one that never has green when they have.
+
+    seen  lanes of every movement of the network
+    """
     served = np.flatnonzero(greens.any(axis=0))
     together = greens.T.astype(np.int64) @ greens
     on_lane: dict[int, list[int]] = {}
     for m in served.tolist():
-        for lane in network.start_lanes(first + m).tolist():
+        for lane in seen[first + m]:
             on_lane.setdefault(lane, []).append(m)
     return [
         (first + m, lane)
@@ -77,3 +102,19 @@ def _parted(network: RoadNetwork, first: int, greens: BoolArray) -> list[tuple[i
         for m in movements
         if any(together[m, other] == 0 for other in movements)
     ]
+
+
+def _ways(network: RoadNetwork, lane: int, approach: list[int]) -> Iterator[tuple[int, ...]]:
+    """The lanes of a movement's approach that follow upon one of them, up to the stop line: none if it ends there."""
+    links = network.lane_links[network.lane_link_start[lane] : network.lane_link_start[lane + 1]]
+    nearer = set(network.link_to_lane[links].tolist()).intersection(approach) - {lane}
+    if not nearer:
+        yield ()
+    for next_lane in sorted(nearer):
+        for way in _ways(network, next_lane, [other for other in approach if other != lane]):
+            yield (next_lane, *way)
+
+
+def _room(length_m: FloatArray) -> FloatArray:
+    """Vehicles that stand on lanes of such lengths before a stop line; the next one stands on the lane before."""
+    return np.maximum(np.floor((length_m - STOPS_BEFORE_M) / VEHICLE_ROOM_M) + 1.0, 0.0)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -14,12 +15,16 @@ from intergreen.agents.learning.drawn_phases import lefts_apart, with_phases
 from intergreen.envs.demand import TurnShares, TurnSpec, generate_demand
 from intergreen.envs.demand.walks import entry_roads
 from intergreen.envs.network import TURN_LEFT, GridSpec, generate_grid
+from intergreen.envs.network.approaches import approach_lanes
+from intergreen.envs.network.sumo_generated import generate_sumo_network
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import EMBEDDED, load_scenario
 
 TIMING = protocol_by_name("literature-10-5")
 ONE_LANE = generate_grid(GridSpec(rows=1, columns=1, lanes=1))
 PARTED = with_phases(ONE_LANE, partial(lefts_apart, ONE_LANE))  # straight and right, then left, of opposing approaches
+
+needs_sumo = pytest.mark.skipif(find_spec("sumo") is None, reason='no SUMO here: pip install "intergreen[sumo]"')
 
 
 @pytest.fixture
@@ -88,13 +93,56 @@ def test_count_that_is_no_number_calls_nobody(lanes):
 
 @pytest.mark.parametrize("name", ["universal-refined", "universal"])
 def test_policy_does_not_starve_who_turns_left_from_a_lane_that_others_share(name, monkeypatch):
-    rates = {PARTED.road_ids[road]: 240.0 for road in entry_roads(PARTED)}
-    demand = generate_demand(PARTED, TurnSpec(rates, TurnShares(left=0.2, straight=0.6, right=0.2), 1800), seed=0)
-    scenario = replace(load_scenario("single"), network=PARTED, demand=demand, horizon_s=1800)
-
-    def delay_s():
-        return evaluate(scenario, decider_by_name(name), TIMING, seeds=[0])["metrics"]["delay_s"]["mean"]
-
-    guarded = delay_s()
+    guarded = delay_s(PARTED, name)
     monkeypatch.setattr(parted_lanes, "LONGEST_RED_S", 10**6)
-    assert guarded < 0.7 * delay_s()
+    assert guarded < 0.7 * delay_s(PARTED, name)
+
+
+def delay_s(network, name, *, vph=240.0):
+    rates = {network.road_ids[road]: vph for road in entry_roads(network)}
+    demand = generate_demand(network, TurnSpec(rates, TurnShares(left=0.25, straight=0.6, right=0.15), 1800), seed=0)
+    scenario = replace(load_scenario("single"), network=network, demand=demand, horizon_s=1800)
+    return evaluate(scenario, decider_by_name(name), TIMING, seeds=[0])["metrics"]["delay_s"]["mean"]
+
+
+def with_pockets(length_m):
+    """A junction of one lane a road, which becomes two so far before the middle; left turns in phases of their own."""
+    from intergreen.envs.sumo_net_file import sumo_program
+
+    options = {
+        "grid": True, "grid.x-number": 1, "grid.y-number": 1, "grid.attach-length": 200, "default.lanenumber": 1,
+        "turn-lanes": 1, "turn-lanes.length": length_m, "default.junctions.type": "traffic_light",
+        "no-turnarounds": True,
+    }  # fmt: skip
+    network = generate_sumo_network("pockets", options, netgenerate=sumo_program("netgenerate"), seed=0)
+    return with_phases(network, partial(lefts_apart, network))
+
+
+@needs_sumo
+@pytest.mark.parametrize(("length_m", "fill_it"), [(30, 3), (20, 1), (15, 1)])  # pockets of 17.2, 7.2 and 2.2 m
+def test_pocket_closes_the_lane_before_it_once_it_is_full(length_m, fill_it):
+    network = with_pockets(length_m)
+    lanes = PartedLanes(network, TIMING.plan(network))
+    for left in left_turns(network):
+        (pocket,) = network.start_lanes(left)
+        (before,) = set(approach_lanes(network, left).tolist()) - {pocket}
+        late = red(network, **{f"m{left}": LONGEST_RED_S})
+        keep = np.array([[-1]], np.int32)
+
+        def served(in_pocket, on_lane, pocket=pocket, before=before, late=late, keep=keep):
+            standing = np.zeros((1, network.n_lanes), np.int32)
+            standing[0, [pocket, before]] = in_pocket, on_lane
+            return lanes.first(keep, standing, late)[0, 0]
+
+        assert network.phase_matrix(network.signalled[0])[served(fill_it, 1), left]
+        assert served(fill_it - 1, 1) == -1
+        assert served(fill_it, 0) == -1
+
+
+@needs_sumo
+@pytest.mark.parametrize("name", ["universal-refined", "universal"])
+def test_policy_does_not_starve_who_waits_before_a_full_pocket(name, monkeypatch):
+    network = with_pockets(30)
+    guarded = delay_s(network, name, vph=300.0)
+    monkeypatch.setattr(parted_lanes, "LONGEST_RED_S", 10**6)
+    assert guarded < 0.3 * delay_s(network, name, vph=300.0)
