@@ -8,7 +8,6 @@ lane have green together in some choice, as with permitted turns and phases of o
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +17,13 @@ from intergreen.envs.network.approaches import approach_lanes_by_movement
 from intergreen.envs.observation import VEHICLE_ROOM_M
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
+
+Ways = list[tuple[int, ...]]
 
 LONGEST_RED_S = 45  # of a movement with somebody on such a lane
 STOPS_BEFORE_M = 1.0  # the line; who stands first
@@ -32,23 +33,23 @@ class PartedLanes:
     """Those of a network under a plan: N ways of a movement from a lane that it shares to the stop line."""
 
     def __init__(self, network: RoadNetwork, plan: SignalPlan) -> None:
-        ways: list[tuple[int, int, int]] = []
+        rows: list[tuple[int, int, int]] = []
         pockets: list[tuple[int, int]] = []  # of a way, and a lane between the shared one and the stop line
         self._serving: dict[tuple[int, int], IntArray] = {}  # of a signal and a movement: phases to choose from
         starts, lanes = approach_lanes_by_movement(network)
-        seen = [lanes[first:past].tolist() for first, past in itertools.pairwise(starts.tolist())]
         for i, j in enumerate(plan.intersection.tolist()):
-            first = int(network.movement_start[j])
+            first, past = network.movement_start[j : j + 2].tolist()
             choices = plan.choices[i][plan.choices[i] >= 0]
             greens = network.phase_matrix(j)[choices]
-            for movement, lane in _parted(seen, first, greens):
+            ways = {m: _ways_by_lane(network, m, lanes[starts[m] : starts[m + 1]].tolist()) for m in range(first, past)}
+            for movement, lane in _parted(ways, first, greens):
                 self._serving[i, movement] = choices[greens[:, movement - first]]
-                for way in _ways(network, lane, seen[movement]):
-                    pockets += [(len(ways), pocket) for pocket in way]
-                    ways.append((i, movement, lane))
-        self._signal, self._movement, self._lane = np.array(ways, np.int64).reshape(-1, 3).T
+                for way in ways[movement][lane]:
+                    pockets += [(len(rows), pocket) for pocket in way]
+                    rows.append((i, movement, lane))
+        self._signal, self._movement, self._lane = np.array(rows, np.int64).reshape(-1, 3).T
         self._way, self._pocket = np.array(pockets, np.int64).reshape(-1, 2).T
-        self._room = np.bincount(self._way, _room(network.lane_length_m[self._pocket]), len(ways))
+        self._room = np.bincount(self._way, _room(network.lane_length_m[self._pocket]), len(rows))
         self._signals = np.unique(self._signal).tolist()
 
     def first(self, wanted: IntArray, waiting: IntArray | FloatArray | Float32Array, red_s: IntArray) -> IntArray:
@@ -85,16 +86,13 @@ class PartedLanes:
         return np.stack(columns, axis=1)
 
 
-def _parted(seen: list[list[int]], first: int, greens: BoolArray) -> list[tuple[int, int]]:
-    """Movements, from `first` on, and lanes that they share with another one that never has green when they have.
-
-    seen  lanes of every movement of the network
-    """
+def _parted(ways: Mapping[int, Mapping[int, Ways]], first: int, greens: BoolArray) -> list[tuple[int, int]]:
+    """Movements, from `first` on, and lanes that they share with another one that never has green when they have."""
     served = np.flatnonzero(greens.any(axis=0))
     together = greens.T.astype(np.int64) @ greens
     on_lane: dict[int, list[int]] = {}
     for m in served.tolist():
-        for lane in seen[first + m]:
+        for lane in ways[first + m]:
             on_lane.setdefault(lane, []).append(m)
     return [
         (first + m, lane)
@@ -104,15 +102,23 @@ def _parted(seen: list[list[int]], first: int, greens: BoolArray) -> list[tuple[
     ]
 
 
-def _ways(network: RoadNetwork, lane: int, approach: list[int]) -> Iterator[tuple[int, ...]]:
-    """The lanes of a movement's approach that follow upon one of them, up to the stop line: none if it ends there."""
-    links = network.lane_links[network.lane_link_start[lane] : network.lane_link_start[lane + 1]]
-    nearer = set(network.link_to_lane[links].tolist()).intersection(approach) - {lane}
-    if not nearer:
+def _ways_by_lane(network: RoadNetwork, movement: int, approach: list[int]) -> dict[int, Ways]:
+    """Of the lanes of an approach: the lanes that follow, up to the stop line, where no change of lane is needed."""
+    stop_line = set(network.start_lanes(movement).tolist())
+    ways = {lane: list(_ways(network, lane, stop_line, approach)) for lane in approach}
+    return {lane: some for lane, some in ways.items() if some}
+
+
+def _ways(network: RoadNetwork, lane: int, stop_line: set[int], approach: list[int]) -> Iterator[tuple[int, ...]]:
+    if lane in stop_line:
         yield ()
-    for next_lane in sorted(nearer):
-        for way in _ways(network, next_lane, [other for other in approach if other != lane]):
-            yield (next_lane, *way)
+        return
+    links = network.lane_links[network.lane_link_start[lane] : network.lane_link_start[lane + 1]]
+    ahead = network.link_to_lane[links[~network.link_changes_lane[links]]]
+    farther = [other for other in approach if other != lane]
+    for nearer in sorted(set(ahead.tolist()).intersection(farther)):
+        for way in _ways(network, nearer, stop_line, farther):
+            yield (nearer, *way)
 
 
 def _room(length_m: FloatArray) -> FloatArray:
