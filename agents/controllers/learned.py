@@ -27,7 +27,7 @@ class Chooser(Protocol):
 
 
 class PolicyController(ObservedController):
-    """A policy that sees `features`; where the movements of a lane have their greens apart, none waits for ever."""
+    """A policy that sees `features`; who closes a lane for others goes first, see `PartedLanes`."""
 
     def __init__(self, name: str, network: Chooser, features: Sequence[str]) -> None:
         super().__init__(name, lambda seen, _: network.best_choices(seen, self._layout.blocks), features=features)
@@ -37,7 +37,7 @@ class PolicyController(ObservedController):
         return super().start(setup)
 
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
-        """The phases of the best choices, see `PartedLanes`."""
+        """The phases of the best choices, or of who closes a lane."""
         return self._parted.first(super().decide(counts, signals, time_s), counts.waiting, signals.red_s)
 
 

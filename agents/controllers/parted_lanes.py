@@ -1,23 +1,27 @@
-"""Lanes that several movements share and whose greens are apart: whoever is first there closes the lane for the others.
+"""Lanes that several movements share, of which some phase serves only a part: who waits there for another phase closes
+the lane for the others.
 
 Counts do not tell where the first one wants to go, and the queue that a policy would serve may not move. So a movement
-that has waited long enough is served before the policy's wish is: no such lane stands for ever. The lane ends at the
-stop line, or before pockets for the turns; there a movement closes it once its pocket is full. Where movements of a
-lane have green together in some choice, as with permitted turns and phases of one approach, nothing is changed.
+that has had red for a while goes before the others of its lane, where the policy would serve them without it: those
+whose greens are apart, and a left turn before straight traffic, as in a phase between leading and lagging left turns.
+Where greens are apart, no such lane stands for ever, whatever the policy wishes. The lane ends at the stop line, or
+before pockets for the turns; there a movement closes it once its pocket is full. Permitted turns and phases of one
+approach change nothing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from intergreen.agents.controllers.usable import usable
+from intergreen.envs.network import STRAIGHT, TURN_LEFT
 from intergreen.envs.network.approaches import approach_lanes_by_movement
 from intergreen.envs.observation import VEHICLE_ROOM_M
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from intergreen.envs.arrays import BoolArray, Float32Array, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
 
 Ways = list[tuple[int, ...]]
 
-LONGEST_RED_S = 45  # of a movement with somebody on such a lane
+BEFORE_OTHERS_S = 20  # of red, with somebody on the lane: then a movement goes before the others
+LONGEST_RED_S = 90  # of a movement whose greens are apart from theirs, whatever is wished
 STOPS_BEFORE_M = 1.0  # the line; who stands first
 
 
@@ -33,28 +38,33 @@ class PartedLanes:
     """Those of a network under a plan: N ways of a movement from a lane that it shares to the stop line."""
 
     def __init__(self, network: RoadNetwork, plan: SignalPlan) -> None:
-        rows: list[tuple[int, int, int]] = []
-        pockets: list[tuple[int, int]] = []  # of a way, and a lane between the shared one and the stop line
+        rows: list[_Row] = []
         self._serving: dict[tuple[int, int], IntArray] = {}  # of a signal and a movement: phases to choose from
         starts, lanes = approach_lanes_by_movement(network)
         for i, j in enumerate(plan.intersection.tolist()):
             first, past = network.movement_start[j : j + 2].tolist()
             choices = plan.choices[i][plan.choices[i] >= 0]
             greens = network.phase_matrix(j)[choices]
-            ways = {m: _ways_by_lane(network, m, lanes[starts[m] : starts[m + 1]].tolist()) for m in range(first, past)}
-            for movement, lane in _parted(ways, first, greens):
-                self._serving[i, movement] = choices[greens[:, movement - first]]
-                for way in ways[movement][lane]:
-                    pockets += [(len(rows), pocket) for pocket in way]
-                    rows.append((i, movement, lane))
-        self._signal, self._movement, self._lane = np.array(rows, np.int64).reshape(-1, 3).T
+            turns = network.movement_turn[first:past].tolist()
+            ways = [_ways_by_lane(network, m, lanes[starts[m] : starts[m + 1]].tolist()) for m in range(first, past)]
+            for m, lane, is_apart, others_alone in _shares(ways, greens, turns):
+                self._serving[i, first + m] = choices[greens[:, m]]
+                rows += [_Row(i, first + m, lane, is_apart, choices[others_alone], way) for way in ways[m][lane]]
+        self._signal = np.array([row.signal for row in rows], np.int64)
+        self._movement = np.array([row.movement for row in rows], np.int64)
+        self._lane = np.array([row.lane for row in rows], np.int64)
+        self._apart = np.array([row.apart for row in rows], np.bool_)
+        self._closing = np.zeros((len(rows), plan.is_choice.shape[1] + 1), np.bool_)  # the last for no wish at all
+        for n, row in enumerate(rows):
+            self._closing[n, row.others_alone] = True
+        pockets = [(n, pocket) for n, row in enumerate(rows) for pocket in row.pockets]
         self._way, self._pocket = np.array(pockets, np.int64).reshape(-1, 2).T
         self._room = np.bincount(self._way, _room(network.lane_length_m[self._pocket]), len(rows))
         self._signals = np.unique(self._signal).tolist()
 
     def first(self, wanted: IntArray, waiting: IntArray | FloatArray | Float32Array, red_s: IntArray) -> IntArray:
-        """The wishes (B, I), but for signals where somebody has waited for too long: the movement that has had the
-        longest red is served there.
+        """The wishes (B, I), but for signals where somebody has waited for too long: of those movements the one that
+        has had the longest red is served there.
 
         waiting  (B, L) vehicles that stand on each lane
         red_s    (B, M) seconds since each movement had green
@@ -62,9 +72,11 @@ class PartedLanes:
         if not self._signals:
             return wanted
         red = red_s[:, self._movement]
-        overdue = (waiting[:, self._lane] > 0) & (red >= LONGEST_RED_S)
+        overdue = (waiting[:, self._lane] > 0) & (red >= BEFORE_OTHERS_S)
         if not overdue.any():
             return wanted
+        closes = self._closing[np.arange(len(self._lane)), wanted[:, self._signal]]
+        overdue &= closes | (self._apart & (red >= LONGEST_RED_S))
         overdue &= self._in_pockets(waiting) >= self._room
         served = wanted.copy()
         red = np.where(overdue, red, -1)
@@ -86,20 +98,37 @@ class PartedLanes:
         return np.stack(columns, axis=1)
 
 
-def _parted(ways: Mapping[int, Mapping[int, Ways]], first: int, greens: BoolArray) -> list[tuple[int, int]]:
-    """Movements, from `first` on, and lanes that they share with another one that never has green when they have."""
-    served = np.flatnonzero(greens.any(axis=0))
+class _Row(NamedTuple):
+    """A movement and a lane that it shares with others, and one of its ways from there to the stop line."""
+
+    signal: int
+    movement: int
+    lane: int
+    apart: bool  # some of the others never have green together with it
+    others_alone: IntArray  # phases in which others have green without it
+    pockets: tuple[int, ...]  # lanes between that one and the stop line
+
+
+def _shares(
+    ways: Sequence[Mapping[int, Ways]], greens: BoolArray, turns: Sequence[int]
+) -> Iterator[tuple[int, int, bool, BoolArray]]:
+    """Movements of a signal that may close a lane for others: movement, lane, `apart`, choices with `others_alone`.
+
+    greens  (choices, movements)
+    """
     together = greens.T.astype(np.int64) @ greens
+    waits = ~greens.all(axis=0)  # no phase is chosen for the others
     on_lane: dict[int, list[int]] = {}
-    for m in served.tolist():
-        for lane in ways[first + m]:
+    for m in np.flatnonzero(greens.any(axis=0)).tolist():
+        for lane in ways[m]:
             on_lane.setdefault(lane, []).append(m)
-    return [
-        (first + m, lane)
-        for lane, movements in on_lane.items()
-        for m in movements
-        if any(together[m, other] == 0 for other in movements)
-    ]
+    for lane, movements in on_lane.items():
+        for m in movements:
+            apart = any(together[m, other] == 0 for other in movements)
+            others = [o for o in movements if waits[o] and (apart or (turns[m] == TURN_LEFT and turns[o] == STRAIGHT))]
+            others_alone = greens[:, others].any(axis=1) & ~greens[:, m]
+            if others_alone.any():
+                yield m, lane, apart, others_alone
 
 
 def _ways_by_lane(network: RoadNetwork, movement: int, approach: list[int]) -> dict[int, Ways]:

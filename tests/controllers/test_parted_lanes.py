@@ -1,5 +1,6 @@
 """Lanes whose movements have their greens apart: found where they are, and never left standing."""
 
+import itertools
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -8,13 +9,13 @@ import numpy as np
 import pytest
 
 from intergreen.agents.controllers import parted_lanes
-from intergreen.agents.controllers.parted_lanes import LONGEST_RED_S, PartedLanes
+from intergreen.agents.controllers.parted_lanes import BEFORE_OTHERS_S, LONGEST_RED_S, PartedLanes
 from intergreen.agents.deployment.names import decider_by_name
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.drawn_phases import lefts_apart, with_phases
 from intergreen.envs.demand import TurnShares, TurnSpec, generate_demand
 from intergreen.envs.demand.walks import entry_roads
-from intergreen.envs.network import TURN_LEFT, GridSpec, generate_grid
+from intergreen.envs.network import STRAIGHT, TURN_LEFT, GridSpec, generate_grid
 from intergreen.envs.network.approaches import approach_lanes
 from intergreen.envs.network.sumo_generated import generate_sumo_network
 from intergreen.envs.protocol import protocol_by_name
@@ -53,18 +54,32 @@ def test_no_lane_of_an_embedded_network_is_parted_and_every_wish_stands(name):
     assert lanes.first(wanted, everywhere, np.full((1, network.n_movements), 999, np.int32)) is wanted
 
 
-def test_movement_on_such_a_lane_is_served_once_it_has_waited_for_long(lanes):
+def other_phases(network, plan, movement):
+    """Without the movement: with others of its road, and with none of them."""
+    matrix = network.phase_matrix(plan.intersection[0])
+    road = network.movement_from_road
+    red_somewhere = ~matrix[plan.choices[0]].all(axis=0)
+    beside = [m for m in np.flatnonzero(red_somewhere) if road[m] == road[movement] and m != movement]
+    without = [phase for phase in plan.choices[0].tolist() if not matrix[phase, movement]]
+    with_others = [phase for phase in without if matrix[phase, beside].any()]
+    return with_others, [phase for phase in without if phase not in with_others]
+
+
+def test_movement_goes_before_the_others_of_its_lane_and_waits_for_the_side_street(lanes):
     plan = TIMING.plan(PARTED)
     standing = np.ones((1, PARTED.n_lanes), np.int32)
     for left in left_turns(PARTED):
         its = [phase for phase in plan.choices[0].tolist() if PARTED.phase_matrix(plan.intersection[0])[phase, left]]
-        other = next(phase for phase in plan.choices[0].tolist() if phase not in its)
-        wanted = np.array([[other]], np.int32)
-        early, late = (red(PARTED, **{f"m{left}": s}) for s in (LONGEST_RED_S - 1, LONGEST_RED_S))
-        assert lanes.first(wanted, standing, early).tolist() == [[other]]
-        assert lanes.first(wanted, standing, late)[0, 0] in its
-        assert lanes.first(wanted, 0 * standing, late).tolist() == [[other]]  # nobody is there
-        assert wanted.tolist() == [[other]]
+        with_others, without = other_phases(PARTED, plan, left)
+        assert with_others
+        assert without
+        for wish, longest_s in [(with_others[0], BEFORE_OTHERS_S), (without[0], LONGEST_RED_S), (-1, LONGEST_RED_S)]:
+            wanted = np.array([[wish]], np.int32)
+            early, late = (red(PARTED, **{f"m{left}": s}) for s in (longest_s - 1, longest_s))
+            assert lanes.first(wanted, standing, early).tolist() == [[wish]]
+            assert lanes.first(wanted, standing, late)[0, 0] in its
+            assert lanes.first(wanted, 0 * standing, late).tolist() == [[wish]]  # nobody is there
+            assert wanted.tolist() == [[wish]]
         served = np.array([its[:1]], np.int32)
         assert lanes.first(served, standing, late).tolist() == served.tolist()
 
@@ -75,8 +90,13 @@ def test_longest_red_comes_first_and_replicas_are_apart(lanes):
     one, other = next(
         (a, b) for a in left_turns(PARTED) for b in left_turns(PARTED) if not (matrix[:, a] & matrix[:, b]).any()
     )
+    long, longer = LONGEST_RED_S, LONGEST_RED_S + 10
     red_s = np.concatenate(
-        [red(PARTED, **{f"m{one}": 90, f"m{other}": 80}), red(PARTED, **{f"m{one}": 80, f"m{other}": 90}), red(PARTED)]
+        [
+            red(PARTED, **{f"m{one}": longer, f"m{other}": long}),
+            red(PARTED, **{f"m{one}": long, f"m{other}": longer}),
+            red(PARTED),
+        ]
     )
     keep = np.full((3, 1), -1, np.int32)
     served = lanes.first(keep, np.ones((3, PARTED.n_lanes)), red_s)[:, 0]
@@ -94,8 +114,43 @@ def test_count_that_is_no_number_calls_nobody(lanes):
 @pytest.mark.parametrize("name", ["universal-refined", "universal"])
 def test_policy_does_not_starve_who_turns_left_from_a_lane_that_others_share(name, monkeypatch):
     guarded = delay_s(PARTED, name)
-    monkeypatch.setattr(parted_lanes, "LONGEST_RED_S", 10**6)
+    turn_off(monkeypatch)
     assert guarded < 0.7 * delay_s(PARTED, name)
+
+
+def turn_off(monkeypatch):
+    for seconds in ("BEFORE_OTHERS_S", "LONGEST_RED_S"):
+        monkeypatch.setattr(parted_lanes, seconds, 10**6)
+
+
+def leading_and_lagging(network):
+    """Of each street: one approach, straight on from both, the other approach."""
+    turn, road = network.movement_turn, network.movement_from_road
+    conflicts = network.conflict_matrix(network.signalled[0])
+    straight = np.flatnonzero(turn == STRAIGHT).tolist()
+    phases = []
+    for one, other in itertools.combinations(straight, 2):
+        if not conflicts[one, other]:
+            leads, lags = (set(np.flatnonzero(road == road[m]).tolist()) for m in (one, other))
+            phases += [leads, {m for m in leads | lags if turn[m] != TURN_LEFT}, lags]
+    return with_phases(network, lambda _: phases)
+
+
+def test_left_turn_between_lead_and_lag_is_served_before_both_straight(monkeypatch):
+    network = leading_and_lagging(ONE_LANE)
+    plan = TIMING.plan(network)
+    lanes, matrix = PartedLanes(network, plan), network.phase_matrix(plan.intersection[0])
+    standing = np.ones((1, network.n_lanes), np.int32)
+    for left in left_turns(network):
+        with_others, without = other_phases(network, plan, left)
+        late = red(network, **{f"m{left}": LONGEST_RED_S})
+        assert len(with_others) == 1
+        assert matrix[lanes.first(np.array([with_others], np.int32), standing, late)[0, 0], left]
+        for wish in without:  # both have green together in another phase: the lane does not stand for ever
+            assert lanes.first(np.array([[wish]], np.int32), standing, late).tolist() == [[wish]]
+    guarded = delay_s(network, "universal-refined", vph=300.0)
+    turn_off(monkeypatch)
+    assert guarded < 0.7 * delay_s(network, "universal-refined", vph=300.0)
 
 
 def delay_s(network, name, *, vph=240.0):
@@ -144,5 +199,5 @@ def test_pocket_closes_the_lane_before_it_once_it_is_full(length_m, fill_it):
 def test_policy_does_not_starve_who_waits_before_a_full_pocket(name, monkeypatch):
     network = with_pockets(30)
     guarded = delay_s(network, name, vph=300.0)
-    monkeypatch.setattr(parted_lanes, "LONGEST_RED_S", 10**6)
+    turn_off(monkeypatch)
     assert guarded < 0.3 * delay_s(network, name, vph=300.0)
