@@ -170,7 +170,7 @@ def _comparison(setting: Setting, results: Sequence[Result]) -> TextTable:
 def _dropped(result: Result) -> str:
     """How many flows the reader left out, where it left out any: the demand is then not the file's."""
     flows = result.get("dropped_flows", 0)
-    return f" · {flows} flow{'' if flows == 1 else 's'} without a route dropped" if flows else ""
+    return f" · {flows} flow{'' if flows == 1 else 's'} left out, with no way for cars" if flows else ""
 
 
 def _fault_text(fault: Mapping[str, Any]) -> str:
