@@ -117,7 +117,7 @@ def _shares(
     greens  (choices, movements)
     """
     together = greens.T.astype(np.int64) @ greens
-    waits = ~greens.all(axis=0)  # no phase is chosen for the others
+    waits = [not column.all() for column in greens.T]  # no phase is chosen for the others
     on_lane: dict[int, list[int]] = {}
     for m in np.flatnonzero(greens.any(axis=0)).tolist():
         for lane in ways[m]:
