@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -27,8 +28,20 @@ _NAMES = {  # SUMO's other names of the options
     "b": "begin",
     "e": "end",
 }
+_NOT_OBEYED = {  # options that change in SUMO who drives, how, or what signals show: their value that changes nothing
+    "tls.all-off": "false",
+    "max-depart-delay": "-1",
+    "max-num-vehicles": "-1",
+    "random-depart-offset": "0",
+    "device.rerouting.probability": "-1",
+    "default.carfollowmodel": "Krauss",
+    "step-length": "1",
+}
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _TRUE = ("true", "1", "yes", "on", "x", "t")  # as SUMO reads a switch
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class SumoConfig(NamedTuple):
@@ -70,7 +83,8 @@ def is_sumo_config(path: Path) -> bool:
 
 
 def read_sumo_config(path: str | Path) -> SumoConfig:
-    """The files of a configuration and what it asks of the demand; SUMO's other options do not matter to us.
+    """The files of a configuration and what it asks of the demand; SUMO's other options are left aside, with a warning
+    of those that would make another run.
 
     Raises
     ------
@@ -83,6 +97,7 @@ def read_sumo_config(path: str | Path) -> SumoConfig:
             if option.name == INCLUDE:
                 option.fail("is not in SUMO's configurations", "write the options into this file")
             given[_NAMES.get(option.name, option.name)] = option
+    _tell_of_options(path, given)
     folder = Path(path).resolve().parent
     net = _files(given, "net-file", folder)
     if not net:
@@ -104,6 +119,25 @@ def read_sumo_config(path: str | Path) -> SumoConfig:
         drop_invalid=_value(given, "ignore-route-errors").lower() in _TRUE,
     )
     return SumoConfig(net[0], additional, routes, more)
+
+
+def _tell_of_options(path: str | Path, given: dict[str, Tag]) -> None:
+    """Say in one line which options are not obeyed."""
+    others = [key for key, usual in _NOT_OBEYED.items() if not _is_alike(_value(given, key), usual)]
+    if others:
+        what = "is not obeyed: it changes" if len(others) == 1 else "are not obeyed: they change"
+        _LOG.warning("%s: %s %s what SUMO would run", path, ", ".join(others), what)
+
+
+def _is_alike(text: str, usual: str) -> bool:
+    if not text:
+        return True
+    if usual == "false":
+        return text.lower() not in _TRUE
+    try:
+        return float(text) == float(usual)
+    except ValueError:
+        return text == usual
 
 
 def _value(given: dict[str, Tag], key: str) -> str:

@@ -180,6 +180,19 @@ def test_configuration_may_end_in_sumo_cfg(tmp_path):
         assert len(load_scenario(named).trips(0)) == 2
 
 
+def test_options_that_make_another_run_in_sumo_are_told_in_one_line(tmp_path, caplog):
+    given = '<max-depart-delay value="30"/><tls.all-off value="true"/><step-length value="1.0"/>'
+    load_scenario(write(tmp_path, config=CONFIG.replace("</input>", f"</input><processing>{given}</processing>")))
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.endswith("small.sumocfg: tls.all-off, max-depart-delay are not obeyed: they change what SUMO would run")
+
+
+def test_options_at_their_usual_value_are_not_told(tmp_path, caplog):
+    given = '<max-depart-delay value="-1"/><tls.all-off value="false"/><max-num-vehicles value=""/>'
+    load_scenario(write(tmp_path, config=CONFIG.replace("</input>", f"</input><processing>{given}</processing>")))
+    assert not caplog.records
+
+
 # --- protocols ---------------------------------------------------------------------------------------------------
 
 
