@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,22 +26,21 @@ _NAMES = {  # SUMO's other names of the options
     "routes": "route-files",
     "a": "additional-files",
     "additional": "additional-files",
+    "carfollow.model": "default.carfollowmodel",
     "b": "begin",
     "e": "end",
 }
-_NOT_OBEYED = {  # options that change in SUMO who drives, how, or what signals show: their value that changes nothing
-    "tls.all-off": "false",
-    "max-depart-delay": "-1",
-    "max-num-vehicles": "-1",
-    "random-depart-offset": "0",
-    "device.rerouting.probability": "-1",
-    "default.carfollowmodel": "Krauss",
-    "step-length": "1",
+_TRUE = ("true", "1", "yes", "on", "x", "t")  # as SUMO reads a switch
+_NOT_OBEYED: dict[str, Callable[[str], bool]] = {  # options that would make another run, and which values would not
+    "tls.all-off": lambda text: text.lower() not in _TRUE,
+    "max-depart-delay": lambda text: seconds(text) < 0,
+    "max-num-vehicles": lambda text: plain_number(text) < 0,
+    "random-depart-offset": lambda text: seconds(text) == 0,
+    "device.rerouting.probability": lambda text: plain_number(text) <= 0,
+    "default.carfollowmodel": lambda text: text == "Krauss",
+    "step-length": lambda text: seconds(text) == 1,
 }
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_TRUE = ("true", "1", "yes", "on", "x", "t")  # as SUMO reads a switch
-
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -123,21 +123,10 @@ def read_sumo_config(path: str | Path) -> SumoConfig:
 
 def _tell_of_options(path: str | Path, given: dict[str, Tag]) -> None:
     """Say in one line which options are not obeyed."""
-    others = [key for key, usual in _NOT_OBEYED.items() if not _is_alike(_value(given, key), usual)]
+    others = [key for key, is_usual in _NOT_OBEYED.items() if (text := _value(given, key)) and not is_usual(text)]
     if others:
         what = "is not obeyed: it changes" if len(others) == 1 else "are not obeyed: they change"
         _LOG.warning("%s: %s %s what SUMO would run", path, ", ".join(others), what)
-
-
-def _is_alike(text: str, usual: str) -> bool:
-    if not text:
-        return True
-    if usual == "false":
-        return text.lower() not in _TRUE
-    try:
-        return float(text) == float(usual)
-    except ValueError:
-        return text == usual
 
 
 def _value(given: dict[str, Tag], key: str) -> str:

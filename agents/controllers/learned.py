@@ -27,7 +27,7 @@ class Chooser(Protocol):
 
 
 class PolicyController(ObservedController):
-    """A policy that sees `features`; who closes a lane for others goes first, see `PartedLanes`."""
+    """A policy that sees `features`; who closes a shared lane goes first (`PartedLanes`)."""
 
     def __init__(self, name: str, network: Chooser, features: Sequence[str]) -> None:
         super().__init__(name, lambda seen, _: network.best_choices(seen, self._layout.blocks), features=features)
@@ -38,7 +38,9 @@ class PolicyController(ObservedController):
 
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
         """The phases of the best choices, or of who closes a lane."""
-        return self._parted.first(super().decide(counts, signals, time_s), counts.waiting, signals.red_s)
+        return self._parted.first(
+            super().decide(counts, signals, time_s), counts.waiting, signals.red_s, signals.granted
+        )
 
 
 def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyController:

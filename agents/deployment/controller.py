@@ -246,7 +246,8 @@ class BundleController:
         beyond = self._trusted.is_left(observed).reshape(signals.phase.shape)
         needs.ask(beyond, Rung.ACTUATED, "an observation beyond what training had")
         self._failing.time_s = time_s
-        wished = self._parted.first(self._asked(needs, observed, signals.phase), waiting, signals.red_s)
+        asked = self._asked(needs, observed, signals.phase)
+        wished = self._parted.first(asked, waiting, signals.red_s, signals.granted)
         rung = self._ladder.step(needs, signals.phase, time_s)
         self.decisions_by_rung += np.bincount(rung.reshape(-1), minlength=len(Rung))
         if (rung == Rung.ACTUATED).any():

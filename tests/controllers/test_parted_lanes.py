@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from network import sumo_small as small
 
 from intergreen.agents.controllers import parted_lanes
 from intergreen.agents.controllers.parted_lanes import BEFORE_OTHERS_S, LONGEST_RED_S, PartedLanes
@@ -15,7 +16,7 @@ from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.drawn_phases import lefts_apart, with_phases
 from intergreen.envs.demand import TurnShares, TurnSpec, generate_demand
 from intergreen.envs.demand.walks import entry_roads
-from intergreen.envs.network import STRAIGHT, TURN_LEFT, GridSpec, generate_grid
+from intergreen.envs.network import STRAIGHT, TURN_LEFT, GridSpec, generate_grid, read_sumo_network
 from intergreen.envs.network.approaches import approach_lanes
 from intergreen.envs.network.sumo_generated import generate_sumo_network
 from intergreen.envs.protocol import protocol_by_name
@@ -41,6 +42,11 @@ def red(network, **by_movement):
     return red_s
 
 
+def everything(network, replicas=1):
+    """(B, P) all phases granted."""
+    return np.ones((replicas, network.n_phases), np.uint8)
+
+
 def left_turns(network):
     return np.flatnonzero(network.movement_turn == TURN_LEFT).tolist()
 
@@ -50,8 +56,10 @@ def test_no_lane_of_an_embedded_network_is_parted_and_every_wish_stands(name):
     network = load_scenario(name).network
     lanes = PartedLanes(network, TIMING.plan(network))
     wanted = np.zeros((1, len(network.signalled)), np.int32)
-    everywhere = np.full((1, network.n_lanes), 9)
-    assert lanes.first(wanted, everywhere, np.full((1, network.n_movements), 999, np.int32)) is wanted
+    standing = np.full((1, network.n_lanes), 9)
+    assert (
+        lanes.first(wanted, standing, np.full((1, network.n_movements), 999, np.int32), everything(network)) is wanted
+    )
 
 
 def other_phases(network, plan, movement):
@@ -76,12 +84,12 @@ def test_movement_goes_before_the_others_of_its_lane_and_waits_for_the_side_stre
         for wish, longest_s in [(with_others[0], BEFORE_OTHERS_S), (without[0], LONGEST_RED_S), (-1, LONGEST_RED_S)]:
             wanted = np.array([[wish]], np.int32)
             early, late = (red(PARTED, **{f"m{left}": s}) for s in (longest_s - 1, longest_s))
-            assert lanes.first(wanted, standing, early).tolist() == [[wish]]
-            assert lanes.first(wanted, standing, late)[0, 0] in its
-            assert lanes.first(wanted, 0 * standing, late).tolist() == [[wish]]  # nobody is there
+            assert lanes.first(wanted, standing, early, everything(PARTED)).tolist() == [[wish]]
+            assert lanes.first(wanted, standing, late, everything(PARTED))[0, 0] in its
+            assert lanes.first(wanted, 0 * standing, late, everything(PARTED)).tolist() == [[wish]]  # nobody is there
             assert wanted.tolist() == [[wish]]
         served = np.array([its[:1]], np.int32)
-        assert lanes.first(served, standing, late).tolist() == served.tolist()
+        assert lanes.first(served, standing, late, everything(PARTED)).tolist() == served.tolist()
 
 
 def test_longest_red_comes_first_and_replicas_are_apart(lanes):
@@ -99,16 +107,61 @@ def test_longest_red_comes_first_and_replicas_are_apart(lanes):
         ]
     )
     keep = np.full((3, 1), -1, np.int32)
-    served = lanes.first(keep, np.ones((3, PARTED.n_lanes)), red_s)[:, 0]
+    served = lanes.first(keep, np.ones((3, PARTED.n_lanes)), red_s, everything(PARTED, 3))[:, 0]
     assert matrix[served[0], one]
     assert matrix[served[1], other]
     assert served[2] == -1
 
 
+def test_every_signal_serves_its_own():
+    network = generate_grid(GridSpec(rows=1, columns=2, lanes=1))
+    network = with_phases(network, partial(lefts_apart, network))
+    plan = TIMING.plan(network)
+    lanes, standing = PartedLanes(network, plan), np.ones((1, network.n_lanes), np.int32)
+    for i, j in enumerate(plan.intersection.tolist()):
+        first, past = network.movement_start[j : j + 2].tolist()
+        for left in (m for m in left_turns(network) if first <= m < past):
+            late = red(network, **{f"m{left}": LONGEST_RED_S})
+            (served,) = lanes.first(np.full((1, 2), -1, np.int32), standing, late, everything(network))
+            assert network.phase_matrix(j)[served[i], left - first]
+            assert served[1 - i] == -1
+
+
+def test_nobody_who_has_waited_longer_is_passed_over(lanes):
+    plan = TIMING.plan(PARTED)
+    matrix, standing = PARTED.phase_matrix(plan.intersection[0]), np.ones((1, PARTED.n_lanes), np.int32)
+    left = left_turns(PARTED)[0]
+    _, without = other_phases(PARTED, plan, left)
+    wanted = np.array([[without[0]]], np.int32)
+    side = np.flatnonzero(matrix[without[0]] & ~matrix[plan.choices[0]].all(axis=0))
+    longer = {f"m{m}": LONGEST_RED_S + 1 for m in side}
+    as_long = red(PARTED, **longer | {f"m{left}": LONGEST_RED_S})
+    assert lanes.first(wanted, standing, as_long, everything(PARTED)).tolist() == wanted.tolist()
+    alone = np.zeros_like(standing)
+    alone[0, PARTED.start_lanes(left)] = 1  # who has waited longer is not there
+    assert matrix[lanes.first(wanted, alone, as_long, everything(PARTED))[0, 0], left]
+
+
+def test_nothing_is_wished_that_the_shield_would_refuse(lanes):
+    standing = np.ones((1, PARTED.n_lanes), np.int32)
+    late = red(PARTED, **{f"m{left_turns(PARTED)[0]}": LONGEST_RED_S})
+    keep = np.array([[-1]], np.int32)
+    assert lanes.first(keep, standing, late, everything(PARTED))[0, 0] >= 0
+    assert lanes.first(keep, standing, late, 0 * everything(PARTED)).tolist() == [[-1]]
+
+
+def test_rule_does_not_drive_the_runtime_from_its_policy():
+    bundle = decider_by_name("universal")
+    evaluate(scenario_on(PARTED, vph=120.0), bundle, protocol_by_name("us-mutcd-5"), seeds=[0])
+    assert bundle.decisions_by_rung[1:].tolist() == [0] * (len(bundle.decisions_by_rung) - 1)
+
+
 def test_count_that_is_no_number_calls_nobody(lanes):
     wanted = np.array([[0]], np.int32)
     unknown = np.full((1, PARTED.n_lanes), np.nan)
-    assert lanes.first(wanted, unknown, np.full((1, PARTED.n_movements), 999, np.int32)).tolist() == [[0]]
+    assert lanes.first(
+        wanted, unknown, np.full((1, PARTED.n_movements), 999, np.int32), everything(PARTED)
+    ).tolist() == [[0]]
 
 
 @pytest.mark.parametrize("name", ["universal-refined", "universal"])
@@ -145,19 +198,23 @@ def test_left_turn_between_lead_and_lag_is_served_before_both_straight(monkeypat
         with_others, without = other_phases(network, plan, left)
         late = red(network, **{f"m{left}": LONGEST_RED_S})
         assert len(with_others) == 1
-        assert matrix[lanes.first(np.array([with_others], np.int32), standing, late)[0, 0], left]
+        assert matrix[lanes.first(np.array([with_others], np.int32), standing, late, everything(network))[0, 0], left]
         for wish in without:  # both have green together in another phase: the lane does not stand for ever
-            assert lanes.first(np.array([[wish]], np.int32), standing, late).tolist() == [[wish]]
+            assert lanes.first(np.array([[wish]], np.int32), standing, late, everything(network)).tolist() == [[wish]]
     guarded = delay_s(network, "universal-refined", vph=300.0)
     turn_off(monkeypatch)
     assert guarded < 0.7 * delay_s(network, "universal-refined", vph=300.0)
 
 
 def delay_s(network, name, *, vph=240.0):
+    scenario = scenario_on(network, vph=vph)
+    return evaluate(scenario, decider_by_name(name), TIMING, seeds=[0])["metrics"]["delay_s"]["mean"]
+
+
+def scenario_on(network, *, vph):
     rates = {network.road_ids[road]: vph for road in entry_roads(network)}
     demand = generate_demand(network, TurnSpec(rates, TurnShares(left=0.25, straight=0.6, right=0.15), 1800), seed=0)
-    scenario = replace(load_scenario("single"), network=network, demand=demand, horizon_s=1800)
-    return evaluate(scenario, decider_by_name(name), TIMING, seeds=[0])["metrics"]["delay_s"]["mean"]
+    return replace(load_scenario("single"), network=network, demand=demand, horizon_s=1800)
 
 
 def with_pockets(length_m):
@@ -171,6 +228,29 @@ def with_pockets(length_m):
     }  # fmt: skip
     network = generate_sumo_network("pockets", options, netgenerate=sumo_program("netgenerate"), seed=0)
     return with_phases(network, partial(lefts_apart, network))
+
+
+def test_road_cut_many_times_has_few_ways(tmp_path):
+    """Two lanes that both lead onto both of the next edge: 2 to the 25th ways, of which two count."""
+    lengths = [200.0, *25 * [2.0], 50.0]
+    last = len(lengths) - 1
+    parts = [
+        f'<connection from="e{k - 1}" to="e{k}" fromLane="{a}" toLane="{b}" '
+        + ('tl="light" linkIndex="0"/>' if k == last else "/>")
+        for k in range(1, len(lengths))
+        for a, b in itertools.product((0, 1), repeat=2)
+    ]
+    parts.append(small.programme("light", ((20, "G"), (3, "y"), (10, "r"))))
+    path = tmp_path / "cut.net.xml"
+    path.write_text(small.street([2] * len(lengths), lengths, "".join(parts)))
+    network = read_sumo_network(path)
+    road = network.road_ids.index(f"e{last - 1}")
+    (movement,) = np.flatnonzero(network.movement_from_road == road).tolist()
+    approach = approach_lanes(network, movement).tolist()
+    ways = parted_lanes._ways_by_lane(network, movement, approach)
+    assert sorted(ways) == sorted(approach)
+    assert {len(some) for some in ways.values()} == {1, 2}
+    assert max(len(way) for some in ways.values() for way in some) == 25
 
 
 @needs_sumo
@@ -187,7 +267,7 @@ def test_pocket_closes_the_lane_before_it_once_it_is_full(length_m, fill_it):
         def served(in_pocket, on_lane, pocket=pocket, before=before, late=late, keep=keep):
             standing = np.zeros((1, network.n_lanes), np.int32)
             standing[0, [pocket, before]] = in_pocket, on_lane
-            return lanes.first(keep, standing, late)[0, 0]
+            return lanes.first(keep, standing, late, everything(network))[0, 0]
 
         assert network.phase_matrix(network.signalled[0])[served(fill_it, 1), left]
         assert served(fill_it - 1, 1) == -1

@@ -188,7 +188,8 @@ def test_options_that_make_another_run_in_sumo_are_told_in_one_line(tmp_path, ca
 
 
 def test_options_at_their_usual_value_are_not_told(tmp_path, caplog):
-    given = '<max-depart-delay value="-1"/><tls.all-off value="false"/><max-num-vehicles value=""/>'
+    given = '<max-depart-delay value="-2"/><tls.all-off value="false"/><max-num-vehicles value=""/>'
+    given += '<step-length value="0:00:01"/><random-depart-offset v="0"/><carfollow.model value="Krauss"/>'
     load_scenario(write(tmp_path, config=CONFIG.replace("</input>", f"</input><processing>{given}</processing>")))
     assert not caplog.records
 
