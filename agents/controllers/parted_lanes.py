@@ -129,7 +129,12 @@ class _Signal(NamedTuple):
     stop_lanes: list[IntArray]  # of its movements
 
     def serving(self, movement: int, wish: int, standing: Sequence[float], granted: ByteArray) -> int:
-        """The granted phase for a movement in which most of those who stand have green; the wish where it has one."""
+        """The granted phase for a movement in which most of those who stand have green; the wish, if that serves it or
+        none is granted.
+
+        standing  vehicles before the stop line, of each of the signal's movements
+        granted   (P,) of all phases of the network
+        """
         fit = [p for p in self.choices.tolist() if self.matrix[p, movement - self.first]]
         if wish in fit:
             return wish
@@ -137,7 +142,7 @@ class _Signal(NamedTuple):
         return max(shown, key=lambda p: float(self.matrix[p] @ np.array(standing)), default=wish)
 
     def longest_red_s(self, wish: int, standing: Sequence[float], red_s: IntArray) -> int:
-        """Of who stands and would have green in the wish; -1 for nobody."""
+        """Seconds, of who stands and would have green in the wish; -1 for nobody. `red_s` (M,) of the network's."""
         greens = np.flatnonzero(self.matrix[wish]).tolist() if wish >= 0 else []
         return max((int(red_s[self.first + m]) for m in greens if standing[m] > 0), default=-1)
 
@@ -165,7 +170,7 @@ def _shares(
 
 
 def _ways_by_lane(network: RoadNetwork, movement: int, approach: list[int]) -> dict[int, list[tuple[int, ...]]]:
-    """Of the lanes of an approach: the lanes that follow, up to the stop line, where no change of lane is needed.
+    """From each lane of an approach: the lanes that follow, up to the stop line, where no change of lane is needed.
 
     One way for every next lane, from there on the longest: who finds that lane full does not move.
     """

@@ -1,4 +1,4 @@
-"""Lanes whose movements have their greens apart: found where they are, and never left standing."""
+"""Lanes that a movement closes for others: found where they are, and who closes them goes first, within bounds."""
 
 import itertools
 from dataclasses import replace
