@@ -147,6 +147,10 @@ def refine(
         int | None, typer.Option("--look-ahead", metavar="SECONDS", help="how far it looks; default: 240")
     ] = None,
     from_sumo: FromSumoOption = None,
+    protocols: Annotated[
+        str | None,
+        typer.Option("--protocols", metavar="P,Q", help="of generated networks, in turn; default: as it was trained"),
+    ] = None,
     yielding: Annotated[
         bool, typer.Option("--yielding", help="from now on it sees which greens must give way (feature `yielding`)")
     ] = False,
@@ -172,6 +176,7 @@ def refine(
         moments=moments,
         look_ahead_s=look_ahead,
         from_sumo=from_sumo,
+        protocols=parse_names(protocols, "--protocols") if protocols else None,
         yielding=yielding,
         average=average,
         seed=seed,

@@ -5,7 +5,7 @@ The only place that knows the keys and their defaults.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -223,12 +223,23 @@ def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return {**values, **replaced, **changes}
 
 
-def with_sumo(recipe: Recipe | None, share: float) -> dict[str, Any]:
-    """The generated networks of the recipe, that share of them from SUMO; InputError where it has none."""
-    if recipe is None or recipe.worlds is None:
-        problem = "is a share of generated networks, and there are none"
-        raise InputError("command line", "--from-sumo", problem, "leave it out, or name a run that learned on some")
-    return recipe.worlds.model_dump() | {"from_sumo": share}
+def with_worlds(
+    recipe: Recipe | None, *, from_sumo: float | None = None, protocols: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The generated networks of the recipe, as many of them from SUMO and with these timings in turn; None: as it has.
+
+    Raises
+    ------
+    InputError
+        If something is asked of generated networks, and there are none.
+    """
+    asked = {"from_sumo": from_sumo, "protocols": None if protocols is None else tuple(protocols)}
+    changes = {name: value for name, value in asked.items() if value is not None}
+    if recipe is not None and recipe.worlds is not None:
+        return recipe.worlds.model_dump() | changes
+    option, what = ("--from-sumo", "is a share") if from_sumo is not None else ("--protocols", "are timings")
+    problem = f"{what} of generated networks, and there are none"
+    raise InputError("command line", option, problem, "leave it out, or name a run that learned on some")
 
 
 def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from intergreen.agents.controllers.run_folder import REFINED, new_run_folder
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
-from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe, with_sumo
+from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe, with_worlds
 from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import YIELDING
 from intergreen.envs.simulators import NATIVE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 ROUNDS, MOMENTS, LOOK_AHEAD_S = 2, 40_000, 240
@@ -60,6 +61,7 @@ def prepare_refinement(
     moments: int | None = None,
     look_ahead_s: int | None = None,
     from_sumo: float | None = None,
+    protocols: Sequence[str] | None = None,
     yielding: bool = False,
     average: bool = False,
     seed: int | None = None,
@@ -75,6 +77,7 @@ def prepare_refinement(
     yielding : from now on the policy sees which greens must give way, as the feature of that name tells
     average : what is written is the mean of the weights that the policy begins with and has after each round
     from_sumo : share of generated networks with SUMO's streets, rules and drivers; None: as the run was trained
+    protocols : the timings of generated networks, in turn; None: as the run was trained
     seed : of networks and traffic; None: that of the run
 
     Raises
@@ -94,13 +97,15 @@ def prepare_refinement(
     changes: dict[str, Any] = {"features": features, "width": policy.network.width, "start": None}
     if seed is not None:
         changes["seed"] = seed
-    if from_sumo is not None:
-        changes["worlds"] = with_sumo(policy.recipe if scenario is None else None, from_sumo)
+    if from_sumo is not None or protocols is not None:
+        generated = policy.recipe if scenario is None else None
+        changes["worlds"] = with_worlds(generated, from_sumo=from_sumo, protocols=protocols)
     if scenario is not None:
         changes |= _elsewhere(policy.recipe, scenario, protocol)
     elif protocol is not None:
         problem = "is the timing of a scenario to refine for"
-        raise InputError("command line", "--protocol", problem, "name the scenario, or leave it out")
+        mend = "name the scenario, or ask for the timings of generated networks with --protocols"
+        raise InputError("command line", "--protocol", problem, mend)
     recipe = make_recipe(policy.name, changed(policy.recipe.model_dump(), changes))
     training = new_training(recipe, out or new_run_folder("refined"), drop_invalid_routes=policy.drop_invalid_routes)
     found = Refinement(policy, rounds or ROUNDS, moments or MOMENTS, look_ahead_s or LOOK_AHEAD_S, average, training)

@@ -16,7 +16,7 @@ from intergreen.agents.controllers.policy_network import seen_in
 from intergreen.agents.controllers.run_folder import DISTILLED, new_run_folder
 from intergreen.agents.controllers.ties import best_choices
 from intergreen.agents.learning.prepare import Training, new_training, require_learning_stack
-from intergreen.agents.learning.recipe import changed, make_recipe, with_sumo
+from intergreen.agents.learning.recipe import changed, make_recipe, with_worlds
 from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
 from intergreen.envs.simulators import NATIVE
@@ -107,7 +107,7 @@ def prepare_distillation(
         _refuse_unlike_rules(first)
     changes: dict[str, Any] = {"steps": steps or STEPS, "seed": seed, "width": width or first.network.width}
     if from_sumo is not None:
-        changes["worlds"] = with_sumo(first.recipe, from_sumo)
+        changes["worlds"] = with_worlds(first.recipe, from_sumo=from_sumo)
     given = {key: value for key, value in changes.items() if value is not None}
     recipe = make_recipe(
         first.name, changed(first.recipe.model_dump(), given | {"features": first.features, "start": None})

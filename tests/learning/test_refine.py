@@ -301,6 +301,24 @@ def test_policy_for_any_network_is_refined_on_some_of_sumos_where_asked(tmp_path
     assert "eclipse-sumo" not in own.run["versions"]
 
 
+def test_policy_for_any_network_is_refined_under_the_timings_that_are_asked_for(tmp_path, pair_file, capsys):
+    asked, own = (
+        prepare_refinement("universal-0", out=tmp_path / "run", protocols=protocols).training.recipe.worlds
+        for protocols in (["us-mutcd-5", "resco"], None)
+    )
+    assert asked == own.model_copy(update={"protocols": ("us-mutcd-5", "resco")})
+    refused = [
+        (["--protocols", "us-mutcd-5,resco-3-3"], "worlds.protocols: the clearance of 3 s does not fit"),
+        ([str(pair_file), "--protocols", "us-mutcd-5"], "--protocols: are timings of generated networks"),
+        (["--protocol", "us-mutcd-5"], "ask for the timings of generated networks with --protocols"),
+    ]
+    for options, words in refused:
+        assert main(["refine", "universal-0", *options, "--out", str(tmp_path / "run")]) == 2
+        printed = capsys.readouterr().err
+        assert words in printed
+        assert printed.count("\n") == 1
+
+
 def test_policy_may_see_from_now_on_which_greens_must_give_way(pair_file, tmp_path, stated):
     settings = {"yielding": True, "rounds": 1, "moments": 40, "look_ahead_s": 20}
     folder = refine(prepare_refinement("universal-0", str(pair_file), out=tmp_path / "run", **settings))
