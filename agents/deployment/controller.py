@@ -67,9 +67,12 @@ class LadderSettings:
 
     def __post_init__(self) -> None:
         is_patient = 0 < self.budget_s <= LONGEST_BUDGET_S and self.hold_s >= 0
-        if not (is_patient and 0 < self.least_detectors <= 1 and self.margin >= 0):
-            needs = f"0 < budget_s <= {LONGEST_BUDGET_S:g}, hold_s >= 0, 0 < least_detectors <= 1 and margin >= 0"
-            raise ValueError(f"need {needs}, got {self}")
+        counts = self.unserved_cycles > 0 and self.shortest_cycle_s > 0
+        minds = 0 <= self.overruled_share <= 1 and self.overruled_s > 0
+        if not (is_patient and 0 < self.least_detectors <= 1 and self.margin >= 0 and counts and minds):
+            needs = f"0 < budget_s <= {LONGEST_BUDGET_S:g}, hold_s >= 0, 0 < least_detectors <= 1, margin >= 0"
+            more = "unserved_cycles > 0, shortest_cycle_s > 0, 0 <= overruled_share <= 1 and overruled_s > 0"
+            raise ValueError(f"need {needs}, {more}, got {self}")
 
 
 class BundleController:

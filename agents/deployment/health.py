@@ -79,7 +79,7 @@ class DetectorHealth:
         if wrong is not None:
             found[wrong] = Finding.OUT_OF_RANGE
             found[~is_number] = Finding.NOT_A_NUMBER
-        found[readings.age_s > STALE_DECISIONS * self._interval_s] = Finding.STALE
+        found[~is_fresh(readings.age_s, self._interval_s)] = Finding.STALE
         return found
 
     def learn(self) -> None:
@@ -101,6 +101,12 @@ class DetectorHealth:
         for moving in arriving:
             outside |= (moving < 0) | (moving > self._room)
         return outside
+
+
+def is_fresh(age_s: IntArray, interval_s: int) -> BoolArray:
+    """Is a reading of that age used? Not one from the future, nor one of an age that is no number."""
+    fresh: BoolArray = (age_s >= 0) & (age_s <= STALE_DECISIONS * interval_s)
+    return fresh
 
 
 def _are_numbers(readings: Readings) -> BoolArray:

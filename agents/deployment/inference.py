@@ -107,12 +107,13 @@ class SupervisedPolicy:
             self._answers.get()  # to a question of the past
             self._is_late = False
         self._start()
+        self._is_late = True  # until it is there, whatever interrupts the waiting
         self._questions.put(observed)
         try:
             chosen = self._answers.get(timeout=self._budget_s)
         except queue.Empty:
-            self._is_late = True
             raise PolicyFailedError(f"no answer within {self._budget_s:g} s") from None
+        self._is_late = False
         if isinstance(chosen, PolicyFailedError):
             raise chosen
         if isinstance(chosen, BaseException):  # whatever it is, the street goes on

@@ -171,3 +171,44 @@ def test_signal_beyond_training_is_decided_by_actuated_control(tmp_path):
     assert result["safety"]["monitor_faults"] == 0
     assert controller.log[0].reason == "an observation beyond what training had"
     assert (controller.rung == Rung.ACTUATED).all()
+
+
+class Counting:
+    """Answers each question with its number, the second one late enough to be interrupted."""
+
+    def __init__(self):
+        self.asked, self.goes_on = 0, threading.Event()
+
+    def choose(self, observed):
+        self.asked += 1
+        answer = np.full(observed.n_signals, self.asked, np.int32)
+        if self.asked == 2:
+            self.goes_on.wait()
+        return answer
+
+
+def test_answer_to_an_interrupted_question_is_not_taken_for_the_next_ones(monkeypatch):
+    policy = Counting()
+    supervised = SupervisedPolicy(policy, 10.0)
+    observed = OBSERVED._replace(choices=np.zeros((2, 9, 2), np.float32))
+    assert supervised.choose(observed).tolist() == [1, 1]
+    waits = supervised._answers
+
+    class Interrupted:
+        def empty(self):
+            return waits.empty()
+
+        def get(self, timeout=None):
+            supervised._answers = waits
+            raise KeyboardInterrupt
+
+    supervised._answers = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        supervised.choose(observed)
+    with pytest.raises(PolicyFailedError, match="still busy"):
+        supervised.choose(observed)
+    policy.goes_on.set()
+    while waits.empty():
+        time.sleep(0.001)
+    assert [supervised.choose(observed).tolist() for _ in range(2)] == [[3, 3], [4, 4]]
+    supervised.close()

@@ -61,6 +61,7 @@ def finding(health, readings, red_s=ALL_RED):
         (told(2, age_s=2 * INTERVAL_S), Finding.FINE),
         (told(2, age_s=2 * INTERVAL_S + 1), Finding.STALE),
         (told(np.nan, age_s=100), Finding.STALE),
+        (told(2, age_s=-1), Finding.STALE),  # from the future
     ],
     ids=lambda value: value.name if isinstance(value, Finding) else "",
 )

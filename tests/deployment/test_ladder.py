@@ -100,8 +100,12 @@ def test_every_rung_has_a_name():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"budget_s": 0.0}, {"budget_s": math.inf}, {"hold_s": -1}, {"least_detectors": 0.0}, {"margin": -0.1}]
-)
+    "wrong",
+    [
+        {"budget_s": 0.0}, {"budget_s": math.inf}, {"hold_s": -1}, {"least_detectors": 0.0}, {"margin": -0.1},
+        {"unserved_cycles": math.nan}, {"shortest_cycle_s": -5}, {"overruled_share": math.nan}, {"overruled_s": 0},
+    ],
+)  # fmt: skip
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match="need 0 < budget_s <= 3600"):
         LadderSettings(**wrong)
