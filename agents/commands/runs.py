@@ -240,7 +240,7 @@ def verify(
     require_writable("--json", json)
     names = parse_names(protocol, "--protocol") if protocol else ()
     from intergreen.agents.deployment.names import is_named_bundle
-    from intergreen.agents.evaluation.verify import counter_example, proof_table, verify_scenario
+    from intergreen.agents.evaluation.verify import counter_example, proof_table, unproved_lines, verify_scenario
     from intergreen.envs.scenario import load_scenario
 
     if is_named_bundle(scenario):
@@ -253,7 +253,7 @@ def verify(
     passed_over: list[str] = []
     with progress_bar("proving") as progress:
         found = verify_scenario(loaded, names, progress=progress, pass_over=passed_over.append)
-    for line in passed_over:
+    for line in (*passed_over, *unproved_lines(loaded, names[0] if names else loaded.default_protocol)):
         print(line, file=sys.stderr)
     violated = [one for one in found if not one["holds"]]
     deliver(found, json, lambda: print_tables([proof_table(found), *map(counter_example, violated)]))
@@ -280,7 +280,7 @@ def timing(
 
 def _verify_bundle(name: str, network: str | None, json: str | None, *, drop_invalid_routes: bool) -> None:
     from intergreen.agents.deployment.shipped import bundle_by_name
-    from intergreen.agents.evaluation.verify import counter_example
+    from intergreen.agents.evaluation.verify import counter_example, unproved_lines
     from intergreen.agents.evaluation.verify_bundle import bundle_table, named_network, verify_bundle
 
     bundle = bundle_by_name(name)
@@ -290,7 +290,8 @@ def _verify_bundle(name: str, network: str | None, json: str | None, *, drop_inv
         found = verify_bundle(bundle, given, progress=progress)
     violated = [one for one in found["proofs"] if not one["holds"]]
     deliver(found, json, lambda: print_tables([bundle_table(found), *map(counter_example, violated)]))
-    for line in found["differences"]:
+    unproved = [] if given is None else unproved_lines(given, bundle.protocols[0])
+    for line in (*found["differences"], *unproved):
         print(line, file=sys.stderr)
     if not found["holds"]:
         raise typer.Exit(CHECK_FAILED)

@@ -20,7 +20,7 @@ from intergreen.agents.evaluation.batch import SERIES_STEP_S, BatchRecord, Batch
 from intergreen.agents.evaluation.fallback import FallbackRecord
 from intergreen.agents.evaluation.free_flow import free_flow
 from intergreen.agents.evaluation.metrics import SERIES
-from intergreen.agents.evaluation.safety import junctions_stated, safety_of
+from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.progress import part_of
 from intergreen.agents.versions import versions_of
@@ -28,6 +28,7 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.network import require_signals
 from intergreen.envs.protocol import checked_seconds
+from intergreen.envs.signals.believed import junctions_believed
 from intergreen.envs.signals.stated import timing_stated
 from intergreen.envs.simulators import NATIVE, SUMO, Simulator, simulator_name
 
@@ -111,7 +112,7 @@ def evaluate(
         return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
     rules = scenario, protocol, controller.own_clearance
     plan = workshop.kept("plan", rules, lambda: protocol.plan(scenario.network, own_clearance=controller.own_clearance))
-    junctions = workshop.kept("junctions", rules, lambda: junctions_stated(plan, scenario.network))
+    junctions = workshop.kept("junctions", rules, lambda: junctions_believed(plan, scenario.network))
     broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
     cost, fallback = Cost(), FallbackRecord()
     records = []

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from intergreen.envs.signals import OwnClearance
-from intergreen.envs.signals.conflicts import is_open_junction, permissive_matrix
+from intergreen.envs.signals.believed import junctions_believed
 from intergreen.envs.signals.shield import INTERVENTIONS
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def safety_of(
     faults         the monitor's, `replica` counting the seeds
     interventions  (reasons,) sum over seeds and signals
     hours          simulated, of all seeds together
-    junctions      what `junctions_stated` said of plan and network; None: it is asked now
+    junctions      what `junctions_believed` said of plan and network; None: it is asked now
     """
     per_hour = np.asarray(interventions) / max(hours, 1e-9)
     return {
@@ -42,15 +41,7 @@ def safety_of(
         "faults": [_fault_stated(plan, network, int(seeds[one.replica]), one) for one in faults],
         "shield_interventions_per_hour": float(per_hour.sum()),
         "interventions_per_hour": dict(zip(INTERVENTIONS, per_hour.tolist(), strict=True)),
-        **(junctions_stated(plan, network) if junctions is None else junctions),
-    }
-
-
-def junctions_stated(plan: SignalPlan, network: RoadNetwork) -> dict[str, list[str]]:
-    """What network and plan alone say about safety, by the ids of the junctions; the same for every run."""
-    return {
-        "changes_without_clearance": _bare_changes(plan, network),
-        "open_junctions": _open_junctions(plan, network),
+        **(junctions_believed(plan, network) if junctions is None else junctions),
     }
 
 
@@ -69,33 +60,6 @@ def failure_lines(result: dict[str, Any]) -> list[str]:
         f"{result['scenario']}, {result['controller']}, seed {one['seed']}: failed: {one['why']}"
         for one in result.get("failed", ())
     ]
-
-
-def _open_junctions(plan: SignalPlan, network: RoadNetwork) -> list[str]:
-    """Where a signal's only real phase is green for everybody; and where conflicting movements stand green for ever,
-    because the file gives the junction a single phase: there is nothing to decide, and nothing is proved."""
-    controlled = plan.intersection.tolist()
-    single = np.flatnonzero((np.diff(network.phase_start) == 1) & ~network.is_virtual).tolist()
-    found = [j for j in controlled if is_open_junction(network, j)]
-    for j in single:
-        green = network.phase_matrix(j)[0]
-        if (network.conflict_matrix(j) & green[:, None] & green).any():
-            found.append(j)
-    return [network.intersection_ids[j] for j in sorted(found)]
-
-
-def _bare_changes(plan: SignalPlan, network: RoadNetwork) -> list[str]:
-    """Signals whose own programme, shown as it stands, ends a green as a conflicting one begins."""
-    if not isinstance(plan.timing, OwnClearance):
-        return []
-    bare = []
-    for j in plan.intersection.tolist():
-        now, foes = network.phase_matrix(j), ~permissive_matrix(network, j)
-        following = np.roll(now, -1, axis=0)
-        ends, begins = now & ~following, following & ~now
-        if (ends[:, :, None] & begins[:, None, :] & foes).any():
-            bare.append(network.intersection_ids[j])
-    return bare
 
 
 def _fault_stated(plan: SignalPlan, network: RoadNetwork, seed: int, one: FaultReport) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from intergreen.agents.tables import TextTable, table_of
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import FIELD, protocol_by_name
+from intergreen.envs.signals.believed import believed_lines
 from intergreen.envs.signals.conflicts import is_open_junction
 from intergreen.envs.signals.machine import EVERYBODY
 from intergreen.envs.signals.stated import timing_stated
@@ -61,6 +62,12 @@ def verify_scenario(
 
         found += [stated_proof(scenario, name, plan, one) for one in verify(network, plan, progress=tell)]
     return found
+
+
+def unproved_lines(junctions: Junctions, protocol: str) -> list[str]:
+    """What the proofs of a network leave to its source, a line each; the same under every protocol that fits it."""
+    lines = believed_lines(protocol_by_name(protocol).plan(junctions.network), junctions.network)
+    return [f"{junctions.name}: not proved: {line}" for line in lines]
 
 
 def proof_table(found: Sequence[dict[str, Any]]) -> TextTable:
