@@ -21,7 +21,7 @@ import numpy as np
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.deployment.bundle import Bundle
 from intergreen.agents.deployment.controller import BundleController, LadderSettings
-from intergreen.agents.deployment.health import STALE_DECISIONS
+from intergreen.agents.deployment.health import is_fresh
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
 from intergreen.agents.deployment.shipped import bundle_by_name
@@ -33,7 +33,8 @@ from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.readings import Readings
 from intergreen.envs.signals import SignalStatus, shield
 from intergreen.envs.signals.aspects import GREEN, RED, YELLOW
-from intergreen.envs.signals.card import program_card
+from intergreen.envs.signals.believed import believed_lines
+from intergreen.envs.signals.card import program_card, startup_red_s
 from intergreen.envs.signals.grants import granted_phases, make_grants
 from intergreen.envs.signals.plain_monitor import PlainMonitor
 from intergreen.envs.signals.plain_shield import PlainShield
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 
     from intergreen.envs.arrays import BoolArray, ByteArray, FloatArray, IntArray
     from intergreen.envs.protocol import Protocol
+    from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.monitor import FaultReport
+    from intergreen.envs.signals.monitor_card import MonitorCard
 
 _LOG = logging.getLogger(__name__)
 _OLDEST_S = 2**31 - 1  # that an age is told as
@@ -89,6 +92,7 @@ class SignalController:
         *,
         settings: LadderSettings | None = None,
         flows_vph: FloatArray | None = None,
+        red_first_s: int | None = None,
     ) -> None:
         self.network, self.protocol = network, protocol
         self.plan = protocol.plan(network)
@@ -110,7 +114,9 @@ class SignalController:
         self._yellow_s: IntArray = np.zeros(network.n_movements, np.int32)  # seconds of yellow shown so far
         lanes = approach_lanes_by_movement(network, reach_m=AT_STOP_LINE_M)
         self._first_lane, self._every_lane = _ended(*lanes)
-        self._time_s: int | None = None
+        self._time_s: int | None = None  # the last second
+        self._is_new = True  # nothing has been decided
+        self._red_left_s = _red_first_s(card, self.plan) if red_first_s is None else red_first_s
         self._yellow_left: IntArray | None = None  # of the flash, once it has begun
         self.flash_reason = ""
 
@@ -123,6 +129,7 @@ class SignalController:
         protocol: str | Protocol = "field",
         settings: LadderSettings | None = None,
         flows_vph: FloatArray | None = None,
+        red_first_s: int | None = None,
     ) -> SignalController:
         """Read a bundle and bind it to a network.
 
@@ -133,6 +140,8 @@ class SignalController:
         protocol : the timing of the signals, or its name; `field` is the MUTCD's, decided every 5 s
         settings : of the ladder
         flows_vph : (M,) volumes that the fixed-time programme is made for; None: the network's own programme
+        red_first_s : seconds of red before the timing's own beginning. None: as many as make the longest clearance of
+            the network, since nobody knows what was green until now
 
         Raises
         ------
@@ -141,10 +150,14 @@ class SignalController:
         """
         loaded = network if isinstance(network, RoadNetwork) else _read_network(network)
         rules = protocol_by_name(protocol) if isinstance(protocol, str) else protocol
-        made = cls(bundle_by_name(bundle), loaded, rules, settings=settings, flows_vph=flows_vph)
+        made = cls(
+            bundle_by_name(bundle), loaded, rules, settings=settings, flows_vph=flows_vph, red_first_s=red_first_s
+        )
         if made.unproved:
             words = "signal plans that are not proved in the bundle: %d; intergreen verify BUNDLE NETWORK proves them"
             _LOG.warning(f"%s: {words}", loaded.name, len(made.unproved))
+        for words in believed_lines(made.plan, loaded):
+            _LOG.warning("%s: not proved: %s", loaded.name, words)
         for words in made.unlike_training:
             _LOG.warning("%s: unlike what the policy was trained on: %s", loaded.name, words)
         return made
@@ -152,7 +165,8 @@ class SignalController:
     def step(self, readings: Readings, time_s: int, calls: BoolArray | None = None) -> ByteArray:
         """The aspects (M,) to be shown in this second.
 
-        Call it once a second. Where a second was missed the signals stay as they were and every timer waits with them.
+        Call it once a second. Where seconds were missed the signals stay as they were and every timer waits with them,
+        and a warning is logged: who drives the lamps must watch that somebody asks.
 
         Parameters
         ----------
@@ -169,12 +183,19 @@ class SignalController:
             If the readings are none.
         """
         self._check(readings, time_s, calls)
+        last_s, self._time_s = self._time_s, int(time_s)
+        if last_s is not None and self._time_s - last_s > 1:
+            words = "nobody asked for %d s, and the signals stood as they were"
+            _LOG.warning(f"%s: second %d: {words}", self.network.name, self._time_s, self._time_s - last_s - 1)
         if self._yellow_left is not None:
             return self._flash()
         try:
             heard = self._calls(readings) if calls is None else np.asarray(calls, np.bool_).astype(np.uint8)
-            self._decide(readings, heard, int(time_s))
-            self._shield.tick(heard)
+            if self._red_left_s > 0:
+                self._red_left_s -= 1
+            else:
+                self._decide(readings, heard, self._time_s)
+                self._shield.tick(heard)
             n_faults = self._monitor.watch(self.aspects, heard)
         except Exception as error:  # a bug of ours must not leave a street with what it happens to show
             _LOG.exception("the runtime failed")
@@ -225,18 +246,16 @@ class SignalController:
         return self._decider.decide(readings, status, time_s)
 
     def _decide(self, readings: Readings, calls: ByteArray, time_s: int) -> None:
-        if self._time_s is None or self._decider.is_due(time_s):
+        if self._is_new or self._decider.is_due(time_s):
             wanted = self.decide(readings, calls, time_s)
             self._shield.request(wanted[0])
+            self._is_new = False
         else:
             self._decider.rest()
-        self._time_s = time_s
 
     def _calls(self, readings: Readings) -> ByteArray:
         waiting, arriving = readings.waiting[0], readings.arriving[0, :, 0]
-        is_empty = (
-            (waiting == 0.0) & (arriving == 0.0) & (readings.age_s[0] <= STALE_DECISIONS * self.protocol.interval_s)
-        )
+        is_empty = (waiting == 0.0) & (arriving == 0.0) & is_fresh(readings.age_s[0], self.protocol.interval_s)
         calling = np.append(~is_empty, False)  # what is no count, or too old, calls: recall, as the field has it
         called: ByteArray = np.logical_or.reduceat(calling[self._every_lane], self._first_lane).astype(np.uint8)
         return called
@@ -257,7 +276,9 @@ class SignalController:
         self.flash_reason = reason
         _LOG.error("%s: flash: %s", self.network.name, reason)
         had_way = (self._shown == GREEN) | (self._shown == YELLOW)
-        left_s = np.maximum(0, self.plan.rules.yellow - self._yellow_s)
+        own_s = self.plan.rules.yellow  # 0 at a signal of one phase
+        yellow_s = np.where(own_s > 0, own_s, own_s.max(initial=0))
+        left_s = np.maximum(0, yellow_s - self._yellow_s)
         self._yellow_left = np.where(had_way, left_s, 0).astype(np.int32)
         return self._flash()
 
@@ -297,6 +318,13 @@ def _checked_flows(flows_vph: ArrayLike, network: RoadNetwork) -> FloatArray:
         problem = f"are not a number >= 0 for each of {network.n_movements} movements, their shape is {flows.shape}"
         raise InputError(network.name, "flows_vph", problem, "give what a survey counts, or None for the own programme")
     return flows
+
+
+def _red_first_s(card: MonitorCard, plan: SignalPlan) -> int:
+    """Seconds of red that clear every junction of whatever had green when another controller stopped, beside those with
+    which the timing lets signals begin."""
+    longest_s = max(int(card.clearance.max(initial=0)), int(card.red_revert.max(initial=0)))
+    return max(0, longest_s - startup_red_s(plan.timing))
 
 
 def _ended(starts: IntArray, lanes: IntArray) -> tuple[IntArray, IntArray]:

@@ -93,7 +93,10 @@ class Street:
 def test_runtime_shows_what_the_core_shows(bundle, bundle_folder, name, protocol):
     street = Street(bundle, name, protocol, 400)
     scenario = street.scenario
-    runtime = SignalController.load(bundle_folder, scenario.network, protocol=protocol, flows_vph=scenario.flows_vph())
+    flows_vph = scenario.flows_vph()
+    runtime = SignalController.load(
+        bundle_folder, scenario.network, protocol=protocol, flows_vph=flows_vph, red_first_s=0
+    )
     changed = 0
     before = None
     for now, readings, calls, aspects in street.seconds():
@@ -124,7 +127,8 @@ def test_runtime_shows_what_the_core_shows_while_detectors_fail(bundle, bundle_f
     network = load_scenario("single").network
     lanes = np.flatnonzero(np.isin(network.road_to[network.lane_road], network.signalled))
     street = Street(bundle, "single", "us-mutcd-5", 500, failing(lanes, 100, 250))
-    runtime = SignalController.load(bundle_folder, network, flows_vph=street.scenario.flows_vph())
+    flows_vph = street.scenario.flows_vph()
+    runtime = SignalController.load(bundle_folder, network, flows_vph=flows_vph, red_first_s=0)
     for now, readings, calls, aspects in street.seconds():
         assert np.array_equal(runtime.step(readings, now, calls=calls), aspects), f"second {now}"
     assert runtime.log == street.controller.log
@@ -144,7 +148,7 @@ def test_signal_on_its_programme_takes_no_other_down(bundle, bundle_folder):
     lanes = np.flatnonzero(network.road_to[network.lane_road] == network.signalled[0])
     street = Street(bundle, "arterial6", "us-mutcd-5", 900, failing(lanes, 0, 900))
     runtime = SignalController.load(
-        bundle_folder, network, protocol="us-mutcd-5", flows_vph=street.scenario.flows_vph()
+        bundle_folder, network, protocol="us-mutcd-5", flows_vph=street.scenario.flows_vph(), red_first_s=0
     )
     for now, readings, calls, aspects in street.seconds():
         assert np.array_equal(runtime.step(readings, now, calls=calls), aspects), f"second {now}"

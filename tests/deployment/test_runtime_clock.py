@@ -41,7 +41,7 @@ def test_any_clock_shows_what_one_from_0_does(folder, bundle_folder, first_s, pr
 
 @pytest.mark.parametrize("first_s", CLOCKS.values(), ids=CLOCKS)
 def test_lower_rungs_work_with_any_clock_and_log_it(folder, bundle_folder, first_s):
-    controller = SignalController.load(bundle_folder, folder)
+    controller = SignalController.load(bundle_folder, folder, red_first_s=0)
     lanes = controller.network.n_lanes
     for t in range(30):
         few = t < 15  # detectors fail: first one of the lanes, then all
@@ -50,3 +50,26 @@ def test_lower_rungs_work_with_any_clock_and_log_it(folder, bundle_folder, first
     assert controller.rungs == ["fixed-time programme"]
     assert controller.flash_reason == ""
     assert [change.time_s - first_s for change in controller.log] == [0, 15]
+
+
+def test_second_that_has_been_is_refused_in_the_flash_too(folder, bundle_folder, monkeypatch):
+    """Whoever asks twice in one second would see its yellow end early."""
+    controller = SignalController.load(bundle_folder, folder, red_first_s=0)
+    asked = list(traffic(controller, 4))
+    controller.step(asked[0], 0)
+    monkeypatch.setattr(controller, "decide", lambda *_: 1 / 0)
+    monkeypatch.setattr(controller._decider, "is_due", lambda time_s: True)
+    for second in (1, 2):
+        controller.step(asked[second], second)
+        assert controller.flash_reason == "the runtime raised ZeroDivisionError"
+        with pytest.raises(ValueError, match=f"need a whole second after {second}"):
+            controller.step(asked[3], second)
+
+
+def test_seconds_that_nobody_asked_for_are_logged(folder, bundle_folder, caplog):
+    controller = SignalController.load(bundle_folder, folder)
+    asked = list(traffic(controller, 3))
+    for second in (0, 1, 601):
+        controller.step(asked[0], second)
+    missed = [record.getMessage() for record in caplog.records if "nobody asked" in record.getMessage()]
+    assert missed == [f"{folder.name}: second 601: nobody asked for 599 s, and the signals stood as they were"]
