@@ -97,18 +97,9 @@ def evaluate(
     if threads < 1:
         raise ValueError(f"need threads >= 1, got {threads}")
     workshop = workshop or Workshop()
-    trips = [workshop.kept(f"trips {seed}", (scenario, horizon_s), partial(scenario.trips, seed, horizon_s=horizon_s))
-             for seed in seeds]  # fmt: skip
-    if not any(len(one) for one in trips):
-        problem = f"nobody departs before {horizon_s} s"
-        raise InputError(scenario.name, "demand", problem, "run longer (--horizon), or let flows begin earlier")
+    trips = _trips_of(scenario, seeds, horizon_s, workshop)
     if isinstance(controller, FreeFlow):
-        if simulator != NATIVE:
-            problem = f"is worked out with native drivers, not with those of {simulator_name(simulator)}"
-            raise InputError("command line", FreeFlow.name, problem, "leave it out, or use --simulator native")
-        if onlooker is not None:
-            problem = "is a bound: no signal changes there and nobody is in anybody's way, so there is nothing to see"
-            raise InputError("command line", FreeFlow.name, problem, "name a controller, or use evaluate or compare")
+        _refuse_beside_bound(simulator, onlooker)
         return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
     rules = scenario, protocol, controller.own_clearance
     plan = workshop.kept("plan", rules, lambda: protocol.plan(scenario.network, own_clearance=controller.own_clearance))
@@ -117,9 +108,8 @@ def evaluate(
     cost, fallback = Cost(), FallbackRecord()
     records = []
     batches = _batches(scenario.network, trips, threads, simulator)
+    seen_by = onlooker, look_every_s or protocol.interval_s
     for number, batch in enumerate(batches):
-        look_s = look_every_s or protocol.interval_s
-        seen_by = onlooker, look_s
         run = BatchRun(
             scenario, controller, protocol, plan, horizon_s, threads, cost, broken, *seen_by, workshop, simulator, sumo
         )
@@ -168,6 +158,25 @@ def _refuse_names(scenario: object, protocol: object) -> None:
         raise TypeError(f"need a scenario that has been loaded: load_scenario({str(scenario)!r})")
     if isinstance(protocol, str):
         raise TypeError(f"need a protocol, not its name: protocol_by_name({protocol!r})")
+
+
+def _trips_of(scenario: Scenario, seeds: Sequence[int], horizon_s: int, workshop: Workshop) -> list[Trips]:
+    """The trips of every seed."""
+    trips = [workshop.kept(f"trips {seed}", (scenario, horizon_s), partial(scenario.trips, seed, horizon_s=horizon_s))
+             for seed in seeds]  # fmt: skip
+    if not any(len(one) for one in trips):
+        problem = f"nobody departs before {horizon_s} s"
+        raise InputError(scenario.name, "demand", problem, "run longer (--horizon), or let flows begin earlier")
+    return trips
+
+
+def _refuse_beside_bound(simulator: Simulator, onlooker: Onlooker | None) -> None:
+    if simulator != NATIVE:
+        problem = f"is worked out with native drivers, not with those of {simulator_name(simulator)}"
+        raise InputError("command line", FreeFlow.name, problem, "leave it out, or use --simulator native")
+    if onlooker is not None:
+        problem = "is a bound: no signal changes there and nobody is in anybody's way, so there is nothing to see"
+        raise InputError("command line", FreeFlow.name, problem, "name a controller, or use evaluate or compare")
 
 
 def _what_ran(
