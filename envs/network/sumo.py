@@ -18,6 +18,7 @@ from intergreen.envs.network.road_network import STRAIGHT, TURN_LEFT, TURN_RIGHT
 from intergreen.envs.network.sumo_joined import with_one_signal_each
 from intergreen.envs.network.sumo_junctions import find_conflicts, find_intersections
 from intergreen.envs.network.sumo_links import Link, links_of, path_of
+from intergreen.envs.network.sumo_merges import with_merges
 from intergreen.envs.network.sumo_net import SumoNet, read_sumo_net
 from intergreen.envs.network.sumo_right_of_way import Links, find_sumo_crossings, right_of_way
 
@@ -89,6 +90,7 @@ class _Build:
 
     def __init__(self, net: SumoNet, begin_s: float) -> None:
         net = with_one_signal_each(net)
+        net = with_merges(net, [path_of(net, c) for c in net.connections])
         self.net = net
         self.paths = [path_of(net, c) for c in net.connections]
         self.roads = [edge for edge in net.edges.values() if any(lane.for_cars for lane in edge.lanes)]
@@ -190,7 +192,9 @@ class _Build:
             "link_length_m": np.array([way.length_m for way in ways], np.float64),
             "link_speed_limit_mps": speed,
             "link_entry_speed_mps": np.where(stops, np.minimum(speed, AFTER_A_STOP_MPS), speed),
-            "link_changes_lane": np.array([not link.is_direct for link in flat], np.bool_),
+            "link_changes_lane": np.array(
+                [not link.is_direct and c.beside < 0 for link, c in zip(flat, starts_at, strict=True)], np.bool_
+            ),
             "link_keeps_clear": np.array([c.keeps_clear for c in starts_at], np.bool_),
             "link_penalty_s": np.array([_penalty_s(c) for c in starts_at], np.float64),
             "link_point_start": starts([len(link.points) for link in flat]),
@@ -205,6 +209,7 @@ class _Build:
         view = Links(
             connection=_ints(link.connection for link in flat),
             is_direct=np.array([link.is_direct for link in flat], np.bool_),
+            merges=np.array([self.net.connections[link.connection].beside >= 0 for link in flat], np.bool_),
             from_lane=arrays["link_from_lane"],
             to_lane=arrays["link_to_lane"],
             length_m=arrays["link_length_m"],

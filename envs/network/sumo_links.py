@@ -61,7 +61,7 @@ def links_of(net: SumoNet, paths: list[Path | None]) -> list[Link]:
     for number, (c, path) in enumerate(zip(net.connections, paths, strict=True)):
         if path is None:
             continue
-        links.append(Link(number, c.end_lane, True, path.points))
+        links.append(Link(number, c.end_lane, c.beside < 0, path.points))
         direct = targets[c.start_edge, c.start_lane, c.end_edge]
         for lane in _useful_lanes(net.edges[c.end_edge], has_way_on):
             nearest = min((abs(end - lane), end) for end in direct)[1]

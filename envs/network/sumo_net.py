@@ -65,6 +65,7 @@ class SumoConnection(NamedTuple):
     has_priority: bool  # by its state in the file
     has_to_stop: bool  # at a stop sign
     keeps_clear: bool  # only who has room behind the junction drives on
+    beside: int = -1  # number of the connection that it joins because its lane ends; -1: it stands in the file
 
 
 class SumoJunction(NamedTuple):

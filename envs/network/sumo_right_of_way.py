@@ -66,6 +66,7 @@ class Links(NamedTuple):
 
     connection: IntArray  # (K,)
     is_direct: BoolArray  # (K,)
+    merges: BoolArray  # (K,) from a lane that ends, see `sumo_merges`
     from_lane: IntArray  # (K,)
     to_lane: IntArray  # (K,)
     length_m: FloatArray  # (K,)
@@ -84,7 +85,8 @@ def right_of_way(net: SumoNet) -> RightOfWay:
     """
     numbers: dict[tuple[str, int], list[int]] = {}
     for number, c in enumerate(net.connections):
-        numbers.setdefault((c.start_edge, c.start_lane), []).append(number)
+        if c.beside < 0:
+            numbers.setdefault((c.start_edge, c.start_lane), []).append(number)
     lane_at = {lane.id: (e.id, i) for e in net.edges.values() for i, lane in enumerate(e.lanes)}
     n = len(net.connections)
     place, foes, yields, inside = [0] * n, [0] * n, [0] * n, [False] * n
@@ -100,6 +102,10 @@ def right_of_way(net: SumoNet) -> RightOfWay:
             if k < len(junction.foes):
                 foes[number], yields[number] = junction.foes[k], junction.responses[k]
                 inside[number] = junction.waits_inside[k]
+    for number, c in enumerate(net.connections):
+        if c.beside >= 0:  # of whom it is beside
+            k = c.beside
+            place[number], foes[number], yields[number], inside[number] = place[k], foes[k], yields[k], inside[k]
     junctions = tuple(net.junction_of(c) for c in net.connections)
     return RightOfWay(junctions, tuple(place), tuple(foes), tuple(yields), tuple(inside))
 
@@ -162,6 +168,8 @@ def _meeting(links: Links, a: int, b: int, order: RightOfWay) -> _Meeting | None
     if not is_stated:
         right = int(links.is_direct[a]) - int(links.is_direct[b])
     if links.to_lane[a] == links.to_lane[b]:
+        if not is_stated and (links.merges[a] or links.merges[b]):
+            right = 0  # who comes first
         return _Meeting(a, b, 1.0, 1.0, right, is_stated)
     shares = _crossing_shares(links, a, b) or (_nearest_shares(links, a, b) if both_direct else None)
     return None if shares is None else _Meeting(a, b, *shares, right, is_stated)
