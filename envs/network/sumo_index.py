@@ -82,6 +82,7 @@ def _lane_ids(net: SumoNet, network: RoadNetwork) -> tuple[str, ...]:
 def _signals(net: SumoNet, network: RoadNetwork, movement: dict[int, int]) -> tuple[SignalLamps, ...]:
     """The signals of all intersections with phases; those without, which are off, stay as they are."""
     has_phases = np.diff(network.phase_start) > 0
+    movement = movement | _beside(net, movement)
     lamps: dict[str, list[int]] = {}
     for number, c in enumerate(net.connections):
         if c.signal and number in movement and has_phases[network.movement_intersection[movement[number]]]:
@@ -100,6 +101,18 @@ def _signals(net: SumoNet, network: RoadNetwork, movement: dict[int, int]) -> tu
             )
         )
     return tuple(found)
+
+
+def _beside(net: SumoNet, movement: dict[int, int]) -> dict[int, int]:
+    """Movements by the connections that no car may use and that lead from and to the roads of one: the lanes of buses
+    and bicycles, which would have red for ever."""
+    of_roads = {}
+    for number, m in movement.items():
+        c = net.connections[number]
+        of_roads[c.signal, c.start_edge, c.end_edge] = m
+    others = [(number, c) for number, c in enumerate(net.connections) if number not in movement]
+    ways = [(number, (c.signal, c.start_edge, c.end_edge)) for number, c in others]
+    return {number: of_roads[way] for number, way in ways if way in of_roads}
 
 
 def _listed(matrix: BoolArray) -> tuple[tuple[int, ...], ...]:

@@ -3,14 +3,17 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from network import sumo_small as small
 from network.sumo_small import Crossroads
 
+from intergreen.envs.aspects import GREEN
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, read_sumo_network
 from intergreen.envs.network.sumo_index import index_of_read
 from intergreen.envs.network.sumo_switching import Plan, Switch
+from intergreen.envs.simulation.sumo_lamps import state_of
 
 PLAIN = [22.0, 28.0]  # of the crossroads' own programme: its greens with the clearance before them
 QUICK = [(10, "GGgr"), (3, "yyyr"), (8, "rrrG"), (2, "rrry")]
@@ -119,6 +122,19 @@ def test_a_switch_during_the_run_is_told_in_one_line(tmp_path, caplog):
         "small.net.xml: 1 signals switch to other programmes during the run, first 'C' from '0' to 'quick' at 1800 s;"
         " fixed-time keeps the ones of the beginning, and 2 phases that only later ones have can be chosen"
     )
+
+
+def test_lane_of_buses_is_lit_as_the_cars_beside_it(tmp_path):
+    """In SUMO they stood at red for ever: no movement of the network has that lane."""
+    connections = "".join(
+        f'<connection from="e0" to="e1" fromLane="{k}" toLane="{k}" tl="n1" linkIndex="{k}" dir="s"/>' for k in (0, 1)
+    )
+    xml = small.street([2, 2], [50, 50], connections, more=small.programme("n1", [(10, "GG"), (10, "rr")]))
+    path = tmp_path / "small.net.xml"
+    path.write_text(xml.replace('id="e0_0"', 'id="e0_0" allow="bus"').replace('id="e1_0"', 'id="e1_0" allow="bus"'))
+    (lamps,) = index_of_read(path, read_sumo_network(path)).signals
+    assert dict(zip(lamps.character, lamps.movement, strict=True)) == {0: 0, 1: 0}
+    assert state_of(lamps, np.array([GREEN, GREEN], np.uint8)) == "GG"
 
 
 def test_movements_are_the_same_for_whoever_runs_the_network_in_sumo(tmp_path):
