@@ -39,6 +39,12 @@ _NOT_OBEYED: dict[str, Callable[[str], bool]] = {  # options that would make ano
     "device.rerouting.probability": lambda text: plain_number(text) <= 0,
     "default.carfollowmodel": lambda text: text == "Krauss",
     "step-length": lambda text: seconds(text) == 1,
+    "step-method.ballistic": lambda text: text.lower() not in _TRUE,
+    "extrapolate-departpos": lambda text: text.lower() not in _TRUE,
+    "lateral-resolution": lambda text: plain_number(text) <= 0,
+    "device.rerouting.explicit": lambda text: not text,
+    "load-state": lambda text: not text,
+    "weight-files": lambda text: not text,
 }
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _LOG = logging.getLogger(__name__)

@@ -7,8 +7,10 @@ who waits for them before it departs.
 
 from __future__ import annotations
 
+import logging
 import math
 import zlib
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -58,6 +60,11 @@ class Given(NamedTuple):
 
 
 _ALL_DAY = Given()
+# Elements that bring, lead or slow down vehicles, and travellers without one.
+_NOT_OBEYED = frozenset(
+    {"calibrator", "rerouter", "variableSpeedSign", "person", "personFlow", "container", "containerFlow"}
+)
+_LOG = logging.getLogger(__name__)
 
 
 def read_sumo_demand(
@@ -78,9 +85,14 @@ def read_sumo_demand(
         If anything is missing, of the wrong kind or out of range, or a route does not exist.
     """
     reader = _Reader(network, given, net_file)
+    others: Counter[str] = Counter()
     for path in paths:
         for tag in read_elements(path):  # SUMO minds no root either, and additional files have many
             reader.read(tag)
+            others[tag.name] += tag.name in _NOT_OBEYED
+    found = [f"{number} {name}" for name, number in others.items() if number]
+    if found:
+        _LOG.warning("%s: not obeyed, which changes what SUMO would run: %s", network.name, ", ".join(found))
     if not reader.rows:
         where = str(paths[0]) if paths else network.name
         problem = (
