@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 CHECK_FAILED = 1
 _MOST_LINES = 20  # of faults on stderr
+_MANY_PER_HOUR = 60.0  # calls that the shield served before what was wished
 
 ScenarioArgument = Annotated[
     str,
@@ -164,13 +165,18 @@ def say_if_alike(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) ->
         print(f"{name}: {words} nothing; --vary-trips drives others", file=sys.stderr)
 
 
-def say_if_no_phases(results: Sequence[Mapping[str, Any]]) -> None:
-    """Say whose wishes were no phases of the signals, which the shield lets pass for a wish to stay."""
+def say_if_overruled(results: Sequence[Mapping[str, Any]]) -> None:
+    """Say whose wishes were no phases of the signals, which the shield lets pass for a wish to stay; and before whose
+    wishes it served others so often that the times are its own as much as the controller's."""
     for result in results:
-        per_hour = result["safety"].get("interventions_per_hour", {}).get("no such phase")  # none of a failed run
-        if per_hour:
-            words = f"{per_hour:.0f} wishes an hour were for phases that do not exist: the present one was kept"
-            print(f"{result['scenario']}, {result['controller']}: {words}", file=sys.stderr)
+        per_hour = result["safety"].get("interventions_per_hour", {})  # none of a failed run
+        who = f"{result['scenario']}, {result['controller']}"
+        if nonsense := per_hour.get("no such phase"):
+            words = f"{nonsense:.0f} wishes an hour were for phases that do not exist: the present one was kept"
+            print(f"{who}: {words}", file=sys.stderr)
+        if (late := per_hour.get("overdue call", 0.0)) >= _MANY_PER_HOUR:
+            words = f"{late:.0f} times an hour the shield served a call that had waited long before what was wished"
+            print(f"{who}: {words}", file=sys.stderr)
 
 
 def _is_one_run(result: Mapping[str, Any]) -> bool:

@@ -32,7 +32,7 @@ from intergreen.agents.commands.common import (
     print_tables,
     refuse_beside,
     say_if_alike,
-    say_if_no_phases,
+    say_if_overruled,
     say_written,
     sumo_settings,
 )
@@ -125,7 +125,7 @@ def evaluate(
     if hires_log is not None and log is not None:
         say_written(write_hires(log, cells[0].scenario.network, hires_log))
     say_if_alike(cells, [result])
-    say_if_no_phases([result])
+    say_if_overruled([result])
     finish([result])
 
 
@@ -218,7 +218,7 @@ def compare(
         more = against_tables(shown)
         look_closely(seen, shown, horizon_s=horizon, page=page, figures=figures, more=more)
     say_if_alike(cells, results)
-    say_if_no_phases(results)
+    say_if_overruled(results)
     finish(results)
 
 

@@ -16,7 +16,7 @@ from intergreen.agents.commands.common import (
     ScenarioArgument,
     finish,
     make_engine_ready,
-    say_if_no_phases,
+    say_if_overruled,
     say_written,
 )
 from intergreen.agents.options import parse_names, require_folder, require_horizon, require_writable
@@ -66,7 +66,7 @@ def replay(
         takes = film_cells(cells, seed=seed, horizon_s=horizon, progress=progress)
     write_text(Path(out), replay_page(takes))
     say_written([Path(out)])
-    say_if_no_phases([take.result for take in takes])
+    say_if_overruled([take.result for take in takes])
     finish([take.result for take in takes])
 
 

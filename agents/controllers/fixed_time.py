@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.errors import InputError
+from intergreen.envs.signals.shield import NO_PHASE
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup
@@ -34,6 +35,7 @@ class FixedTime:
         self._n_replicas = setup.n_replicas
         self._n_phases = setup.plan.n_phases
         self._offset = setup.plan.phase_offset
+        self._may_show = setup.plan.rules.may_show != 0
         self._duration_s = setup.network.phase_duration_s
         self._elapsed_s = setup.network.programme_elapsed_s[setup.plan.intersection]
         self._rewind()
@@ -73,7 +75,9 @@ class FixedTime:
             due = self._remain_s <= 0.0
 
     def _for_all_replicas(self) -> IntArray:
-        return np.tile(self._current, (self._n_replicas, 1))
+        """A phase that is not shown, as the programme's own clearances are not under field timing: the present one."""
+        wanted = np.where(self._may_show[self._offset + self._current], self._current, NO_PHASE)
+        return np.tile(wanted.astype(np.int32), (self._n_replicas, 1))
 
 
 def _check_programs(setup: Setup) -> None:

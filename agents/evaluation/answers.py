@@ -31,3 +31,17 @@ def checked_answer(answer: object, shape: tuple[int, ...], name: str, time_s: in
         what = f"{wanted.shape} of {wanted.dtype}" if wanted.shape else f"{answer!r}"
         raise AnswerError(f"{name} decided {what} at {time_s} s; need numbers of phases, {shape} replicas and signals")
     return checked_wishes(wanted, (shape[0], shape[1]))
+
+
+def checked_period(answer: object, name: str, time_s: int) -> int:
+    """The seconds for which the decision of `time_s` stands, as the controller `name` says.
+
+    Raises
+    ------
+    AnswerError
+        If they are no whole number of at least 1: the run would never end.
+    """
+    if not isinstance(answer, int | np.integer) or isinstance(answer, bool) or answer < 1:
+        problem = f"{name} said {answer!r} in seconds_until_change at {time_s} s"
+        raise AnswerError(f"{problem}; need whole seconds, 1 or more")
+    return int(answer)

@@ -20,7 +20,7 @@ from intergreen.agents.controllers.base import (
     Timetable,
     near_distance_m,
 )
-from intergreen.agents.evaluation.answers import checked_answer
+from intergreen.agents.evaluation.answers import checked_answer, checked_period
 from intergreen.agents.evaluation.metrics import metrics_of, series_row
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.simulators import NATIVE, Simulator, engine_core, make_core
@@ -209,7 +209,7 @@ class BatchRun:
 
     def _period_s(self, now: int) -> int:
         if isinstance(self.controller, Timetable):
-            return self.controller.seconds_until_change(now)
+            return checked_period(self.controller.seconds_until_change(now), self.controller.name, now)
         return self.controller.interval_s or self.protocol.interval_s
 
     def _advance(self, core: Core, wanted: IntArray | None, seconds: int) -> None:

@@ -204,6 +204,28 @@ def test_phases_that_do_not_exist_are_told(running, command, capsys):
     assert "single, beyond: 360 wishes an hour were for phases that do not exist: the present one was kept" in told
 
 
+@pytest.mark.parametrize("answer", ["0", "-1", "2.5", "None", "True"])
+def test_a_decision_that_would_stand_for_no_time_is_one_line(running, answer, capsys):
+    """The run never ended."""
+    idle = f"    def seconds_until_change(self, time_s):\n        return {answer}\n"
+    running.write_text(f"{RUNNING}\nclass Idle(MaxPressure):\n    name = 'idle'\n{idle}")
+    assert main(["evaluate", "single", "--horizon", "60", "--controller", "running_of_mine:Idle"]) == 2
+    told = capsys.readouterr().err
+    assert f"idle said {answer} in seconds_until_change at 0 s; need whole seconds, 1 or more" in told
+
+
+def test_calls_that_the_shield_serves_before_what_is_wished_are_told_where_they_are_many(capsys):
+    for protocol, is_told in (("us-mutcd-5", True), ("literature-10-5", False)):
+        assert main(["evaluate", "single", "--horizon", "1200", "--protocol", protocol, "--controller", "webster"]) == 0
+        assert ("times an hour the shield served a call that had waited long" in capsys.readouterr().err) == is_told
+
+
+@pytest.mark.parametrize("protocol", ["us-mutcd-5", "literature-10-5"])
+def test_own_programme_wishes_for_no_phase_that_is_not_shown(protocol, capsys):
+    assert main(["evaluate", "single", "--horizon", "600", "--protocol", protocol, "--controller", "fixed-time"]) == 0
+    assert "do not exist" not in capsys.readouterr().err
+
+
 def test_what_is_ours_keeps_its_traceback(running, monkeypatch):
     monkeypatch.setattr("intergreen.agents.evaluation.run.summarise_all", lambda metrics: 1 / 0)
     with pytest.raises(ZeroDivisionError):
