@@ -82,7 +82,9 @@ def _tell_of_switches(net: SumoNet, junctions: Sequence[Intersection]) -> None:
 
 def connections_of_movements(net: SumoNet, begin_s: float) -> list[tuple[int, ...]]:
     """Numbers of the file's connections by movement, in the order of the network made of it."""
-    return [move.connections for junction in _Build(net, begin_s).junctions for move in junction.movements]
+    build, n = _Build(net, begin_s), len(net.connections)  # behind them stand those that are none of the file's
+    moves = [move for junction in build.junctions for move in junction.movements]
+    return [tuple(number for number in move.connections if number < n) for move in moves]
 
 
 class _Build:

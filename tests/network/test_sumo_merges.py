@@ -7,7 +7,10 @@ from network import sumo_small as small
 from intergreen.envs.demand import read_sumo_demand, release_trips
 from intergreen.envs.demand.sumo import Given, Window
 from intergreen.envs.network import read_sumo_network
+from intergreen.envs.network.sumo import connections_of_movements
+from intergreen.envs.network.sumo_index import index_of_read
 from intergreen.envs.network.sumo_merges import SHORTEST_M
+from intergreen.envs.network.sumo_net import read_sumo_net
 from intergreen.envs.simulation import Engine
 
 ENDS = ((0, 0, 0), (0, 1, 1), (1, 1, 0))  # edge, lane and lane of the next edge, from the right: the right one ends
@@ -37,6 +40,13 @@ def test_lane_that_ends_gets_the_way_of_the_one_beside_it(tmp_path):
     met = [slice(*network.crossing_start[k : k + 2]) for k in links.tolist()]
     assert [network.crossing_foe_link[part].tolist() for part in met] == [[links[1]], [links[0]]]
     assert [network.crossing_right[part].tolist() for part in met] == [[0], [0]]
+
+
+def test_connections_are_numbered_as_in_the_file_for_whoever_runs_it_in_sumo(tmp_path):
+    network = read(tmp_path)
+    numbers = connections_of_movements(read_sumo_net(tmp_path / "small.net.xml"), 0.0)
+    assert sorted(number for some in numbers for number in some) == [0, 1, 2]
+    assert len(index_of_read(tmp_path / "small.net.xml", network).lanes) == network.n_lanes
 
 
 @pytest.mark.parametrize(
