@@ -44,6 +44,9 @@ class PartedLanes:
         starts, lanes = approach_lanes_by_movement(network)
         for i, j in enumerate(plan.intersection.tolist()):
             first, past = network.movement_start[j : j + 2].tolist()
+            here = lanes[starts[first] : starts[past]].tolist()
+            if len(set(here)) == len(here):
+                continue  # no two movements have a lane in common
             choices = plan.choices[i][plan.choices[i] >= 0]
             matrix = network.phase_matrix(j)
             turns = network.movement_turn[first:past].tolist()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.network.road_network import STRAIGHT
-from intergreen.envs.signals.conflicts import is_open_junction, permissive_matrix
+from intergreen.envs.signals.conflicts import are_open, permissive_matrix, shown_together
+from intergreen.envs.signals.pairs import conflicting, counts_of, greens_of, pairs_of
 from intergreen.envs.signals.rules import OwnClearance
 
 if TYPE_CHECKING:
@@ -46,13 +47,12 @@ def believed_lines(plan: SignalPlan, network: RoadNetwork) -> list[str]:
 
 
 def _open_junctions(plan: SignalPlan, network: RoadNetwork) -> list[str]:
-    controlled = plan.intersection.tolist()
-    single = np.flatnonzero((np.diff(network.phase_start) == 1) & ~network.is_virtual).tolist()
-    found = [j for j in controlled if is_open_junction(network, j)]
-    for j in single:
-        green = network.phase_matrix(j)[0]
-        if (network.conflict_matrix(j) & green[:, None] & green).any():
-            found.append(j)
+    pairs = pairs_of(network, plan.intersection)
+    found = pairs.intersection[are_open(network, pairs, conflicting(network, pairs))].tolist()
+    single = np.flatnonzero((np.diff(network.phase_start) == 1) & ~network.is_virtual)
+    pairs = pairs_of(network, single.tolist())
+    clashes = conflicting(network, pairs) & shown_together(pairs, greens_of(network, pairs))
+    found += pairs.intersection[counts_of(clashes, pairs.matrix_start) > 0].tolist()
     return [network.intersection_ids[j] for j in sorted(found)]
 
 
@@ -70,13 +70,12 @@ def _bare_changes(plan: SignalPlan, network: RoadNetwork) -> list[str]:
 
 
 def _crossing_streams(plan: SignalPlan, network: RoadNetwork) -> list[str]:
-    crossing = []
-    for j in plan.intersection.tolist():
-        own = slice(network.movement_start[j], network.movement_start[j + 1])
-        straight, start = network.movement_turn[own] == STRAIGHT, network.movement_from_road[own]
-        foes = network.conflict_matrix(j) & straight[:, None] & straight & (start[:, None] != start)
-        if foes.any():
-            shown = network.phase_matrix(j)
-            if (shown[:, :, None] & shown[:, None, :] & foes).any():
-                crossing.append(network.intersection_ids[j])
-    return crossing
+    pairs = pairs_of(network, plan.intersection)
+    straight = network.movement_turn[pairs.movement] == STRAIGHT
+    start = network.movement_from_road[pairs.movement]
+    crossing = straight[pairs.row] & straight[pairs.column] & (start[pairs.row] != start[pairs.column])
+    if len(network.conflict_permitted) == 0 or not crossing.any():  # without a source that says so, none may
+        return []
+    crossing &= conflicting(network, pairs) & shown_together(pairs, greens_of(network, pairs))
+    found = pairs.intersection[counts_of(crossing, pairs.matrix_start) > 0].tolist()
+    return [network.intersection_ids[j] for j in found]

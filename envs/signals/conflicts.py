@@ -85,13 +85,13 @@ def permitted(network: RoadNetwork, pairs: Pairs, conflicts: BoolArray) -> BoolA
     exit_road = network.movement_to_road[pairs.movement]
     merge = exit_road[pairs.row] == exit_road[pairs.column]
     greens = greens_of(network, pairs)
-    shown_together = _shown_together(pairs, greens)
-    opposite = _opposite(network, pairs, shown_together)
+    together = shown_together(pairs, greens)
+    opposite = _opposite(network, pairs, together)
     right_yields = (turn == TURN_RIGHT)[pairs.row] | (turn == TURN_RIGHT)[pairs.column]
     left_yields = _either(pairs, turn == TURN_LEFT, turn == STRAIGHT) & opposite
     lefts_cross = _both(pairs, turn == TURN_LEFT) & opposite & ~merge
     start = network.movement_from_road[pairs.movement]
-    one_approach = (start[pairs.row] == start[pairs.column]) & shown_together
+    one_approach = (start[pairs.row] == start[pairs.column]) & together
     by_turns = right_yields | left_yields | lefts_cross | one_stream | one_approach
     wherever_one_turns = ~_both(pairs, turn == STRAIGHT) | one_stream
     is_open = pairs.of_pairs(are_open(network, pairs, conflicts))
@@ -198,7 +198,7 @@ def _green_together(greens: Greens, is_green: BoolArray) -> tuple[IntArray, IntA
     return first, second, n_greens
 
 
-def _shown_together(pairs: Pairs, greens: Greens) -> BoolArray:
+def shown_together(pairs: Pairs, greens: Greens) -> BoolArray:
     """(N,): has a phase of the file both?"""
     first, second, _ = _green_together(greens, greens.is_green)
     together = np.zeros(len(pairs.row), np.bool_)

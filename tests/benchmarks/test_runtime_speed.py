@@ -34,7 +34,7 @@ def timed(function, *arguments):
     result = function(*arguments)
     return result, [1000.0 * (clock() - then) for clock, then in zip(clocks, before)]
 
-controller, load_ms = timed(lambda: SignalController.load(bundle, network, protocol=protocol))
+controller, load_ms = timed(lambda: SignalController.load(bundle, network, protocol=protocol, red_first_s=0))
 random, lanes, room = np.random.default_rng(0), network.n_lanes, network.lane_length_m / 15.0
 waiting, arriving = np.zeros(lanes), np.zeros((lanes, 5))
 told = {"decision": [], "second with a decision": [], "other second": []}
