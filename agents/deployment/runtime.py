@@ -25,7 +25,7 @@ from intergreen.agents.deployment.health import is_fresh
 from intergreen.agents.deployment.ladder import RUNG_NAMES, Rung, RungChange
 from intergreen.agents.deployment.proofs import unproved
 from intergreen.agents.deployment.shipped import bundle_by_name
-from intergreen.envs.errors import InputError
+from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network import RoadNetwork, require_signals
 from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes_by_movement
 from intergreen.envs.observation import N_BINS
@@ -99,6 +99,8 @@ class SignalController:
         require_signals(network, network.name, mend="use another network")
         if flows_vph is not None:
             flows_vph = _checked_flows(flows_vph, network)
+        if red_first_s is not None:
+            _check_red(red_first_s, network)
         card = program_card(network, self.plan.timing)
         self.unproved = unproved(network, self.plan, card, bundle.proved)
         self._decider = BundleController(bundle, settings)
@@ -325,6 +327,13 @@ def _red_first_s(card: MonitorCard, plan: SignalPlan) -> int:
     which the timing lets signals begin."""
     longest_s = max(int(card.clearance.max(initial=0)), int(card.red_revert.max(initial=0)))
     return max(0, longest_s - startup_red_s(plan.timing))
+
+
+def _check_red(red_first_s: object, network: RoadNetwork) -> None:
+    if not isinstance(red_first_s, int | np.integer) or isinstance(red_first_s, bool) or red_first_s < 0:
+        problem = f"is {shown(red_first_s)}, no whole seconds"
+        mend = "give 0 or more, or None for as long as the longest clearance takes"
+        raise InputError(network.name, "red_first_s", problem, mend)
 
 
 def _ended(starts: IntArray, lanes: IntArray) -> tuple[IntArray, IntArray]:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intergreen.agents.deployment.runtime import SignalController, lane_readings
+from intergreen.envs.errors import InputError
 from intergreen.envs.observation import N_BINS
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
@@ -51,6 +52,12 @@ def test_no_green_begins_before_that_of_the_controller_before_is_cleared(bundle_
     assert begun[card.channel].any()
     for controller in (former, new):
         controller.close()
+
+
+@pytest.mark.parametrize("red", [-1, 2.5, float("nan"), "6", True])
+def test_red_that_is_no_whole_seconds_is_one_line(bundle_folder, red):
+    with pytest.raises(InputError, match=r"red_first_s: is .*, no whole seconds; give 0 or more, or None"):
+        SignalController.load(bundle_folder, NETWORKS["single"], red_first_s=red)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
