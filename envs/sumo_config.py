@@ -42,9 +42,9 @@ _NOT_OBEYED: dict[str, Callable[[str], bool]] = {  # options that would make ano
     "step-method.ballistic": lambda text: text.lower() not in _TRUE,
     "extrapolate-departpos": lambda text: text.lower() not in _TRUE,
     "lateral-resolution": lambda text: plain_number(text) <= 0,
-    "device.rerouting.explicit": lambda text: not text,
-    "load-state": lambda text: not text,
-    "weight-files": lambda text: not text,
+    "device.rerouting.explicit": lambda _: False,
+    "load-state": lambda _: False,
+    "weight-files": lambda _: False,
 }
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _LOG = logging.getLogger(__name__)

@@ -92,9 +92,10 @@ class _Build:
 
     def __init__(self, net: SumoNet, begin_s: float) -> None:
         net = with_one_signal_each(net)
-        net = with_merges(net, [path_of(net, c) for c in net.connections])
+        paths = [path_of(net, c) for c in net.connections]
+        net = with_merges(net, paths)
         self.net = net
-        self.paths = [path_of(net, c) for c in net.connections]
+        self.paths = [*paths, *(path_of(net, c) for c in net.connections[len(paths) :])]
         self.roads = [edge for edge in net.edges.values() if any(lane.for_cars for lane in edge.lanes)]
         if not self.roads:
             raise net.fail("", "has no road for cars", "use a network with lanes that passenger cars may use")

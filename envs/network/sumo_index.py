@@ -82,7 +82,7 @@ def _lane_ids(net: SumoNet, network: RoadNetwork) -> tuple[str, ...]:
 def _signals(net: SumoNet, network: RoadNetwork, movement: dict[int, int]) -> tuple[SignalLamps, ...]:
     """The signals of all intersections with phases; those without, which are off, stay as they are."""
     has_phases = np.diff(network.phase_start) > 0
-    movement = movement | _beside(net, movement)
+    movement = movement | _lit_with_cars(net, movement)
     lamps: dict[str, list[int]] = {}
     for number, c in enumerate(net.connections):
         if c.signal and number in movement and has_phases[network.movement_intersection[movement[number]]]:
@@ -103,7 +103,7 @@ def _signals(net: SumoNet, network: RoadNetwork, movement: dict[int, int]) -> tu
     return tuple(found)
 
 
-def _beside(net: SumoNet, movement: dict[int, int]) -> dict[int, int]:
+def _lit_with_cars(net: SumoNet, movement: dict[int, int]) -> dict[int, int]:
     """Movements by the connections that no car may use and that lead from and to the roads of one: the lanes of buses
     and bicycles, which would have red for ever."""
     of_roads = {}

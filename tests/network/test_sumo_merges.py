@@ -69,7 +69,7 @@ def test_it_yields_to_whom_the_lane_beside_it_yields(tmp_path):
         '<edge id="s" from="n9" to="n2"><lane id="s_0" index="0" speed="10" length="50" shape="250,50 250,0"/></edge>'
         '<junction id="n9" type="dead_end" x="250" y="50"/>'
     )
-    network = read(tmp_path, more=side)  # as it is without requests
+    read(tmp_path, more=side)  # as it is without requests
     text = (tmp_path / "small.net.xml").read_text()
     junction = '<junction id="n2" type="priority" x="2" y="0"'
     requests = '<request index="0" response="10" foes="10"/><request index="1" response="00" foes="01"/>'
