@@ -239,7 +239,8 @@ def with_worlds(
         return recipe.worlds.model_dump() | changes
     option, what = ("--from-sumo", "is a share") if from_sumo is not None else ("--protocols", "are timings")
     problem = f"{what} of generated networks, and there are none"
-    raise InputError("command line", option, problem, "leave it out, or name a run that learned on some")
+    mend = "the scenario" if recipe is None else "name a run that learned on some"
+    raise InputError("command line", option, problem, f"leave it out, or {mend}")
 
 
 def make_recipe(source: str | Path, values: Mapping[str, Any]) -> Recipe:
