@@ -22,7 +22,16 @@ class Changes(NamedTuple):
 
     transition: IntArray  # (n (n + 1),) as in `Rules`
     turns: Sequence[int]
-    slowest_service_s: int
+    change_s: int  # the longest change between two choices, red at the start included
+    service_s: IntArray  # (n,) the least green of each phase and the longest change from it
+
+    @property
+    def services_s(self) -> IntArray:
+        """(turns,) a bound on the seconds from the moment on which calls come before any wish to the green of the k-th
+        phase in any order: a change that has just begun, what it leads to, and the slowest of the others."""
+        before = np.sort(self.service_s[list(self.turns)])[::-1][:-1]
+        slowest = np.concatenate(([self.service_s.max()], before)) if len(self.turns) else before
+        return np.asarray(self.change_s + 1 + np.cumsum(slowest), np.int32)
 
 
 def changes_of_all(
@@ -75,8 +84,8 @@ def _changes_of(alike: Alike, profile: TimingProfile) -> list[Changes]:
     for k, chosen in enumerate(alike.chosen):
         choices = np.flatnonzero(chosen).tolist()
         turns = phases_in_turn(serves[k], choices)
-        slowest_s = _slowest_service_s(transition[k], alike.min_green_s[k], choices, len(turns))
-        changes.append(Changes(transition[k].reshape(-1), turns, slowest_s))
+        change_s, service_s = _slowest_s(transition[k], alike.min_green_s[k], choices)
+        changes.append(Changes(transition[k].reshape(-1), turns, change_s, service_s))
     return changes
 
 
@@ -99,10 +108,11 @@ def phases_in_turn(serves: BoolArray, choices: Sequence[int]) -> list[int]:
     return sorted(turns)
 
 
-def _slowest_service_s(transition: IntArray, min_green: IntArray, choices: Sequence[int], n_turns: int) -> int:
-    """A bound on the seconds from the moment a call is overdue to its green: the transition that has just begun, the
-    least green of what it leads to, and all the others in turn first; transition (n + 1, n)."""
-    between = transition[1:][choices][:, choices].astype(np.int64)
+def _slowest_s(transition: IntArray, min_green: IntArray, choices: Sequence[int]) -> tuple[int, IntArray]:
+    """The longest change between two choices or from the first red, and (n,) the least green of each choice with the
+    longest change from it; 0 of other phases; transition (n + 1, n)."""
+    between = transition[1:][choices][:, choices].copy()
     np.fill_diagonal(between, 0)
-    change, green = int(between.max(initial=0)), int(min_green[choices].max(initial=0))
-    return (change + green) * n_turns + max(change, int(transition[0, 0])) + 1
+    service = np.zeros(len(min_green), np.int32)
+    service[choices] = min_green[choices] + between.max(axis=1, initial=0)
+    return max(int(between.max(initial=0)), int(transition[0, 0])), service

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.envs.signals.aspects import GREEN
-from intergreen.envs.signals.shield import NO_PHASE
+from intergreen.envs.signals.shield import NEVER, NO_PHASE
+from intergreen.envs.signals.turns import NO_TURN, calls_in_turn, make_turns, overdue_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
     from intergreen.envs.signals.rules import Rules
     from intergreen.envs.signals.shield import SignalState
+    from intergreen.envs.signals.turns import Turns
 
 _LATER = 1 << 20  # in turn: a phase below the present one comes when all above it have had theirs
-_NOT_IN_TURN = 1 << 30
 
 
 class Grants(NamedTuple):
@@ -30,9 +31,7 @@ class Grants(NamedTuple):
     signal: NDArray[np.intp]  # (P,) of each phase of the network; I where it has none
     local: IntArray  # (P,) its number there
     may_show: BoolArray  # (P,) False where it has none
-    turns: IntArray  # (I, T) local phases that have their turn, ascending, `_NOT_IN_TURN` behind them
-    movement: NDArray[np.intp]  # (I, m) of each signal, M where there is none
-    serves: BoolArray  # (I, T, m) whom each turn serves
+    turns: Turns
 
 
 def make_grants(rules: Rules, n_phases: int, n_movements: int) -> Grants:
@@ -45,19 +44,7 @@ def make_grants(rules: Rules, n_phases: int, n_movements: int) -> Grants:
     signal[at], local[at] = its_signal, its_local
     may_show = np.zeros(n_phases, np.bool_)
     may_show[at] = rules.may_show[at] != 0
-    first, past = rules.movement_start[rules.intersection], rules.movement_start[rules.intersection + 1]
-    n_turns = np.diff(rules.turn_start)
-    turns = np.full((len(counts), max(n_turns, default=0)), _NOT_IN_TURN, np.int32)
-    turns[np.arange(turns.shape[1]) < n_turns[:, None]] = rules.turns
-    width = int((past - first).max(initial=0))
-    movement = first[:, None] + np.arange(width)
-    movement[np.arange(width) >= (past - first)[:, None]] = n_movements
-    serves = np.zeros((*turns.shape, width), np.bool_)
-    for i in range(len(counts)):
-        for k, phase in enumerate(turns[i, : n_turns[i]].tolist()):
-            begin, end = rules.phase_movement_start[rules.phase_offset[i] + phase :][:2].tolist()
-            serves[i, k, rules.phase_movements[begin:end] - first[i]] = True
-    return Grants(rules, signal, local, may_show, turns, movement.astype(np.intp), serves)
+    return Grants(rules, signal, local, may_show, make_turns(rules, n_movements))
 
 
 def granted_phases(grants: Grants, state: SignalState, calls: ByteArray, interval_s: int) -> ByteArray:
@@ -69,8 +56,8 @@ def granted_phases(grants: Grants, state: SignalState, calls: ByteArray, interva
     may_end = (target < 0) & (rest_s < interval_s)
     stays = np.where((target < 0) & ~may_end, phase, NO_PHASE)
     only = np.where((target >= 0) & (rules.clearance_phase < 0), target, stays)
-    overdue = np.flatnonzero(may_end & _is_overdue(rest_s, rules, state))
-    only[overdue] = _in_turn(overdue, (rules.overdue - rest_s)[overdue], calls, g, state)
+    overdue = np.flatnonzero(may_end & _may_be_overdue(rest_s, rules, state))
+    only[overdue] = _overdue_phase(overdue, rest_s[overdue], calls, g, state)
     its_only = np.append(only, np.int32(NO_PHASE)).take(g.signal)
     may_be_granted = its_only < 0
     may_be_granted |= g.local == its_only
@@ -88,17 +75,28 @@ def _must_end(
     """(I,) will a call, overdue or at the longest green, end the present phase within the interval?"""
     rules, ahead_s = g.rules, interval_s - 1
     must_end = np.zeros(len(ends), np.bool_)
-    overdue = np.flatnonzero(ends & _is_overdue(ahead_s, rules, state))
-    must_end[overdue] = _in_turn(overdue, (rules.overdue - ahead_s)[overdue], calls, g, state) >= 0
+    goes_on_s = ahead_s - rules.service
+    overdue = np.flatnonzero(ends & _may_be_overdue(goes_on_s, rules, state))
+    must_end[overdue] = _overdue_phase(overdue, goes_on_s[overdue], calls, g, state) >= 0
     longest = rules.max_green[shown]
     at_longest = np.flatnonzero(ends & (longest > 0) & (state.green_s + ahead_s >= longest))
     must_end[at_longest] |= _in_turn(at_longest, np.zeros(len(at_longest), np.int32), calls, g, state) >= 0
     return must_end
 
 
-def _is_overdue(ahead_s: IntArray | int, rules: Rules, state: SignalState) -> BoolArray:
-    overdue: BoolArray = (rules.overdue > 0) & (state.time[0] + ahead_s - state.oldest_call >= rules.overdue)
-    return overdue
+def _may_be_overdue(ahead_s: IntArray, rules: Rules, state: SignalState) -> BoolArray:
+    may_be: BoolArray = (rules.overdue > 0) & (state.time[0] + ahead_s >= state.call_due)
+    return may_be
+
+
+def _overdue_phase(
+    which: NDArray[np.intp], ahead_s: IntArray, calls: ByteArray, g: Grants, state: SignalState
+) -> IntArray:
+    """(n,) of the signals `which`, `shield.overdue_phase`."""
+    since = calls_in_turn(g.turns, which, state.call_since)
+    is_overdue = overdue_at(g.turns, which, since) <= state.time[0] + ahead_s
+    its_phase = _in_turn(which, state.time[0] - since.min(axis=1, initial=NEVER), calls, g, state)
+    return np.where(is_overdue, its_phase, np.int32(NO_PHASE))
 
 
 def _in_turn(which: NDArray[np.intp], call_s: IntArray, calls: ByteArray, g: Grants, state: SignalState) -> IntArray:
@@ -108,13 +106,13 @@ def _in_turn(which: NDArray[np.intp], call_s: IntArray, calls: ByteArray, g: Gra
     """
     if len(which) == 0:
         return np.empty(0, np.int32)
-    movement = g.movement[which]  # (n, m)
+    movement = g.turns.movement[which]  # (n, m)
     calling = np.append((calls != 0) & (state.aspects != GREEN), False)[movement]  # nobody calls where there is none
     since = np.append(state.call_since, -1)[movement]
     waits = calling & ((call_s[:, None] <= 0) | ((since >= 0) & (state.time[0] - since >= call_s[:, None])))
-    serves = (g.serves[which] & waits[:, None]).any(axis=2)
-    turns = g.turns[which]
-    order = np.where(turns <= state.phase[which, None], turns + _LATER, turns)
-    order = np.where(serves, order, _NOT_IN_TURN)
-    first = order.min(axis=1, initial=_NOT_IN_TURN)
-    return np.where(first == _NOT_IN_TURN, NO_PHASE, first % _LATER).astype(np.int32)
+    serves = (g.turns.serves[which] & waits[:, None]).any(axis=2)
+    phase = g.turns.phase[which]
+    order = np.where(phase <= state.phase[which, None], phase + _LATER, phase)
+    order = np.where(serves, order, NO_TURN)
+    first = order.min(axis=1, initial=NO_TURN)
+    return np.where(first == NO_TURN, NO_PHASE, first % _LATER).astype(np.int32)

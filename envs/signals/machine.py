@@ -13,7 +13,7 @@ import numpy as np
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN, RED
 from intergreen.envs.signals.rules import Rules
-from intergreen.envs.signals.shield import NO_PHASE, NOT_SHOWN, SignalState, blank_state
+from intergreen.envs.signals.shield import NEVER, NO_NEWS, NO_PHASE, NOT_SHOWN, SignalState, blank_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,9 @@ class Input(NamedTuple):
     wish: int
     caller: int = -1  # movement of the signal that calls, -1 nobody, EVERYBODY
     is_overdue: bool = False
-    other: int = -1  # a second one, overdue too
+    other: int = -1  # a second one, overdue too, though a second less
+    gone: bool = False  # all have called for as long, and have ceased to
+    ages: tuple[int, ...] = ()  # in place of all these: seconds for which each movement has been called, -1 nobody
 
 
 class Machine:
@@ -59,6 +61,8 @@ class Machine:
         self.highest_green_s = int(max(rules.min_green.max(), rules.max_green.max())) + 1
         self._request, self._tick = request, tick
         self._batch = batch
+        # Late enough for a call that is a second older than any that may wait.
+        self._now = 1 + int(max(rules.call_limit, default=0) + rules.service[0])
         self._many: Rules | None = None
 
     def states(self) -> IntArray:
@@ -88,12 +92,18 @@ class Machine:
         wishes = np.tile(np.array([one.wish for one in inputs], np.int32), n_states)
         calls = np.zeros((n_inputs, self.n_movements), np.uint8)
         call_since = np.full((n_inputs, self.n_movements), -1, np.int32)
+        is_looked_at = np.array([bool(one.ages) for one in inputs])
         for k, one in enumerate(inputs):
-            for caller, is_overdue in ((one.caller, one.is_overdue), (one.other, True)):
+            for caller, since in ((one.other, 1), (one.caller, 0 if one.is_overdue else -1)):
                 if caller != -1:
                     which_m = slice(None) if caller == EVERYBODY else caller
                     calls[k, which_m] = 1
-                    call_since[k, which_m] = 0 if is_overdue else -1
+                    call_since[k, which_m] = since
+            if one.gone:
+                call_since[k] = 0
+            if one.ages:
+                ages = np.array(one.ages)
+                calls[k], call_since[k] = ages >= 0, np.where(ages >= 0, self._now - ages, -1)
         after = np.empty_like(before)
         copies = min(self._batch, len(before))
         if self._many is None or len(self._many.n_phases) != copies + 1:
@@ -101,12 +111,12 @@ class Machine:
         for first in range(0, len(before), copies):
             rows = np.arange(first, first + copies) % len(before)  # the last batch is filled up from the beginning
             which = rows % n_inputs
-            state = self._loaded(before[rows], call_since[which])
+            state = self._loaded(before[rows], call_since[which], is_looked_at[which])
             called = np.append(np.zeros(self.n_movements, np.uint8), calls[which])
             counted = state._replace(**{name: getattr(state, name).copy() for name in _CLOCKS})
             self._request(np.append(np.int32(NO_PHASE), wishes[rows]), self._many, state)
             self._tick(self._many, state, called, np.zeros(len(called), np.uint8))
-            _check_clocks(counted, state, called, hears_calls=bool(self.rules.overdue[0]))
+            self._check_clocks(counted, state, called)
             least, rests = self._passed_over(state)
             if ((state.least > least) & (state.phase >= 0))[1:].any() or (state.rests > rests)[1:].any():
                 raise ClockError("a signal is passed over although it may change")
@@ -117,64 +127,85 @@ class Machine:
             after[rows, FIRST_ASPECT:] = state.aspects.reshape(copies + 1, -1)[1:]
         return after.reshape(n_states, n_inputs, width)
 
-    def _loaded(self, before: IntArray, call_since: IntArray) -> SignalState:
-        """The copies in these states (c, w), called since (c, m), behind the decoy."""
+    def _loaded(self, before: IntArray, call_since: IntArray, is_looked_at: BoolArray) -> SignalState:
+        """The copies in these states (c, w), called since (c, m), behind the decoy.
+
+        `SignalState.call_due` is as late as the shield may keep it; where a signal `is_looked_at` (c,), as early.
+        """
         copies = len(before) + 1
         state = blank_state((copies,), copies * self.n_movements)
         state.phase[1:], state.target[1:], state.left[1:] = before[:, PHASE], before[:, TARGET], before[:, LEFT]
         state.displayed[1:], state.green_s[1:] = before[:, DISPLAYED], before[:, GREEN_S]
         state.due[1:] = before[:, DUE]
-        state.time[:] = self.rules.overdue
+        state.time[:] = self._now
         aspects = before[:, FIRST_ASPECT:]
         is_green = aspects == GREEN
         state.aspects.reshape(copies, -1)[1:] = aspects
         state.red_since.reshape(copies, -1)[1:] = np.where(is_green, -1, 0)
         state.call_since.reshape(copies, -1)[1:] = np.where(is_green, -1, call_since)
-        # As tight as the shield keeps it: who has an older one looks at the signal in vain, and changes nothing.
-        state.oldest_call[:] = np.where(state.call_since.reshape(copies, -1) == 0, 0, state.time).min(axis=1)
+        state.call_due[:] = self._call_due(state.call_since.reshape(copies, -1))
+        state.call_due[1:][is_looked_at] = 0
         state.least[:], state.rests[:] = self._passed_over(state)
-        state.listens[:] = (state.red_since >= 0) & (state.call_since < 0) & bool(self.rules.overdue[0])
+        is_heard = (state.red_since >= 0) & bool(self.rules.overdue[0])
+        state.news[:] = np.where(is_heard, state.call_since < 0, NO_NEWS)
         return state
+
+    def _call_due(self, call_since: IntArray) -> IntArray:
+        """(c,) the first second in which calls since (c, m) may come before a change, one that begins now included."""
+        limits = np.asarray(self.rules.call_limit, np.int32)
+        lasting = np.where(call_since >= 0, call_since, NEVER)
+        movements, starts = self.rules.phase_movements, self.rules.phase_movement_start
+        its = [movements[starts[phase] : starts[phase + 1]] for phase in self.rules.turns]
+        since = [lasting[:, of_turn].min(axis=1, initial=NEVER) for of_turn in its]
+        if not since:
+            return np.full(len(call_since), NEVER, np.int32)
+        in_order = np.sort(np.stack(since, axis=1), axis=1)
+        due = np.where(in_order < NEVER, in_order + limits, NEVER).min(axis=1)
+        return np.minimum(due, self._now + limits.min()).astype(np.int32)
 
     def _passed_over(self, state: SignalState) -> tuple[IntArray, IntArray]:
         """`least` and `rests` of every copy, as far as the shield may go in passing over signals."""
         phase = np.maximum(state.phase, 0) % len(self.rules.min_green)  # of the decoy any number will do
         least, longest = self.rules.min_green[phase], self.rules.max_green[phase]
-        nobody = (state.call_since < 0).reshape(len(phase), -1).all(axis=1) & bool(self.rules.overdue[0])
+        is_served = served_by(self.rules).any(axis=0)
+        calls = (state.call_since >= 0).reshape(len(phase), -1)
+        nobody = ~(calls & is_served).any(axis=1) & bool(self.rules.overdue[0])
         is_shown = (state.phase >= 0) & (state.target < 0) & (state.left == 0)
         rests = is_shown & (longest > 0) & (state.green_s > longest) & nobody
         return np.where(state.phase >= 0, least, 0), rests.astype(np.int32)
 
-
-def _check_clocks(before: SignalState, after: SignalState, called: ByteArray, *, hears_calls: bool) -> None:
-    """Which second it is, and since when each movement has had red and been called for: these are inputs of a step, so
-    what the shield makes of them is checked here, for every step."""
-    now = int(before.time[0])
-    is_green = after.aspects == GREEN
-    red_since = np.where(is_green, -1, np.where(before.red_since < 0, now, before.red_since))
-    called_first = (called != 0) & (before.call_since < 0)
-    call_since = np.where(is_green, -1, np.where(called_first, now, before.call_since))
-    oldest = np.where(call_since < 0, now, call_since).reshape(len(after.phase), -1).min(axis=1)
-    if after.time[0] != now + 1:
-        raise ClockError(f"second {now + 1} counts as {after.time[0]}")
-    if not np.array_equal(after.red_since, red_since):
-        raise ClockError("the beginning of a red is not kept")
-    if hears_calls and not np.array_equal(after.call_since, call_since):
-        raise ClockError("the beginning of a call is not kept")
-    if hears_calls and not np.array_equal(after.listens != 0, ~is_green & (call_since < 0)):
-        raise ClockError("whose call would begin is not kept")
-    if hears_calls and not (after.oldest_call <= oldest).all():
-        raise ClockError("a call is older than the oldest")
+    def _check_clocks(self, before: SignalState, after: SignalState, called: ByteArray) -> None:
+        """Which second it is, and since when each movement has had red and been called for: these are inputs of a step,
+        so what the shield makes of them is checked here, for every step."""
+        now = int(before.time[0])
+        is_green = after.aspects == GREEN
+        red_since = np.where(is_green, -1, np.where(before.red_since < 0, now, before.red_since))
+        lasts = (called != 0) & ~is_green
+        call_since = np.where(lasts, np.where(before.call_since < 0, now, before.call_since), -1)
+        if after.time[0] != now + 1:
+            raise ClockError(f"second {now + 1} counts as {after.time[0]}")
+        if not np.array_equal(after.red_since, red_since):
+            raise ClockError("the beginning of a red is not kept")
+        if not self.rules.overdue[0]:
+            return
+        if not np.array_equal(after.call_since, call_since):
+            raise ClockError("the beginning of a call is not kept")
+        if not np.array_equal(after.news, np.where(is_green, NO_NEWS, call_since < 0)):
+            raise ClockError("whose call would begin or end is not kept")
+        if not (after.call_due <= self._call_due(call_since.reshape(len(after.phase), -1)))[1:].all():
+            raise ClockError("a call is due before the signal is looked at")
 
 
 def every_input(machine: Machine) -> list[Input]:
-    """Every wish, sense or nonsense, with nobody calling, anybody whom a phase may serve, everybody; overdue or not."""
+    """Every wish, sense or nonsense, with nobody calling, anybody whom a phase may serve, everybody; overdue or not;
+    and with everybody just gone who was."""
     rules = machine.rules
     n = len(rules.min_green)
     served = np.flatnonzero(served_by(rules).any(axis=0)).tolist()
     wishes = (NO_PHASE, *range(n), n, *NONSENSE)
     callers = [(-1, False), *((m, late) for m in (*served, EVERYBODY) for late in (False, True))]
-    return [Input(wish, caller, late) for caller, late in callers for wish in wishes]
+    called = [Input(wish, caller, late) for caller, late in callers for wish in wishes]
+    return called + [Input(wish, gone=True) for wish in wishes]
 
 
 def served_by(rules: Rules) -> BoolArray:
@@ -210,6 +241,8 @@ def single(rules: Rules, i: int) -> Rules:
         overdue=rules.overdue[i : i + 1],
         turn_start=np.array([0, turns.stop - turns.start], np.int32),
         turns=rules.turns[turns],
+        call_limit=rules.call_limit[turns],
+        service=rules.service[i : i + 1],
         movement_start=np.array([0, past - first], np.int32),
         phase_movement_start=(starts - starts[0]).astype(np.int32),
         phase_movements=(rules.phase_movements[starts[0] : starts[-1]] - first).astype(np.int32),
@@ -257,6 +290,8 @@ def repeated(one: Rules, copies: int) -> Rules:
         overdue=after([1], one.overdue),
         turn_start=starts([0], one.turn_start, len(one.turns), 2),
         turns=after([0, 1], one.turns),
+        call_limit=after([2, 1], one.call_limit),
+        service=after([1], one.service),
         movement_start=starts([0], one.movement_start, n_movements, n_movements),
         phase_movement_start=starts([0, 1], phase_starts, len(phase_movements), n_movements),
         phase_movements=spread(everything.tolist(), phase_movements, n_movements, n_movements),

@@ -17,15 +17,25 @@ from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN, YELLOW
 from intergreen.envs.signals.remembered import Remembered, Situations
 from intergreen.envs.signals.rules import Rules
-from intergreen.envs.signals.shield import DELAYED, FORCED_WAIT, N_INTERVENTIONS, NO_PHASE, SignalState
+from intergreen.envs.signals.shield import DELAYED, FORCED_WAIT, N_INTERVENTIONS, NEVER, NO_PHASE, SignalState
+from intergreen.envs.signals.turns import calls_in_turn, make_turns, overdue_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
 
-_BY_SIGNAL = ("intersection", "n_phases", "phase_offset", "clearance_phase", "transition_start", "red_amber", "overdue")
-_STATE_BY_SIGNAL = ("phase", "target", "left", "displayed", "green_s", "due", "wish", "oldest_call")
+_BY_SIGNAL = (
+    "intersection",
+    "n_phases",
+    "phase_offset",
+    "clearance_phase",
+    "transition_start",
+    "red_amber",
+    "overdue",
+    "service",
+)
+_STATE_BY_SIGNAL = ("phase", "target", "left", "displayed", "green_s", "due", "wish", "call_due")
 
 
 class PlainShield:
@@ -39,11 +49,8 @@ class PlainShield:
         first, past = rules.movement_start[rules.intersection], rules.movement_start[rules.intersection + 1]
         self._first, self._past = first.tolist(), past.tolist()
         self._movements, self._signal, self._place = _owned(first, past - first)
-        hears = (rules.overdue > 0) & (past > first)  # signals whose calls have clocks
-        self._hearing = np.flatnonzero(hears)
-        self._heard = self._movements[hears[self._signal]]  # (H,) their movements
-        sizes = (past - first)[self._hearing]
-        self._starts = np.cumsum(sizes) - sizes
+        self._turns = make_turns(rules, len(state.aspects))
+        self._heard = self._movements[rules.overdue[self._signal] > 0]  # (H,) movements whose calls have clocks
         self._remembered = Remembered(rules)
         self._display = np.array([self._shown(i) for i in range(len(first))], np.int32)  # (I,) see `Remembered`
 
@@ -69,12 +76,13 @@ class PlainShield:
     def tick(self, calls: ByteArray) -> None:
         """Show one second: `shield.tick`."""
         state, now = self._state, int(self._state.time[0])
+        self._hear(calls, now)
         may_end = self._may_end()
         settles = (state.left == 0) & (state.target < 0)  # a wish or a call may end what is shown, or be the first
         at_longest = settles & may_end & self._at_longest(calls)
-        callers = self._overdue(settles & may_end & ~at_longest, calls)
-        rests = settles & (state.phase >= 0) & (state.displayed == state.phase)
         ends = may_end & (state.wish >= 0) & (state.wish != state.phase)
+        callers = self._overdue(settles & may_end & ~at_longest, now - np.where(ends, 0, self._rules.service))
+        rests = settles & (state.phase >= 0) & (state.displayed == state.phase)
         goes_on = self._goes_on()
         busy = (~(rests & ~ends) | (callers != 0)) & ~(at_longest | goes_on)
         one_by_one = at_longest
@@ -91,8 +99,7 @@ class PlainShield:
         for which, who in ((busy & (callers == 0), None), (busy & (callers != 0), callers)):
             if which.any():
                 self._look_up(np.flatnonzero(which), situations, who)
-        self._paint(busy, now)
-        self._hear(calls, now)
+        self._paint(busy, calls, now)
         state.time[0] = now + 1
 
     def _may_end(self) -> BoolArray:
@@ -131,21 +138,26 @@ class PlainShield:
             at_longest &= waits
         return at_longest
 
-    def _overdue(self, settled: BoolArray, calls: ByteArray) -> NDArray[np.int64]:
-        """(I,) who calls and has done so for too long, bits by their places; 0 where no call can end what is shown.
+    def _overdue(self, settled: BoolArray, now: IntArray) -> NDArray[np.int64]:
+        """(I,) whose calls are the oldest where these come before any wish, bits by their places; 0 elsewhere.
+
+        now (I,): the second as far as calls are concerned, which have longer where a green goes on
 
         1 for whoever it is where nothing is looked up: places may be more than there are bits.
         """
         rules, state = self._rules, self._state
         callers = np.zeros(len(settled), np.int64)
-        settled = settled & (rules.overdue > 0) & (state.time[0] - state.oldest_call >= rules.overdue)
-        if not settled.any():
+        which = np.flatnonzero(settled & (rules.overdue > 0) & (now >= state.call_due))
+        if not len(which):
             return callers
-        its = settled[self._signal]
-        movements, signal, place = self._movements[its], self._signal[its], self._place[its]
-        since = state.call_since[movements]
-        waits = (calls[movements] != 0) & (state.aspects[movements] != GREEN) & (since >= 0)
-        waits &= state.time[0] - since >= rules.overdue[signal]
+        since = calls_in_turn(self._turns, which, state.call_since)
+        due = overdue_at(self._turns, which, since)
+        state.call_due[which] = np.minimum(due, state.time[0] + rules.overdue[which])
+        oldest = np.full(len(settled), NEVER, np.int32)  # of those whose time has come
+        oldest[which] = np.where(due <= now[which], since.min(axis=1, initial=NEVER), NEVER)
+        its = oldest[self._signal] < NEVER
+        signal, place = self._signal[its], self._place[its]
+        waits = state.call_since[self._movements[its]] == oldest[signal]
         if self._remembered.has_room:
             np.bitwise_or.at(callers, signal[waits], np.int64(1) << place[waits])
         else:
@@ -173,7 +185,7 @@ class PlainShield:
         state.displayed[i] = after.displayed
         state.green_s[i] = state.green_s[i] * after.keeps + after.adds
 
-    def _paint(self, busy: BoolArray, now: int) -> None:
+    def _paint(self, busy: BoolArray, calls: ByteArray, now: int) -> None:
         """The lamps of the displays that the signals `busy` have come to, and the clocks of those who lose green."""
         state, its = self._state, busy[self._signal]
         movements, signal, place = self._movements[its], self._signal[its], self._place[its]
@@ -183,17 +195,17 @@ class PlainShield:
         red_since = state.red_since[movements]
         state.red_since[movements] = np.where(is_green, -1, np.where(red_since < 0, now, red_since))
         state.call_since[movements[is_green]] = -1
+        ends = ~is_green & (red_since < 0) & (self._rules.overdue[signal] > 0) & (calls[movements] != 0)
+        state.call_since[movements[ends]] = now
 
     def _hear(self, calls: ByteArray, now: int) -> None:
-        """Calls that begin, and the oldest of every signal; once more for those that `tick` has heard."""
+        """Note the calls that begin or end in this second."""
         state, which = self._state, self._heard
         if len(which) == 0:
             return
         since = state.call_since[which]
-        begins = (since < 0) & (calls[which] != 0) & (state.red_since[which] >= 0)
-        since[begins] = now
-        state.call_since[which] = since
-        state.oldest_call[self._hearing] = np.minimum.reduceat(np.where(since < 0, now, since), self._starts)
+        lasts = (calls[which] != 0) & (state.red_since[which] >= 0)
+        state.call_since[which] = np.where(lasts, np.where(since < 0, now, since), -1)
 
     def _shown(self, i: int) -> int:
         """The number of what signal `i` shows."""

@@ -18,10 +18,17 @@ I6 (pedestrians) is checked as I2 to I4 where a crosswalk is a channel; I8, I10 
 have nothing to apply to yet; I13 is the caller's: a decision each second is among the inputs.
 
 Why finitely many states are enough. The shield compares the seconds of green with its least and its longest only, so
-they are counted to one beyond. It asks of a call only whether it has waited for `Rules.overdue`, so "overdue" is an
-input, arbitrary in every second, for one movement at a time and for all together: the shield takes the first phase in
-turn that serves any overdue call, so what several calls lead to is what one of them leads to. A wish that stands is one
-that is repeated. I9 follows the call of one movement while any other may be overdue too.
+they are counted to one beyond. Of calls it asks only whether they come before any wish, and then which is the oldest;
+so "overdue" is an input, arbitrary in every second, for one movement at a time and for all together: what several calls
+lead to is what the oldest leads to. A wish that stands is one that is repeated.
+
+Why I9 holds. Once calls come before wishes the oldest is green within a seconds from any state, within b if the present
+green may end, and within c(t) if that of turn t has just begun; all are measured here, whatever is wished for and
+whoever else calls. A wish is obeyed only while, for every k, the k-th oldest call of all turns has lasted for less than
+its limit; so it is green at its limit + a + the k - 1 longest c at the latest: the oldest is served first, a call that
+begins later is younger than all, and one that ends makes the others' places better. A green that goes on has limits one
+service longer, and so its k-th oldest call is green at these + b + the k - 1 longest c. `limits.py` tries that the
+shield keeps to the limits; the rest is arithmetic.
 """
 
 from __future__ import annotations
@@ -35,10 +42,12 @@ import numpy as np
 
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN
+from intergreen.envs.signals.limits import check_limits, may_end
 from intergreen.envs.signals.machine import (
     DISPLAYED,
     EVERYBODY,
     FIRST_ASPECT,
+    GREEN_S,
     TARGET,
     ClockError,
     Input,
@@ -95,6 +104,16 @@ class Proof:
     @property
     def holds(self) -> bool:
         return self.violation is None
+
+
+class _Services(NamedTuple):
+    """The most seconds until the oldest call is green once calls come before wishes."""
+
+    first_s: int  # from any state, a of the module's words
+    ready_s: int  # where the present green may end, b
+    next_s: tuple[int, ...]  # from the beginning of each turn's green, c
+    movement: int  # whose call waits `first_s`
+    state: int  # and from where
 
 
 _SHOWN_S = 20  # of a wait that never ends
@@ -194,35 +213,67 @@ class _Search:
             self.slowest_s = max(self.slowest_s, int(seconds.max()))
 
     def _check_waits(self, graph: Graph) -> None:
-        """I9: the longest that a call can last, from the seconds after which it is overdue and what comes then at
-        worst."""
+        """I9: the longest that a call can last, from its limit and what comes after it at worst."""
+        model, limits = self._model, self._model.rules.call_limit
+        services = self._slowest_services(graph)
+        first_s = max(services.first_s, services.ready_s + int(model.rules.service[0]))
+        others_s = np.cumsum([0, *sorted(services.next_s, reverse=True)])[: len(limits)]
+        self.wait_s = int(max(limits + first_s + others_s, default=first_s))
+        longest_s = int(model.longest_wait[model.longest_wait > 0].min())
+        if self.wait_s > longest_s:
+            words = f"a call may wait {self.wait_s} s, {longest_s} s are allowed"
+            self._found(graph, "I9", words, (services.movement,), self._taken(graph, services.state))
+        missed, steps = check_limits(self._machine, graph)
+        self.transitions += steps
+        if missed is not None:
+            first = "one of the oldest comes" if missed.oldest else "the wish comes"
+            words = f"calls of so many seconds: {missed.taken.ages}, limits {limits.tolist()}: {first} first"
+            way = [*self._taken(graph, missed.state), (missed.taken, missed.after)]
+            self._found(graph, "I9", words, missed.oldest, way)
+
+    def _slowest_services(self, graph: Graph) -> _Services:
+        """Of the oldest call while it comes before wishes, each movement's in turn, with any other in want."""
         model = self._model
-        served = served_by(model.rules)
+        served, ends = served_by(model.rules), may_end(self._machine, graph)
+        begins = [(graph.rows[:, GREEN_S] == 1) & (graph.rows[:, DISPLAYED] == turn) for turn in model.rules.turns]
         alike: dict[tuple[bool, ...], int] = {}
         for m in np.flatnonzero(model.longest_wait).tolist():
             alike.setdefault(tuple(served[:, m].tolist()), m)
         wishes = (NO_PHASE, *range(len(model.rules.min_green)))
-        overdue = int(model.rules.overdue[0])
-        self.wait_s = 0
+        slowest = _Services(0, 0, (0,) * len(begins), next(iter(alike.values())), graph.starts[0])
         for m in alike.values():
             others = (-1, *(other for other in alike.values() if other != m))
             inputs = [Input(wish, m, True, other) for other in others for wish in wishes]
             after = graph.numbers(self._machine.step(graph.rows, inputs))
             self.transitions += after.size
             is_green = graph.rows[:, FIRST_ASPECT + m] == GREEN
-            seconds, stuck = _longest(after, is_green, limit=int(model.longest_wait[m]) - overdue)
-            if overdue == 0 and stuck < 0:
+            seconds, stuck = _longest(after, is_green, limit=int(model.longest_wait[m]))
+            if not len(model.rules.call_limit) and stuck < 0:
                 stuck = int(np.flatnonzero(~is_green)[0])  # nobody would ever say that the call is overdue
             if stuck >= 0:
                 words = f"a call may wait more than {model.longest_wait[m]} s"
                 self._found(graph, "I9", words, (m,), self._run(graph, stuck, after, inputs, seconds))
-            self.wait_s = max(self.wait_s, overdue + int(seconds[~is_green].max(initial=0)))
+            waited = np.where(is_green, 0, seconds)
+            if waited.max() > slowest.first_s:
+                slowest = slowest._replace(first_s=int(waited.max()), movement=m, state=int(waited.argmax()))
+            slowest = slowest._replace(
+                ready_s=max(slowest.ready_s, int(waited[ends].max(initial=0))),
+                next_s=tuple(
+                    max(seconds_s, 1 + int(waited[its].max(initial=0)))  # the first second is over
+                    for seconds_s, its in zip(slowest.next_s, begins, strict=True)
+                ),
+            )
+        return slowest
+
+    def _taken(self, graph: Graph, state: int) -> list[tuple[Input, int]]:
+        """From a start to the state."""
+        return [(self._inputs[k], at) for k, at in graph.way_to(state)]
 
     def _run(
         self, graph: Graph, state: int, after: IntArray, inputs: Sequence[Input], seconds: IntArray
     ) -> list[tuple[Input, int]]:
         """From a start to the state, then a few seconds of what is worst for whoever waits."""
-        taken = [(self._inputs[k], at) for k, at in graph.way_to(state)]
+        taken = self._taken(graph, state)
         for _ in range(_SHOWN_S):
             k = int(seconds[after[state]].argmax())
             state = int(after[state, k])

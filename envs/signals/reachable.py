@@ -33,7 +33,11 @@ class Graph:
     @property
     def aspects(self) -> list[tuple[int, ...]]:
         """(s, n) what is displayed in each state."""
-        return [tuple(row[FIRST_ASPECT:].tolist()) for row in self.rows]
+        return [self.aspects_of(state) for state in range(len(self.rows))]
+
+    def aspects_of(self, state: int) -> tuple[int, ...]:
+        """(n,) what is displayed in it."""
+        return tuple(self.rows[state, FIRST_ASPECT:].tolist())
 
     def numbers(self, rows: IntArray) -> IntArray:
         """(s, k) from rows (s, k, w)."""

@@ -1,9 +1,9 @@
 """What the shield showed next, remembered: for many signals in a second, where nothing is compiled. NumPy only.
 
 No rule stands here. What a signal shows next follows from what it shows, which phase, which transition and which wish
-it has, whether its green may end, and who has called for too long; and alike signals show the same. So `shield.tick` is
-run once for every such situation, on a signal by itself, and whoever comes into it again looks up what came of it.
-There are some hundreds for a kind of junction. Longest greens are left to the shield.
+it has, whether its green may end, and whose calls come before any wish; and alike signals show the same. So
+`shield.tick` is run once for every such situation, on a signal by itself, and whoever comes into it again looks up what
+came of it. There are some hundreds for a kind of junction. Longest greens are left to the shield.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Remembered:
         return Outcomes(*after)
 
     def next_called(self, kind: IntArray, now: Situations, callers: NDArray[np.int64]) -> Outcomes:
-        """The same where some have called for too long, (n,) bits by their places."""
+        """The same where calls come before any wish, (n,) the oldest as bits by their places."""
         rows = zip(callers.tolist(), *(values.tolist() for values in now), strict=True)
         found = []
         for k, row in enumerate(rows):
@@ -177,11 +177,11 @@ class Remembered:
             least=[0],
             rests=[0],
             wish=[wish],
-            time=[rules.overdue[0]],
+            time=[max(rules.call_limit, default=0) + rules.service[0]],
             red_since=[0] * n,
-            call_since=[call - 1 for call in calls],  # 0 is as long ago as makes a call overdue
-            listens=[0] * n,
-            oldest_call=[0 if callers else rules.overdue[0]],
+            call_since=[call - 1 for call in calls],  # 0 is as long ago as makes a single call overdue
+            news=[shield.NO_NEWS] * n,
+            call_due=[0 if callers else shield.NEVER],
             aspects=list(aspects),
             interventions=[0] * N_INTERVENTIONS,
         )

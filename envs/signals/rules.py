@@ -48,9 +48,12 @@ class Rules(NamedTuple):
     max_green: IntArray  # (P,) while a call waits that the phase does not serve
     yellow: IntArray  # (M,)
     red_amber: IntArray  # (I,) before green
-    overdue: IntArray  # (I,) seconds after which a call is served before any wish
+    overdue: IntArray  # (I,) seconds that a call must have lasted at least to come before any wish; 0: none ever does
     turn_start: IntArray  # (I + 1,)
-    turns: IntArray  # local phases, ascending, that serve everybody: calls that are overdue get theirs in turn
+    turns: IntArray  # (T,) local phases, ascending, that serve everybody: calls that are overdue get these
+    call_limit: IntArray  # (T,) calls come before a change that is wished for once, for any k, k turns have had one for
+    # the k-th of these; before a green that goes on, one `service` later
+    service: IntArray  # (I,) from green to green at most: a least green and the change after it
     movement_start: IntArray  # (J + 1,)
     phase_movement_start: IntArray  # (P + 1,)
     phase_movements: IntArray
@@ -126,6 +129,8 @@ def make_rules(
         overdue=_ints(times.overdue),
         turn_start=_ints(np.concatenate(([0], np.cumsum([len(turns) for turns in times.turns])))),
         turns=_ints([phase for turns in times.turns for phase in turns]),
+        call_limit=_ints([seconds for limits in times.call_limit for seconds in limits]),
+        service=_ints(times.service),
         movement_start=network.movement_start,
         phase_movement_start=network.phase_movement_start,
         phase_movements=network.phase_movements,
@@ -144,6 +149,8 @@ class _Times(NamedTuple):
     red_amber: IntArray  # (I,)
     overdue: IntArray  # (I,)
     turns: Sequence[Sequence[int]]
+    call_limit: Sequence[Sequence[int]]
+    service: IntArray  # (I,)
 
 
 def _same_times(pairs: Pairs, greens: Greens, clearance: Sequence[int], seconds: int) -> _Times:
@@ -159,6 +166,8 @@ def _same_times(pairs: Pairs, greens: Greens, clearance: Sequence[int], seconds:
         red_amber=none,
         overdue=none,
         turns=[[] for _ in none],
+        call_limit=[[] for _ in none],
+        service=none,
     )
 
 
@@ -179,9 +188,10 @@ def _field_times(
         min_green_s=min_green,
         profile=profile,
     )
-    overdue = timing.longest_wait_s - np.array([one.slowest_service_s for one in changes], np.int32)
+    limits = [timing.longest_wait_s - one.services_s for one in changes]
+    overdue = np.array([min(some.tolist(), default=timing.longest_wait_s) for some in limits], np.int32)
     for i in np.flatnonzero(overdue < 1)[:1].tolist():
-        problem = f"serving {len(changes[i].turns)} phases in turn takes {changes[i].slowest_service_s} s"
+        problem = f"serving {len(changes[i].turns)} phases in turn takes {changes[i].services_s[-1]} s"
         mend = "give it fewer phases, take another protocol, or, in Python, a FieldTiming with a longer longest_wait_s"
         raise InputError(
             network.name, f"intersection '{network.intersection_ids[pairs.intersection[i]]}'", problem, mend
@@ -196,6 +206,8 @@ def _field_times(
         red_amber=np.full(len(changes), ceil(profile.red_amber_s), np.int32),
         overdue=overdue,
         turns=[one.turns for one in changes],
+        call_limit=[some.tolist() for some in limits],
+        service=np.array([one.service_s.max(initial=0) for one in changes], np.int32),
     )
 
 

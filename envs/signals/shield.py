@@ -7,8 +7,13 @@ from a few numbers which, and only the others come to `change`. Who asks for one
 has been shown, and a green that lasts beyond its longest since nobody has called is left alone until somebody does.
 
 A wish stands until the next request. A change begins as soon as the least green has been shown; it shows yellow and red
-in full, and a movement that both phases serve stays green throughout. Before any wish come calls: one that has waited
-for `Rules.overdue` gets its phase, all such in turn; and a phase ends at its longest green while others wait.
+in full, and a movement that both phases serve stays green throughout. Before any wish come calls, as late as all can
+still be met in time: if a change begins that is wished for, then with k phases to serve the last one is green after it
+and k more changes and least greens, so none is begun once the k-th oldest call of all turns has lasted for
+`Rules.call_limit` of k; and while the present green goes on, one change and least green less lie ahead. From then on
+the oldest call is served first, until there is time again (earliest deadline first, Liu and Layland 1973). And a phase
+ends at its longest green while others wait. A call lasts as long as somebody calls: who leaves and comes again begins
+anew, as at detectors without memory.
 """
 
 from __future__ import annotations
@@ -33,7 +38,8 @@ FORCED_WAIT, FORCED_GREEN, DELAYED, REFUSED = 0, 1, 2, 3  # columns of `interven
 N_INTERVENTIONS = 4
 INTERVENTIONS = ("overdue call", "maximum green", "minimum green", "no such phase")
 _STAYS = 8  # marks a movement while its signal is painted
-ALWAYS, _NEVER = -(1 << 30), 1 << 30  # when a signal is due
+ALWAYS, NEVER = -(1 << 30), 1 << 30  # when a signal is due
+NO_NEWS = 2  # no call is that
 _AT_ONCE, _FEW = 32, 8  # calls looked at together
 
 
@@ -47,13 +53,13 @@ class SignalState(NamedTuple):
     green_s: IntArray  # (B, I) seconds for which the present green has been shown; 0 during a transition
     due: IntArray  # (B, I) at which green_s - left the signal comes to `change` even if nobody asks it to
     least: IntArray  # (B, I) green_s before which nobody who asks changes anything
-    rests: IntArray  # (B, I) 1 at the longest green, which goes on since nobody has called: `due` waits for a call
+    rests: IntArray  # (B, I) 1 at the longest green, which goes on since nobody calls: `due` waits for a call
     wish: IntArray  # (B, I) local phase wanted; -1: the present one
     time: IntArray  # (B, 1) seconds shown
     red_since: IntArray  # (B, M) the second in which the movement lost green; -1 it has green
-    call_since: IntArray  # (B, M) the second in which somebody first called for it, since its green; -1 nobody has
-    listens: ByteArray  # (B, M) 1 where a call would begin: its signal minds calls, no green, nobody has called yet
-    oldest_call: IntArray  # (B, I) no call of the signal began before that second
+    call_since: IntArray  # (B, M) the second in which the call for it began that still lasts; -1 none, or it has green
+    news: ByteArray  # (B, M) the call that would be news: 1 where nobody calls, 0 where somebody does; NO_NEWS: none
+    call_due: IntArray  # (B, I) before that second no call comes before a change; before a green, a service later
     aspects: ByteArray  # (B, M) lamps lit in the last second, see `aspects`
     interventions: IntArray  # (B, I * N_INTERVENTIONS) how often a wish was overruled, by reason
 
@@ -74,10 +80,10 @@ def signal_state(plan: SignalPlan, network: RoadNetwork, replicas: int) -> Signa
     open_now = standing_greens(network, plan) == 1
     state.aspects[:, open_now] = GREEN
     state.red_since[:, open_now] = -1
-    state.listens[:] = 0
+    state.news[:] = NO_NEWS
     for i in np.flatnonzero(plan.rules.overdue).tolist():
         first, past = network.movement_start[plan.intersection[i] :][:2]
-        state.listens[:, first:past] = 1
+        state.news[:, first:past] = 1
     return state
 
 
@@ -101,8 +107,8 @@ def blank_state(signals: tuple[int, ...], n_movements: int) -> SignalState:
         time=filled(0, 1),
         red_since=filled(0, n_movements),
         call_since=filled(-1, n_movements),
-        listens=filled(1, n_movements).astype(np.uint8),
-        oldest_call=filled(0, n),
+        news=filled(1, n_movements).astype(np.uint8),
+        call_due=filled(0, n),
         aspects=filled(RED, n_movements).astype(np.uint8),
         interventions=filled(0, n * N_INTERVENTIONS),
     )
@@ -123,8 +129,8 @@ def replica_state(state: SignalState, b: int) -> SignalState:
         state.time[b],
         state.red_since[b],
         state.call_since[b],
-        state.listens[b],
-        state.oldest_call[b],
+        state.news[b],
+        state.call_due[b],
         state.aspects[b],
         state.interventions[b],
     )
@@ -183,7 +189,7 @@ def request(wanted: IntArray, rules: Rules, state: SignalState) -> None:
 def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -> None:
     """Show one second: `aspects` and `green` (M,), 1 for green, of every movement at a signal.
 
-    calls  (M,) 1 where somebody waits at the stop line; read only where `Rules` knows a longest green or wait
+    calls  (M,) 1 where somebody waits at the stop line, else 0; read only where `Rules` knows a longest green or wait
     """
     hear(rules, state, calls)
     any_may = False
@@ -203,7 +209,7 @@ def tick(rules: Rules, state: SignalState, calls: ByteArray, green: ByteArray) -
 def may_change(i: int, rules: Rules, state: SignalState) -> bool:
     """False: signal `i` shows for certain what it showed before. Branches would cost more than all the rest."""
     is_due = (state.green_s[i] - state.left[i] >= state.due[i]) & (state.rests[i] == 0)
-    is_overdue = (rules.overdue[i] > 0) & (state.time[0] - state.oldest_call[i] >= rules.overdue[i])
+    is_overdue = (rules.overdue[i] > 0) & (state.time[0] - rules.service[i] >= state.call_due[i])
     is_asked = is_overdue | ((state.wish[i] >= 0) & (state.wish[i] != state.phase[i]))
     return is_due | (is_asked & (state.left[i] == 0) & (state.green_s[i] >= state.least[i]))
 
@@ -235,7 +241,7 @@ def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: By
     else:
         now = state.phase[i]
         longest = rules.max_green[rules.phase_offset[i] + now]
-        state.due[i] = longest if longest > 0 else _NEVER
+        state.due[i] = longest if longest > 0 else NEVER
         state.least[i] = rules.min_green[rules.phase_offset[i] + now]
         repainted = state.displayed[i] != now
         if repainted:
@@ -248,14 +254,7 @@ def change(i: int, rules: Rules, state: SignalState, calls: ByteArray, green: By
     if repainted:
         note_greens(first, past, rules.overdue[i] > 0, state, calls, green)
     is_late = state.left[i] == 0 and state.phase[i] >= 0 and is_at_longest_green(i, 0, rules, state)
-    state.rests[i] = 0
-    if may_be_overdue(i, 0, rules, state) or (is_late and rules.overdue[i] > 0):
-        oldest = state.time[0] + 1
-        for k in range(first, past):
-            since = state.call_since[np.uint64(k)]
-            oldest = min(oldest, since if since >= 0 else oldest)
-        state.oldest_call[i] = min(oldest, state.time[0])
-        state.rests[i] = is_late and oldest > state.time[0]
+    state.rests[i] = is_late and rules.overdue[i] > 0  # whoever calls now does not end it, whoever begins to is heard
 
 
 def note_greens(
@@ -269,42 +268,42 @@ def note_greens(
             green[m] = 1
             state.red_since[m] = -1
             state.call_since[m] = -1
-            state.listens[m] = 0
+            state.news[m] = NO_NEWS
         else:
             green[m] = 0
             if state.red_since[m] < 0:
                 state.red_since[m] = now
-                state.listens[m] = minds_calls
+                state.news[m] = 1 if minds_calls else NO_NEWS
                 note_call(m, state, calls)
 
 
 def hear(rules: Rules, state: SignalState, calls: ByteArray) -> None:
-    """Note the calls that begin in this second; where somebody calls the longest green ends."""
+    """Note the calls that begin or end in this second; where somebody calls the longest green ends."""
     if len(calls) < _AT_ONCE:
         hear_few(0, len(calls), rules, state, calls)
         return
     for part in range((len(calls) + _AT_ONCE - 1) // _AT_ONCE):
         first = min(part * _AT_ONCE, len(calls) - _AT_ONCE)  # the last part begins in the one before
-        if any_begins(first, _AT_ONCE, state, calls):
+        if any_news(first, _AT_ONCE, state, calls):
             for few in range(first, first + _AT_ONCE, _FEW):
-                if any_begins(few, _FEW, state, calls):
+                if any_news(few, _FEW, state, calls):
                     hear_few(few, few + _FEW, rules, state, calls)
 
 
 def hear_few(first: int, past: int, rules: Rules, state: SignalState, calls: ByteArray) -> None:
-    """Note the calls that begin for movements from the first on."""
+    """Note the calls that begin or end for movements from the first on."""
     for m in range(first, past):
         if note_call(m, state, calls):
             state.rests[signal_of(m, rules)] = 0
 
 
 def note_call(m: int, state: SignalState, calls: ByteArray) -> bool:
-    """Does a call for the movement begin in this second? Then it has done so."""
-    begins = (calls[m] != 0) & (state.listens[m] != 0)
-    if begins:
-        state.call_since[m] = state.time[0]
-        state.listens[m] = 0
-    return begins
+    """Does a call for the movement begin or end in this second? Then it has done so."""
+    is_news = calls[m] == state.news[m]
+    if is_news:
+        state.call_since[m] = state.time[0] if calls[m] != 0 else -1
+        state.news[m] = 1 - calls[m]
+    return is_news
 
 
 def signal_of(m: int, rules: Rules) -> int:
@@ -319,13 +318,13 @@ def signal_of(m: int, rules: Rules) -> int:
     return i
 
 
-def any_begins(first: int, n: int, state: SignalState, calls: ByteArray) -> bool:
-    """Does a call begin for any of `n` movements? Without branches 32 take hardly longer than one."""
-    begins = False
+def any_news(first: int, n: int, state: SignalState, calls: ByteArray) -> bool:
+    """Does a call begin or end for any of `n` movements? Without branches 32 take hardly longer than one."""
+    is_news = False
     for k in range(n):
         m = np.uint64(first + k)  # unsigned: nothing in the loop asks whether an index counts from the end
-        begins |= (calls[m] != 0) & (state.listens[m] != 0)
-    return begins
+        is_news |= calls[m] == state.news[m]
+    return is_news
 
 
 def red_seconds(state: SignalState, out: IntArray) -> None:
@@ -345,7 +344,7 @@ def overruled(interventions: IntArray, out: IntArray) -> None:
 def granted(rules: Rules, state: SignalState, calls: ByteArray, interval_s: int, out: ByteArray) -> None:
     """Write to `out` (P,) 1 for every phase of a signal that a wish for it would make, or keep, its next green.
 
-    Its transition begins within `interval_s`, or it lasts so long, if nobody else comes to call meanwhile.
+    Its transition begins within `interval_s`, or it lasts so long, if nobody begins or ceases to call meanwhile.
     """
     for i in range(len(state.phase)):
         offset, phase, target = rules.phase_offset[i], state.phase[i], state.target[i]
@@ -361,7 +360,7 @@ def granted(rules: Rules, state: SignalState, calls: ByteArray, interval_s: int,
             allowed = rules.may_show[offset + p] != 0 and (only < 0 or p == only)
             out[offset + p] = 1 if allowed else 0
         if target < 0 and phase >= 0 and rest_s < interval_s:
-            must_end = overdue_phase(i, interval_s - 1, rules, state, calls) >= 0
+            must_end = overdue_phase(i, interval_s - 1 - rules.service[i], rules, state, calls) >= 0
             if is_at_longest_green(i, interval_s - 1, rules, state):
                 must_end = must_end or waiting_phase(i, 0, rules, state, calls) >= 0
             out[offset + phase] = 1 if rules.may_show[offset + phase] != 0 and not must_end else 0
@@ -372,12 +371,14 @@ def next_phase(i: int, rules: Rules, state: SignalState, calls: ByteArray) -> in
     phase, wish = state.phase[i], state.wish[i]
     if not may_end(i, rules, state):
         return NO_PHASE
-    forced = overdue_phase(i, 0, rules, state, calls)
+    goes_on = wish < 0 or wish == phase
+    must_end = goes_on and phase >= 0 and is_at_longest_green(i, 0, rules, state)
+    forced = overdue_phase(i, -rules.service[i] if goes_on and not must_end else 0, rules, state, calls)
     if forced >= 0:
         if forced != wish:
             state.interventions[i * N_INTERVENTIONS + FORCED_WAIT] += 1
         return forced
-    if phase >= 0 and (wish < 0 or wish == phase) and is_at_longest_green(i, 0, rules, state):
+    if must_end:
         forced = waiting_phase(i, 0, rules, state, calls)
         if forced >= 0:
             state.interventions[i * N_INTERVENTIONS + FORCED_GREEN] += 1
@@ -404,15 +405,52 @@ def is_at_longest_green(i: int, ahead_s: int, rules: Rules, state: SignalState) 
 
 
 def may_be_overdue(i: int, ahead_s: int, rules: Rules, state: SignalState) -> bool:
-    """In so many seconds, may a call of signal `i` have waited for as long as it may?"""
-    return rules.overdue[i] > 0 and state.time[0] + ahead_s - state.oldest_call[i] >= rules.overdue[i]
+    """In so many seconds, may calls of signal `i` come before a change?"""
+    return rules.overdue[i] > 0 and state.time[0] + ahead_s >= state.call_due[i]
 
 
 def overdue_phase(i: int, ahead_s: int, rules: Rules, state: SignalState, calls: ByteArray) -> int:
-    """The phase that the next call in turn must have in so many seconds; -1 if no call is overdue then."""
+    """The phase that the oldest call must have in so many seconds; -1 if no call comes before a change then.
+
+    Notes when that is to be asked again: a call that begins later has a limit later than any of the least.
+    """
     if not may_be_overdue(i, ahead_s, rules, state):
         return NO_PHASE
-    return waiting_phase(i, rules.overdue[i] - ahead_s, rules, state, calls)
+    due, oldest = overdue_at(i, state.time[0] + ahead_s, rules, state)
+    state.call_due[i] = min(due, state.time[0] + rules.overdue[i])
+    if due > state.time[0] + ahead_s:
+        return NO_PHASE
+    return waiting_phase(i, state.time[0] - oldest, rules, state, calls)
+
+
+def overdue_at(i: int, at: int, rules: Rules, state: SignalState) -> tuple[int, int]:
+    """The second from which on calls of signal `i` come before a change, if none begins or ends, and in which the
+    oldest began; NEVER if none lasts. Of the first no more than that it is later, if it is later than `at`.
+
+    With k turns that have had a call for as long as this one or longer, it is the k-th limit that counts.
+    """
+    first, past = rules.turn_start[i], rules.turn_start[i + 1]
+    soonest = oldest = NEVER
+    for t in range(first, past):
+        since = call_of(i, rules.turns[t], rules, state)
+        due = since + rules.overdue[i]
+        if due <= at:
+            k = first - 1
+            for other in range(first, past):
+                k += call_of(i, rules.turns[other], rules, state) <= since
+            due = since + rules.call_limit[k]
+        soonest = min(soonest, due)
+        oldest = min(oldest, since)
+    return soonest, oldest
+
+
+def call_of(i: int, phase: int, rules: Rules, state: SignalState) -> int:
+    """The second in which the oldest call began that local phase `phase` of signal `i` would serve; NEVER: none."""
+    shown, oldest = rules.phase_offset[i] + phase, NEVER
+    for k in range(rules.phase_movement_start[shown], rules.phase_movement_start[shown + 1]):
+        since = state.call_since[rules.phase_movements[k]]
+        oldest = min(oldest, since if since >= 0 else NEVER)
+    return oldest
 
 
 def waiting_phase(i: int, call_s: int, rules: Rules, state: SignalState, calls: ByteArray) -> int:
@@ -484,7 +522,7 @@ def paint_transition(i: int, rules: Rules, state: SignalState) -> tuple[int, boo
             state.aspects[m] = GREEN
         if state.aspects[m] == YELLOW:
             left = max(left, seconds - rules.yellow[m])
-    return left if new >= 0 else _NEVER, begins  # until the first wish, which may come at any time
+    return left if new >= 0 else NEVER, begins  # until the first wish, which may come at any time
 
 
 def paint_ends(i: int, rules: Rules, state: SignalState) -> None:
@@ -508,6 +546,8 @@ HELPERS = (
     is_at_longest_green,
     next_phase,
     may_be_overdue,
+    call_of,
+    overdue_at,
     overdue_phase,
     waiting_phase,
     transition_s,
@@ -517,7 +557,7 @@ HELPERS = (
     may_change,
     change,
     note_greens,
-    any_begins,
+    any_news,
     note_call,
     signal_of,
     hear_few,

@@ -216,7 +216,8 @@ def test_a_decision_that_would_stand_for_no_time_is_one_line(running, answer, ca
 
 def test_calls_that_the_shield_serves_before_what_is_wished_are_told_where_they_are_many(capsys):
     for protocol, is_told in (("us-mutcd-5", True), ("literature-10-5", False)):
-        assert main(["evaluate", "single", "--horizon", "1200", "--protocol", protocol, "--controller", "webster"]) == 0
+        words = ["evaluate", "grid4x4", "--horizon", "1200", "--protocol", protocol, "--controller", "fixed-time"]
+        assert main(words) == 0
         assert ("times an hour the shield served a call that had waited long" in capsys.readouterr().err) == is_told
 
 

@@ -165,7 +165,12 @@ def rules_of(network, j, choices, clearance, timing):
     turns = turns_of(one, choices)
     begin_s = ceil(profile.startup_red_s)
     change = max((between[p, q] for p in choices for q in choices if p != q), default=0)
-    service_s = (change + max(min_green[p] for p in choices)) * len(turns) + max(change, begin_s) + 1
+    service = {p: min_green[p] + max((between[p, q] for q in choices if p != q), default=0) for p in choices}
+    slowest = sorted((service[p] for p in turns), reverse=True)
+    limits = [
+        timing.longest_wait_s - max(change, begin_s) - 1 - max(service.values()) - sum(slowest[:k])
+        for k in range(len(turns))
+    ]
     return {
         "clearance_phase": -1,
         "may_show": [int(p in choices) for p in range(n)],
@@ -176,8 +181,10 @@ def rules_of(network, j, choices, clearance, timing):
         ],
         "yellow": [whole(one.yellow_s(profile, m)) for m in movements],
         "red_amber": ceil(profile.red_amber_s),
-        "overdue": timing.longest_wait_s - service_s,
+        "overdue": limits[-1],
         "turns": turns,
+        "call_limit": limits,
+        "service": max(service.values()),
     }
 
 

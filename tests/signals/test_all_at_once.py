@@ -97,8 +97,9 @@ def assert_rules_are_those_of_each(network, plan):
         expected = rules_of(network, j, choices_of(plan, i), int(plan.clearance_phase[i]), plan.timing)
         phases = slice(plan.phase_offset[i], plan.phase_offset[i] + plan.n_phases[i])
         table = slice(rules.transition_start[i], rules.transition_start[i] + len(expected["transition"]))
+        turns = slice(*rules.turn_start[i : i + 2])
         parts = {
-            "transition": table, "turns": slice(*rules.turn_start[i : i + 2]), "yellow": network.movements_of(j),
+            "transition": table, "turns": turns, "call_limit": turns, "yellow": network.movements_of(j),
             "may_show": phases, "min_green": phases, "max_green": phases,
         }  # fmt: skip
         for name, values in expected.items():

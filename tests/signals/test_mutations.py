@@ -41,6 +41,7 @@ REST, MAIN, MAIN_LEFT, SIDE = range(4)  # phases of T_PHASES
 ACT_S = 420
 NONSENSE = (-7, 4, 1 << 20)
 UNKNOWN_TO_MONITOR = "the card does not have it"  # why a fault that the proof finds never shows
+OF_THREE = "while one of three phases is green, two others cannot be kept waiting so long"
 
 
 @dataclass(frozen=True)
@@ -249,8 +250,23 @@ def red_and_amber_where_drivers_are_told_nothing(one):
 
 
 @in_rules("us", "I9", "cycle fail")
-def calls_are_overdue_a_minute_too_late(one):
-    return one._replace(overdue=one.overdue + 60)
+def calls_may_last_a_minute_too_long(one):
+    return one._replace(overdue=one.overdue + 60, call_limit=one.call_limit + 60)
+
+
+@in_rules("us", "I9", f"unseen: {OF_THREE}")
+def calls_may_last_as_long_as_if_each_were_alone(one):
+    return one._replace(call_limit=np.full_like(one.call_limit, one.call_limit[0]))
+
+
+@in_rules("us", "I9", f"unseen: {OF_THREE}")
+def two_calls_may_last_as_long_as_one(one):
+    return one._replace(call_limit=np.append(one.call_limit[:1], one.call_limit[:-1]))
+
+
+@in_rules("us", "I9", "cycle fail")
+def green_may_go_on_for_longer_than_a_service(one):
+    return one._replace(service=one.service + 5)
 
 
 @in_rules("us", "I12", "cycle fail")
@@ -387,7 +403,7 @@ in_shield(
 in_shield(
     "green timer is not reset on a change",
     "us",
-    "I4",
+    "I4 or I9",
     "short green",
     (
         "            state.target[i] = NO_PHASE\n            state.green_s[i] = 0\n",
@@ -450,9 +466,9 @@ in_shield(
 in_shield(
     "maximum green gives way to a wish to stay",
     "us",
-    "I5",
+    "I5 or I9",
     f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
-    ("(wish < 0 or wish == phase) and is_at", "wish < 0 and is_at"),
+    ("must_end = goes_on and phase >= 0", "must_end = wish < 0 and phase >= 0"),
 )
 
 # --- The shield: wishes and calls ---------------------------------------------------------------------------------
@@ -478,7 +494,7 @@ in_shield(
     "latest wish is shown when the transition ends",
     "us",
     "I2",
-    "skipped yellow",
+    "cycle fail",
     ("state.phase[i] = state.target[i]", "state.phase[i] = max(state.wish[i], state.target[i])"),
 )
 in_shield(
@@ -495,7 +511,7 @@ in_shield(
 in_shield(
     "nonsense is honoured as a phase at once",
     "us",
-    "I12",
+    "I9 or I12",
     "skipped yellow",
     ("+ REFUSED] += 1\n", "+ REFUSED] += 1\n            state.phase[i] = 1 + abs(int(one)) % 3\n"),
 )
@@ -524,18 +540,99 @@ in_shield(
     ("rules.overdue[i] > 0 and state.time", "False and state.time"),
 )
 in_shield(
+    "wish for a change is obeyed as long as one to stay",
+    "us",
+    "I9",
+    "cycle fail",
+    ("-rules.service[i] if goes_on and not must_end else 0", "-rules.service[i]"),
+)
+in_shield(
+    "wish to stay is obeyed no longer than one for a change",
+    "us",
+    "I9",
+    "unseen: nobody waits too long, wishes come too late",
+    ("-rules.service[i] if goes_on and not must_end else 0", "0"),
+    ("state.time[0] - rules.service[i] >= state.call_due[i]", "state.time[0] >= state.call_due[i]"),
+)
+in_shield(
+    "longest green ends for the next in turn though the oldest call must come",
+    "us",
+    "I9",
+    f"unseen: {OF_THREE}",
+    ("if goes_on and not must_end else 0", "if goes_on else 0"),
+)
+in_shield(
+    "calls are overdue one by one",
+    "us",
+    "I9",
+    f"unseen: {OF_THREE}",
+    ("k += call_of(i, rules.turns[other], rules, state) <= since", "k = first"),
+)
+in_shield(
+    "calls are overdue in the order of their phases",
+    "us",
+    "I9",
+    f"unseen: {OF_THREE}",
+    ("call_of(i, rules.turns[other], rules, state) <= since", "other <= t"),
+)
+in_shield(
+    "calls are overdue a second late",
+    "us",
+    "I9",
+    "unseen: a second is left over in the worst case",
+    ("since + rules.call_limit[k]", "since + rules.call_limit[k] + 1"),
+)
+in_shield(
+    "calls are overdue as if everybody called",
+    "us",
+    "I9",
+    "unseen: nobody waits too long, wishes come too late",
+    ("since + rules.call_limit[k]", "since + rules.call_limit[past - 1]"),
+)
+in_shield(
+    "overdue calls are served in turn, not the oldest first",
+    "us",
+    "I9",
+    "cycle fail",
+    ("return waiting_phase(i, state.time[0] - oldest, ", "return waiting_phase(i, 1, "),
+)
+in_shield(
+    "the youngest call is served first",
+    "us",
+    "I9",
+    "cycle fail",
+    ("soonest = oldest = NEVER", "soonest, oldest = NEVER, 0"),
+    (
+        "oldest = min(oldest, since)\n    return soonest",
+        "oldest = max(oldest, since if since < NEVER else 0)\n    return soonest",
+    ),
+    ("anybody |= waits(m, call_s, state, calls)", "anybody |= calls[m] != 0"),
+    (
+        "            if waits(rules.phase_movements[k], call_s, state, calls)",
+        "            since = state.call_since[rules.phase_movements[k]]\n"
+        "            if since >= 0 and state.time[0] - since <= max(call_s, 0)",
+    ),
+)
+in_shield(
+    "oldest call is that of the signal's last turn",
+    "us",
+    "I9",
+    "cycle fail",
+    ("oldest = min(oldest, since)\n    return soonest", "oldest = since\n    return soonest"),
+)
+in_shield(
+    "calls that have ended count",
+    "us",
+    "I9",
+    "unseen: nobody waits too long, wishes come too late",
+    ("is_news = calls[m] == state.news[m]", "is_news = (calls[m] == state.news[m]) & (calls[m] != 0)"),
+)
+in_shield(
     "overdue calls come after any wish",
     "us",
     "I9",
     "cycle fail",
     ("    if forced >= 0:\n        if forced != wish:", "    if forced >= 0 and wish < 0:\n        if forced != wish:"),
-)
-in_shield(
-    "turns always begin with the first phase",
-    "slow",
-    "I9",
-    "cycle fail",
-    ("while start < past and rules.turns[start] <= state.phase[i]:", "while start < first:"),
 )
 in_shield(
     "calls of the last movement are not heard",
@@ -552,16 +649,16 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("begins = (calls[m] != 0) & (state.listens[m] != 0)", "begins = False"),
+    ("is_news = calls[m] == state.news[m]", "is_news = False"),
 )
 in_shield(
     "calls are counted anew each second",
     "us",
     "I9",
     "cycle fail",
-    ("begins = (calls[m] != 0) & (state.listens[m] != 0)", "begins = calls[m] != 0 and state.aspects[m] != GREEN"),
-    ("any_begins(first, _AT_ONCE, state, calls):", "True:"),
-    ("any_begins(few, _FEW, state, calls):", "True:"),
+    ("is_news = calls[m] == state.news[m]", "is_news = calls[m] != 0 and state.aspects[m] != GREEN"),
+    ("any_news(first, _AT_ONCE, state, calls):", "True:"),
+    ("any_news(few, _FEW, state, calls):", "True:"),
 )
 in_shield(
     "calls are forgotten when the first movement has green",
@@ -571,16 +668,23 @@ in_shield(
     (
         "        if state.aspects[m] == GREEN:\n            green[m] = 1\n",
         "        if state.aspects[first] == GREEN and state.red_since[m] >= 0:\n"
-        "            state.call_since[m], state.listens[m] = -1, 1\n"
+        "            state.call_since[m], state.news[m] = -1, 1\n"
         "        if state.aspects[m] == GREEN:\n            green[m] = 1\n",
     ),
 )
 in_shield(
-    "oldest call is not looked for",
+    "signal is looked at only when a single call would be overdue",
     "us",
     "I9",
     "cycle fail",
-    ("oldest = min(oldest, since if since >= 0 else oldest)\n", "pass\n"),
+    ("min(due, state.time[0] + rules.overdue[i])", "state.time[0] + rules.call_limit[rules.turn_start[i]]"),
+)
+in_shield(
+    "signal is not looked at again before its calls now are overdue",
+    "us",
+    "I9",
+    "cycle fail",
+    ("min(due, state.time[0] + rules.overdue[i])", "due"),
 )
 in_shield(
     "signal comes late to what is due",
@@ -625,7 +729,7 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("state.listens[m] = minds_calls", "pass"),
+    ("state.news[m] = 1 if minds_calls else NO_NEWS", "pass"),
 )
 in_shield("clock stands still", "us", "I9", "cycle fail", ("    state.time[0] += 1\n", ""))
 
@@ -843,7 +947,7 @@ in_shield("yellow of the first signal", "us", "I2", FOREIGN, (
 in_shield(
     "longest green only while one calls",
     "us",
-    "I5",
+    "I5 or I9",
     f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
     (
         "    if not anybody:\n",

@@ -19,7 +19,7 @@ from intergreen.envs.signals.aspects import GREEN
 
 PROTOCOLS = ("literature-10-5", "literature-5-2", "us-mutcd-5", "de-rilsa-5", "cn-gb-5")
 NETWORKS = ("single", "arterial6")  # one part of a row of calls, and several
-NOTES = ("due", "least", "rests", "oldest_call")  # when to come to a signal
+NOTES = ("due", "least", "rests", "call_due")  # when to come to a signal
 
 stories = st.fixed_dictionaries(
     {
@@ -68,16 +68,18 @@ def test_signals_passed_over_show_what_they_show_if_come_to_in_every_second(netw
 
 @pytest.mark.parametrize("comes_back", [False, True])
 def test_longest_green_ends_for_who_called_went_and_calls_again_and_for_nobody_else(comes_back):
-    """No call begins then: the shield has to remember that somebody had called."""
-    stays, ends = [run_beyond_longest_green(one, comes_back=comes_back) for one in (forgetful(), shield)]
+    """The shield has to hear that somebody went."""
+    stays, ends = [run_beyond_longest_green(one, comes_back=comes_back) for one in (deaf(), shield)]
     assert not stays
     assert ends == comes_back
 
 
 @lru_cache
-def forgetful():
-    """The shield that lets a signal rest although somebody has called."""
-    return rewritten(shield, ("is_late and oldest > state.time[0]", "is_late"))
+def deaf():
+    """The shield to which nobody begins to call who has called before."""
+    return rewritten(
+        shield, ("is_news = calls[m] == state.news[m]", "is_news = (calls[m] == state.news[m]) & (calls[m] != 0)")
+    )
 
 
 def run_beyond_longest_green(one, *, comes_back: bool) -> bool:

@@ -192,7 +192,8 @@ def by_hand(
     min_green: int = 0,
     max_green: int = 0,
     yellow: int = 1,
-    overdue: int = 0,
+    limits: Sequence[int] = (0, 0),
+    service: int = 0,
     startup: int = 0,
     **card: Any,
 ) -> SignalModel:
@@ -214,9 +215,11 @@ def by_hand(
         max_green=ints(*[max_green] * n),
         yellow=ints(yellow, yellow),
         red_amber=ints(0),
-        overdue=ints(overdue),
+        overdue=ints(min(limits)),
         turn_start=ints(0, n),
         turns=ints(*range(n)),
+        call_limit=ints(*limits),
+        service=ints(service),
         movement_start=ints(0, 2),
         phase_movement_start=np.cumsum([0, *map(len, phases)]).astype(np.int32),
         phase_movements=ints(*(m for phase in phases for m in phase)),
@@ -239,13 +242,13 @@ def by_hand(
 def test_states_of_two_phases_with_a_second_of_yellow_are_those_counted_by_hand():
     # The shield: nothing shown with no phase, the first or the second to begin with (3); red before any wish (1);
     # green, and the second of yellow after it, of either (4). Inputs: no wish, 2 phases, 3 numbers that are none;
-    # nobody, or one of two, or both, whose call is overdue or not.
+    # nobody, or one of two, or both, whose call is overdue or not, and both just gone.
     # With the observer, who counts to 2: the 3; red for 1 second and for more (2); each green as the first display,
     # after red before any wish, just after the other's yellow, and for more than a second (4 + 4); each yellow after
     # a green, and as the first display (2 + 2).
     # The other phase just before it comes, and it is the first that is wanted: a second of its green and of yellow.
     proof = prove(by_hand())
-    assert proof.transitions == (3 + 1 + 4) * 6 * 7
+    assert proof.transitions == (3 + 1 + 4) * 6 * 8
     assert proof.states == 3 + 2 + 4 + 4 + 2 + 2
     assert (proof.holds, proof.longest_wait_s, proof.slowest_phase_s) == (True, None, 2)
 
@@ -321,10 +324,16 @@ def test_longest_green_is_watched_for_every_caller():
 
 
 @pytest.mark.parametrize("seconds", [1, 2, 60, 10_000])
-def test_calls_that_are_overdue_after_the_longest_wait_are_told(seconds):
-    model = by_hand(overdue=20, longest_wait=np.array([40, 40]))
-    assert prove(model).holds
-    late = model.rules._replace(overdue=np.array([40 + seconds], np.int32))
+@pytest.mark.parametrize("k", [0, 1])
+def test_limits_beyond_the_longest_wait_are_told(k, seconds):
+    # A change takes a second: the oldest is green 2 s after its limit, the other one after a green of a second and
+    # another change, 2 s later.
+    model = by_hand(limits=(38, 36), service=1, longest_wait=np.array([40, 40]))
+    proof = prove(model)
+    assert (proof.holds, proof.longest_wait_s) == (True, 40)
+    limits = np.array([38, 36], np.int32)
+    limits[k] += seconds
+    late = model.rules._replace(call_limit=limits)
     violation = prove(replace(model, rules=late)).violation
     assert violation is not None
     assert violation.invariant == "I9"
@@ -367,10 +376,13 @@ def blank_state(n_movements: int) -> SignalState:
 
 def make_overdue(state: SignalState, rules: Rules, movements: Sequence[int]) -> None:
     """These have called for as long as makes a call overdue, all others have just begun to."""
-    state.time[0] = max(int(state.time[0]), int(rules.overdue[0]))
+    longest_s = int(max(rules.call_limit, default=0) + rules.service[0])
+    state.time[0] = max(int(state.time[0]), longest_s)
     state.call_since[:] = -1
-    state.call_since[list(movements)] = state.time[0] - rules.overdue[0]
-    state.oldest_call[:] = state.time[0] - (rules.overdue[0] if movements else 0)
+    red = [m for m in movements if state.aspects[m] != GREEN]
+    state.call_since[red] = state.time[0] - longest_s
+    state.news[:] = np.where(state.aspects == GREEN, shield.NO_NEWS, state.call_since < 0)
+    state.call_due[:] = state.time[0] - rules.service if movements else shield.NEVER
 
 
 def faulty_rules(model: SignalModel) -> dict[str, Rules]:
@@ -525,6 +537,58 @@ def test_no_random_run_makes_a_call_wait_longer_than_the_proof_says(protocol):
             waited = np.where(calls & (state.aspects != GREEN), waited + 1, 0)
             longest = max(longest, int(waited.max()))
     assert model.rules.overdue[0] < longest <= proof.longest_wait_s
+
+
+@pytest.mark.parametrize(("protocol", "least_s"), [("us-mutcd-5", 117), ("de-rilsa-5", 115), ("cn-gb-5", 117)])
+def test_two_calls_timed_to_collide_wait_nearly_as_long_as_the_proof_says_and_no_longer(protocol, least_s):
+    """At a crossroads of four phases two are wished for in turn, while the two others are called so that both reach
+    their limits together, in whatever second of a change or a green that is."""
+    network = load_scenario("single").network
+    plan = protocol_by_name(protocol).plan(network)
+    ((model, _),) = distinct_models(network, plan)
+    rules, waits_s = model.rules, []
+    first_s, second_s = rules.call_limit[:2].tolist()
+    for older, younger in ((0, 1), (1, 0), (2, 3), (3, 0), (0, 2)):
+        wished = [phase for k, phase in enumerate(rules.turns.tolist()) if k not in (older, younger)]
+        callers = [callers_of_turn(rules, k) for k in (older, younger)]
+        for shift_s in range(30):
+            calls_s = 100 + shift_s, 100 + shift_s + first_s - second_s
+            waits_s.append(max(waits_of(model, wished, callers, calls_s)))
+    assert least_s <= max(waits_s) <= proved(model).longest_wait_s <= 120
+
+
+def callers_of_turn(rules: Rules, k: int) -> int:
+    """A movement that only the k-th turn serves."""
+    of_turns = [
+        set(rules.phase_movements[slice(*rules.phase_movement_start[phase : phase + 2])].tolist())
+        for phase in rules.turns.tolist()
+    ]
+    others = set().union(*(turn for other, turn in enumerate(of_turns) if other != k))
+    return min(of_turns[k] - others)
+
+
+def waits_of(model: SignalModel, wished: Sequence[int], callers: Sequence[int], calls_s: Sequence[int]) -> list[int]:
+    """The seconds from the call of each caller to its green, while two phases are wished for in turn, each until a
+    second after its least green."""
+    network = load_scenario("single").network
+    state = shield.signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
+    shield.start(np.array([[wished[0]]], np.int32), model.rules, state)
+    state = SignalState(*(values[0] for values in state))
+    green, calls = np.zeros(model.n_movements, np.uint8), np.zeros(model.n_movements, np.uint8)
+    served_s = [-1] * len(callers)
+    wish, shown_s = 0, 0
+    for second in range(400):
+        shown_s = shown_s + 1 if state.phase[0] == wished[wish] and state.left[0] == 0 else 0
+        if shown_s > model.rules.min_green[wished[wish]]:
+            wish, shown_s = 1 - wish, 0
+        COMPILED["request"](np.array([wished[wish]], np.int32), model.rules, state)
+        for k, m in enumerate(callers):
+            calls[m] = calls_s[k] <= second and served_s[k] < 0
+        COMPILED["tick"](model.rules, state, calls, green)
+        for k, m in enumerate(callers):
+            if calls[m] and state.aspects[m] == GREEN:
+                served_s[k] = second
+    return [served - called for served, called in zip(served_s, calls_s, strict=True)]
 
 
 def test_rules_of_one_signal_are_those_it_has_in_its_network():
