@@ -114,5 +114,5 @@ def _slowest_s(transition: IntArray, min_green: IntArray, choices: Sequence[int]
     between = transition[1:][choices][:, choices].copy()
     np.fill_diagonal(between, 0)
     service = np.zeros(len(min_green), np.int32)
-    service[choices] = min_green[choices] + between.max(axis=1, initial=0)
+    service[choices] = np.maximum(min_green[choices], 1) + between.max(axis=1, initial=0)  # a second at the least
     return max(int(between.max(initial=0)), int(transition[0, 0])), service

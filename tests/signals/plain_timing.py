@@ -165,7 +165,7 @@ def rules_of(network, j, choices, clearance, timing):
     turns = turns_of(one, choices)
     begin_s = ceil(profile.startup_red_s)
     change = max((between[p, q] for p in choices for q in choices if p != q), default=0)
-    service = {p: min_green[p] + max((between[p, q] for q in choices if p != q), default=0) for p in choices}
+    service = {p: max(1, min_green[p]) + max((between[p, q] for q in choices if p != q), default=0) for p in choices}
     slowest = sorted((service[p] for p in turns), reverse=True)
     limits = [
         timing.longest_wait_s - max(change, begin_s) - 1 - max(service.values()) - sum(slowest[:k])

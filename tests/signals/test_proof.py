@@ -20,14 +20,15 @@ from network.small import crossroads, write
 
 from intergreen.envs import core
 from intergreen.envs.network import RoadNetwork, read_cityflow_network
-from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import Rules, SignalState, shield
+from intergreen.envs.signals import FieldTiming, Rules, SignalState, shield
 from intergreen.envs.signals.aspects import GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.machine import Machine, single
 from intergreen.envs.signals.model import SignalModel
 from intergreen.envs.signals.monitor import SignalMonitor
+from intergreen.envs.signals.presets import PROFILES
 from intergreen.envs.signals.proof import Proof, Step, prove
 from intergreen.envs.verification import distinct_models
 
@@ -555,6 +556,15 @@ def test_two_calls_timed_to_collide_wait_nearly_as_long_as_the_proof_says_and_no
             calls_s = 100 + shift_s, 100 + shift_s + first_s - second_s
             waits_s.append(max(waits_of(model, wished, callers, calls_s)))
     assert least_s <= max(waits_s) <= proved(model).longest_wait_s <= 120
+
+
+def test_least_greens_of_no_second_are_counted_as_one():
+    """A phase is shown for a second before the next decision, whatever its least green."""
+    profile = replace(PROFILES["us-mutcd"], name="brief", min_green_through_s=0.0, min_green_turn_s=0.0)
+    network = t_junction()
+    ((model, _),) = distinct_models(network, Protocol("brief-5", 5, FieldTiming(profile)).plan(network))
+    assert not model.rules.min_green.any()
+    assert_holds(model)
 
 
 def callers_of_turn(rules: Rules, k: int) -> int:
