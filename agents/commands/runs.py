@@ -291,7 +291,8 @@ def _verify_bundle(name: str, network: str | None, json: str | None, *, drop_inv
     violated = [one for one in found["proofs"] if not one["holds"]]
     deliver(found, json, lambda: print_tables([bundle_table(found), *map(counter_example, violated)]))
     unproved = [] if given is None else unproved_lines(given, bundle.protocols[0])
-    for line in (*found["differences"], *unproved):
+    again = f"{bundle.folder}: changed, or made by another version: export the policy again, or use that version"
+    for line in (*found["differences"], *([again] if found["differences"] else []), *unproved):
         print(line, file=sys.stderr)
     if not found["holds"]:
         raise typer.Exit(CHECK_FAILED)

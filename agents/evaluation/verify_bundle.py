@@ -143,8 +143,9 @@ def _differences(file: str, stated: Sequence[Row], found: Sequence[Row]) -> Iter
         else:
             yield from (f"{where}: {words}" for words in _changes(row, wanted[plan]))
         met.add(plan)
-    for plan in wanted.keys() - met:
-        yield f"{file}: plan {plan[:12]} of {wanted[plan]['network']} is missing"
+    for plan, row in wanted.items():
+        if plan not in met:
+            yield f"{file}: plan {plan[:12]} of {row['network']} is missing"
 
 
 def _changes(stated: Row, found: Row) -> Iterator[str]:

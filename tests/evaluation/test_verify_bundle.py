@@ -88,12 +88,19 @@ def test_change_with_a_right_sum_is_told(tmp_path, contents, name):
     assert any(words in line for line in found["differences"]), found["differences"]
 
 
+def test_plans_that_are_missing_are_told_in_the_order_in_which_they_are_made():
+    found = [{"plan_hash": f"{k:064x}"[::-1], "network": "single", "protocol": TIMINGS[0]} for k in range(40)]
+    told = [f"{PROOF}: plan {row['plan_hash'][:12]} of single is missing" for row in found]
+    assert list(module._differences(PROOF, [], found)) == told
+
+
 def test_command_tells_a_changed_proof_and_ends_with_status_1(tmp_path, contents, capsys):
     file, change, words = CHANGES["states"]
     folder = write_contents(tmp_path / "bundle", changed(contents, file, change))
     assert cli.main(["verify", str(folder)]) == 1
     told = capsys.readouterr()
     assert words in told.err
+    assert f"{folder}: changed, or made by another version: export the policy again" in told.err
     assert "does not hold (1)" in told.out
 
 
