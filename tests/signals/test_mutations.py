@@ -403,7 +403,7 @@ in_shield(
 in_shield(
     "green timer is not reset on a change",
     "us",
-    "I4 or I9",
+    "I9",
     "short green",
     (
         "            state.target[i] = NO_PHASE\n            state.green_s[i] = 0\n",
@@ -466,7 +466,7 @@ in_shield(
 in_shield(
     "maximum green gives way to a wish to stay",
     "us",
-    "I5 or I9",
+    "I9",
     f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
     ("must_end = goes_on and phase >= 0", "must_end = wish < 0 and phase >= 0"),
 )
@@ -511,7 +511,7 @@ in_shield(
 in_shield(
     "nonsense is honoured as a phase at once",
     "us",
-    "I9 or I12",
+    "I9",
     "skipped yellow",
     ("+ REFUSED] += 1\n", "+ REFUSED] += 1\n            state.phase[i] = 1 + abs(int(one)) % 3\n"),
 )
@@ -947,7 +947,7 @@ in_shield("yellow of the first signal", "us", "I2", FOREIGN, (
 in_shield(
     "longest green only while one calls",
     "us",
-    "I5 or I9",
+    "I9",
     f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
     (
         "    if not anybody:\n",

@@ -10,7 +10,7 @@ from signals.states import equal_states
 
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals import monitor, shield
+from intergreen.envs.signals import monitor, plain_shield, shield
 from intergreen.envs.signals.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.grants import granted_phases, make_grants
@@ -132,3 +132,19 @@ def assert_equal_memories(watching, memory):
     del mine["changed"], plain["changed"]
     for name, values in mine.items():
         assert np.array_equal(values, plain[name]), name
+
+
+def test_calls_are_looked_at_only_when_they_may_be_due(monkeypatch):
+    """Where nobody calls, once in as many seconds as the shortest limit has, and those that a green has more."""
+    network, plan = plan_of("single", "us-mutcd-5")
+    looked, of_turns = [], plain_shield.calls_in_turn
+    monkeypatch.setattr(
+        plain_shield, "calls_in_turn", lambda *given: looked.append(int(state.time[0])) or of_turns(*given)
+    )
+    state, _ = equal_states(network, plan, np.random.default_rng(0))
+    showing, nobody = PlainShield(plan.rules, state), np.zeros(network.n_movements, np.uint8)
+    for _ in range(400):
+        showing.tick(nobody)
+    apart_s = int(plan.rules.overdue[0] + plan.rules.service[0])
+    assert len(looked) >= 400 // apart_s
+    assert np.diff(looked).tolist() == [apart_s] * (len(looked) - 1)
