@@ -141,9 +141,8 @@ class PlainShield:
     def _overdue(self, settled: BoolArray, now: IntArray) -> NDArray[np.int64]:
         """(I,) whose calls are the oldest where these come before any wish, bits by their places; 0 elsewhere.
 
-        now (I,): the second as far as calls are concerned, which have longer where a green goes on
-
         1 for whoever it is where nothing is looked up: places may be more than there are bits.
+        now (I,): the second as far as calls are concerned, which have longer where a green goes on
         """
         rules, state = self._rules, self._state
         callers = np.zeros(len(settled), np.int64)
