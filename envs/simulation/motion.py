@@ -19,7 +19,8 @@ from intergreen.envs.simulation.driving import (
     krauss_speed,
     no_collision_speed,
 )
-from intergreen.envs.simulation.junction import can_stop, crossing_speed, hot_foes, leaves_free, stopping_speed
+from intergreen.envs.simulation.foes import hot_foes
+from intergreen.envs.simulation.junction import can_stop, crossing_speed, leaves_free, stopping_speed
 from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import has_no_room

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined
 from intergreen.envs.simulation.departures import enter_network, release_trips
-from intergreen.envs.simulation.junction import Moment, mark_hot_links, unmark_hot_links
+from intergreen.envs.simulation.foes import mark_hot_links, unmark_hot_links
+from intergreen.envs.simulation.junction import Moment
 from intergreen.envs.simulation.lane_change import plan_changes, settle_changes
 from intergreen.envs.simulation.motion import drive_lanes, drive_links
 from intergreen.envs.simulation.sight import announce

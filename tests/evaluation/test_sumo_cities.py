@@ -149,3 +149,43 @@ def test_roundabout_does_not_lock_in_the_engine_where_it_does_not_in_sumo(tmp_pa
     assert here["metrics"]["throughput_veh"]["mean"] == there["metrics"]["throughput_veh"]["mean"]
     time_s = [result["metrics"]["average_travel_time_s"]["mean"] for result in (here, there)]
     assert time_s[0] == pytest.approx(time_s[1], rel=0.15)
+
+
+def two_close_signals(folder: Path) -> Path:
+    """Two crossroads 35 m apart, the road between them for three cars a lane; left turns and turn-abouts yield."""
+    at = {"W": (-300, 0), "a": (0, 0), "b": (35, 0), "E": (300, 0)}
+    at |= {"N": (0, 300), "S": (0, -300), "M": (35, 300), "T": (35, -300)}
+    light = 'type="traffic_light"'
+    nodes = [f'<node id="{n}" x="{x}" y="{y}" {light if n in "ab" else ""}/>' for n, (x, y) in at.items()]
+    roads = ["Wa", "aW", "ab", "ba", "Na", "aS", "Tb", "bM"]
+    edges = [f'<edge id="{e}" from="{e[0]}" to="{e[1]}" numLanes="2"/>' for e in roads]
+    edges += [f'<edge id="{e}" from="{e[0]}" to="{e[1]}"/>' for e in ("bE", "Eb")]
+    config = converted(folder, nodes, edges, [])
+    routes = [
+        "Wa ab bE",
+        "Wa ab bM",
+        "Wa aS",
+        "Eb ba aW",
+        "Eb ba aS",
+        "Eb bM",
+        "Na aS",
+        "Na ab bE",
+        "Na ab bM",
+        "Na aW",
+    ]
+    routes += ["Tb bM", "Tb bE", "Tb ba aW", "Tb ba aS", "Wa ab ba aW", "Na ab ba aS"]  # the last two turn about
+    flows = "".join(
+        f'<flow id="{k}" begin="0" end="1200" period="60"><route edges="{edges}"/></flow>'
+        for k, edges in enumerate(routes)
+    )
+    (folder / "plain.rou.xml").write_text(f"<routes>{flows}</routes>")
+    return config
+
+
+@NEEDS_SUMO
+def test_close_signals_do_not_lock_in_the_engine_where_they_do_not_in_sumo(tmp_path):
+    """Nobody drives onto the road between them behind others who will have to wait at its end."""
+    config = two_close_signals(tmp_path)
+    cells = comparison_cells([str(config)], ["fixed-time"])
+    here, there = run_cells(cells, seeds=[0, 1, 2])[0], ran(config, "sumo")
+    assert here["metrics"]["throughput_veh"]["per_seed"] == there["metrics"]["throughput_veh"]["per_seed"] * 3
