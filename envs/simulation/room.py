@@ -51,7 +51,7 @@ def _is_kept_clear(net, state, trips, moment, me, link):
         if someone_stands:
             return True
         last = natural(state.head[lane] + count - 1)
-        if state.next_link[last] < 0:
+        if state.next_link[last] < 0:  # who crawls out of the network leaves no room either
             return True
         link = natural(state.next_link[last])
         if state.green[natural(net.link_movement[link])] == 0 or _yields(net, state, trips, moment, link):

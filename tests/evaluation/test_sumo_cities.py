@@ -161,22 +161,10 @@ def two_close_signals(folder: Path) -> Path:
     edges = [f'<edge id="{e}" from="{e[0]}" to="{e[1]}" numLanes="2"/>' for e in roads]
     edges += [f'<edge id="{e}" from="{e[0]}" to="{e[1]}"/>' for e in ("bE", "Eb")]
     config = converted(folder, nodes, edges, [])
-    routes = [
-        "Wa ab bE",
-        "Wa ab bM",
-        "Wa aS",
-        "Eb ba aW",
-        "Eb ba aS",
-        "Eb bM",
-        "Na aS",
-        "Na ab bE",
-        "Na ab bM",
-        "Na aW",
-    ]
-    routes += ["Tb bM", "Tb bE", "Tb ba aW", "Tb ba aS", "Wa ab ba aW", "Na ab ba aS"]  # the last two turn about
+    ways = ["Wa ab bE", "Wa ab bM", "Wa aS", "Eb ba aW", "Eb ba aS", "Eb bM", "Na aS", "Na ab bE", "Na ab bM", "Na aW"]
+    ways += ["Tb bM", "Tb bE", "Tb ba aW", "Tb ba aS", "Wa ab ba aW", "Na ab ba aS"]  # the last two turn about
     flows = "".join(
-        f'<flow id="{k}" begin="0" end="1200" period="60"><route edges="{edges}"/></flow>'
-        for k, edges in enumerate(routes)
+        f'<flow id="{k}" begin="0" end="1200" period="60"><route edges="{way}"/></flow>' for k, way in enumerate(ways)
     )
     (folder / "plain.rou.xml").write_text(f"<routes>{flows}</routes>")
     return config
