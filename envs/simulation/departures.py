@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined
+from intergreen.envs.simulation.lanes_beside import IS_BEST
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.slots import append_slot, length_of
 from intergreen.envs.simulation.state import ENTERED, LANES_WAITED_FOR, N_TRIPS, NEVER, RELEASE_TIME, RELEASED
@@ -38,7 +39,7 @@ def _emptiest(net, routes, trips, state, trip):
     first = best - net.lane_index[best]
     for index in range(net.lane_width[best]):
         lane = first + index
-        if routes.may_start[trips.first_row[trip] + index] != 0 and state.n_inside[lane] < fewest:
+        if routes.beside[trips.first_row[trip] + index] & IS_BEST != 0 and state.n_inside[lane] < fewest:
             if state.line_first[lane] < 0:
                 best, fewest = lane, state.n_inside[lane]
     return best

@@ -16,6 +16,7 @@ from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import Demand
 from intergreen.envs.demand.lanes import SAME_COST, lane_costs, leads_to, link_cost
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.simulation.lanes_beside import find_lanes_beside, find_reach
 
 NO_LINK = -1
 
@@ -25,7 +26,8 @@ class RouteTable(NamedTuple):
 
     row_start: IntArray  # (N,) entry of each route's first road
     next_link: IntArray  # (.,) one entry a lane, roads of a route in order
-    may_start: ByteArray  # (.,) 1 where drivers who begin there take whichever lane is emptiest; in SUMO's networks
+    beside: ByteArray  # (.,) what the lanes beside are worth, see `lanes_beside`; in SUMO's networks, else one entry
+    reach_m: IntArray  # (.,) how far the lane leads on; as `beside`
 
 
 def build_route_table(network: RoadNetwork, demand: Demand) -> RouteTable:
@@ -35,8 +37,8 @@ def build_route_table(network: RoadNetwork, demand: Demand) -> RouteTable:
     row_start = entries[demand.route_start[:-1]].astype(np.int32)
     if network.conventions == "sumo":
         cost = lane_costs(network, demand.route_start, demand.route_roads)
-        may_start = _best_first(demand.route_start, demand.route_roads, cost, network.road_lane_start)
-        return RouteTable(row_start, _by_changes(network, demand, cost), may_start)
+        beside, reach_m = find_lanes_beside(network, demand, cost), find_reach(network, demand, len(cost))
+        return RouteTable(row_start, _by_changes(network, demand, cost), beside, reach_m)
     next_link = _choose_links(
         demand.route_start,
         demand.route_roads,
@@ -48,7 +50,7 @@ def build_route_table(network: RoadNetwork, demand: Demand) -> RouteTable:
         network.lane_road,
         network.lane_index,
     )
-    return RouteTable(row_start, next_link, np.zeros(len(next_link), np.uint8))
+    return RouteTable(row_start, next_link, np.zeros(1, np.uint8), np.zeros(1, np.int32))
 
 
 def _by_changes(network: RoadNetwork, demand: Demand, cost: FloatArray) -> IntArray:
@@ -115,22 +117,6 @@ def _cheapest_links(
                         _, link = _good_links(links, onward, onto, limit, length, link_to, changes_lane, turn)
                         out[entry + lane - first] = link
             entry = ahead
-    return out
-
-
-@njit(cache=True)
-def _best_first(route_start, route_roads, cost, road_lanes):
-    """(n_entries,) 1 on the lanes of a route's first road that lead on with the fewest changes."""
-    out = np.zeros(len(cost), np.uint8)
-    entry = 0
-    for route in range(route_start.shape[0] - 1):
-        for j in range(route_start[route], route_start[route + 1]):
-            past = entry + road_lanes[route_roads[j] + 1] - road_lanes[route_roads[j]]
-            if j == route_start[route]:
-                limit = cost[entry:past].min() + SAME_COST
-                for lane in range(entry, past):
-                    out[lane] = cost[lane] <= limit
-            entry = past
     return out
 
 

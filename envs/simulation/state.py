@@ -44,6 +44,10 @@ from intergreen.envs.simulation.statics import N_COLUMNS, Statics
 ) = range(22)
 N_TALLIES = 22
 
+# what a driver keeps in `wishes`
+GAIN, KEEP_RIGHT, SPEED_AHEAD = range(3)  # of speed, on the left > 0 > on the right; s of free road there; m/s
+N_WISHES = 3
+
 NEVER = 1 << 30  # later than any step: the link entry time of a vehicle on a lane
 WAIT_BINS = 64  # per movement, see wait_bin
 
@@ -85,6 +89,7 @@ class State(NamedTuple):
     green: ByteArray  # (B, M) 1 where a movement has green
     hot: NDArray[np.uint64]  # (B, J W) links on which somebody is near or on a crossing
     moved_at: IntArray  # (B, N) last step in which a driver of SUMO's did not stand
+    wishes: FloatArray  # (B, N N_WISHES) of drivers of SUMO's, for the lanes beside, see `lc2013`; B x 1 in CityFlow's
     seen_step: IntArray  # (B, K) last step at which somebody was announced at a link, see `sight`; B x 1 in CityFlow's
     seen_slot: IntArray  # (B, K) who, ...
     seen_m: FloatArray  # (B, K) ... and how far before it
@@ -171,6 +176,7 @@ def allocate(statics: Statics, *, replicas: int, trips: int, movements: int, hot
         green=np.zeros((replicas, movements), np.uint8),
         hot=np.zeros((replicas, max(1, hot_words)), np.uint64),
         moved_at=ints(trips),
+        wishes=floats(N_WISHES * trips if statics.look_beyond else 1),
         seen_step=ints(n_seen, -1),
         seen_slot=ints(n_seen),
         seen_m=floats(n_seen),
@@ -231,6 +237,7 @@ def replica_state(state, b):
         state.green[b],
         state.hot[b],
         state.moved_at[b],
+        state.wishes[b],
         state.seen_step[b],
         state.seen_slot[b],
         state.seen_m[b],

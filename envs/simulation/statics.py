@@ -53,6 +53,8 @@ class Statics(NamedTuple):
     capacity: IntArray  # (D,) vehicles
     lane_link_start: IntArray  # (L + 1,)
     lane_links: IntArray  # (K,) links leaving each lane
+    lane_into_start: IntArray  # (L + 1,)
+    lane_into: IntArray  # (K,) links that lead onto each lane
     lane_movement: IntArray  # (L,) the one movement that starts from the lane, -1 where there are none or several
     lane_index: IntArray  # (L,) 0 = leftmost
     lane_width: IntArray  # (L,) lanes of the lane's road: the stride of a route table row
@@ -103,6 +105,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
     lanes_of_road = np.diff(network.road_lane_start)
     word, bit, first, foes, n_words = _masks(network)
     asks_gap = _asks_gap(network)
+    into = np.argsort(network.link_to_lane, kind="stable").astype(np.int32)
     return Statics(
         length=length,
         base_limit=np.concatenate([network.lane_speed_limit_mps, network.link_speed_limit_mps]),
@@ -110,6 +113,8 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         capacity=capacity,
         lane_link_start=network.lane_link_start,
         lane_links=network.lane_links,
+        lane_into_start=np.searchsorted(network.link_to_lane[into], np.arange(n_lanes + 1)).astype(np.int32),
+        lane_into=into,
         lane_movement=_only_movement(network),
         lane_index=network.lane_index,
         lane_width=lanes_of_road[network.lane_road].astype(np.int32),

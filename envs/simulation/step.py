@@ -10,6 +10,7 @@ from intergreen.envs.simulation.departures import enter_network, release_trips
 from intergreen.envs.simulation.foes import mark_hot_links, unmark_hot_links
 from intergreen.envs.simulation.junction import Moment
 from intergreen.envs.simulation.lane_change import plan_changes, settle_changes
+from intergreen.envs.simulation.lc2013 import change_lanes
 from intergreen.envs.simulation.motion import drive_lanes, drive_links
 from intergreen.envs.simulation.sight import announce
 from intergreen.envs.simulation.slots import MANY_LANES, list_in_order
@@ -39,6 +40,8 @@ def advance_one_second(net, routes, loops, trips, state, changes):
         old_position, old_speed = state.position_b, state.speed_b
         new_position, new_speed = state.position_a, state.speed_a
     moment = Moment(old_position, old_speed, step)
+    if net.look_beyond != 0 and changes is None:
+        change_lanes(net, routes, trips, state, moment)
     release_trips(net, routes, trips, state, step)
     enter_network(net, routes, loops, trips, state, moment)
     if changes is None and state.tally[LANES_IN_USE] > MANY_LANES and step % ORDER_EVERY_S == 0:
