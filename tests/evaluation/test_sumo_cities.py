@@ -177,3 +177,35 @@ def test_close_signals_do_not_lock_in_the_engine_where_they_do_not_in_sumo(tmp_p
     cells = comparison_cells([str(config)], ["fixed-time"])
     here, there = run_cells(cells, seeds=[0, 1, 2])[0], ran(config, "sumo")
     assert here["metrics"]["throughput_veh"]["per_seed"] == there["metrics"]["throughput_veh"]["per_seed"] * 3
+
+
+def wide_road_with_lorries(folder: Path) -> Path:
+    """Three lanes through two signals, 600 and 300 m; every seventh vehicle is a lorry that goes at half the speed."""
+    at = {"W": (-600, 0), "a": (0, 0), "b": (300, 0), "E": (600, 0)}
+    at |= {"N": (0, 200), "S": (0, -200), "M": (300, 200), "T": (300, -200)}
+    light = 'type="traffic_light"'
+    nodes = [f'<node id="{n}" x="{x}" y="{y}" {light if n in "ab" else ""}/>' for n, (x, y) in at.items()]
+    edges = [f'<edge id="{e}" from="{e[0]}" to="{e[1]}" numLanes="3"/>' for e in ("Wa", "ab", "bE")]
+    edges += [f'<edge id="{e}" from="{e[0]}" to="{e[1]}"/>' for e in ("Na", "aS", "aN", "Tb", "bM", "bT")]
+    config = converted(folder, nodes, edges, [])
+    ways = {"Wa ab bE": 4, "Wa ab bM": 30, "Wa ab bT": 30, "Wa aS": 40, "Na aS": 20, "Tb bM": 20}
+    flows = "".join(
+        f'<flow id="{kind}{k}" type="{kind}" begin="{begin}" end="1200" period="{times * period}">'
+        f'<route edges="{way}"/></flow>'
+        for k, (way, period) in enumerate(ways.items())
+        for kind, begin, times in (("car", 0, 1), ("lorry", 3, 6))
+    )
+    types = '<vType id="car"/><vType id="lorry" maxSpeed="7" vClass="truck"/>'
+    (folder / "plain.rou.xml").write_text(f"<routes>{types}{flows}</routes>")
+    return config
+
+
+@NEEDS_SUMO
+@pytest.mark.parametrize("controller", ["fixed-time", "max-pressure"])
+def test_slow_ones_are_passed_and_queues_joined_on_the_shorter_lane_as_in_sumo(tmp_path, controller):
+    """Where nobody changed lanes along a road it took a quarter longer than in SUMO."""
+    config = str(wide_road_with_lorries(tmp_path))
+    here = run_cells(comparison_cells([config], [controller]), seeds=[0, 1, 2])[0]["metrics"]
+    there = run_cells(comparison_cells([config], [controller], simulator="sumo"), seeds=[0])[0]["metrics"]
+    assert here["throughput_veh"]["mean"] == there["throughput_veh"]["mean"]
+    assert here["average_travel_time_s"]["mean"] == pytest.approx(there["average_travel_time_s"]["mean"], rel=0.1)
