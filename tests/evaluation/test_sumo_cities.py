@@ -177,6 +177,8 @@ def test_close_signals_do_not_lock_in_the_engine_where_they_do_not_in_sumo(tmp_p
     cells = comparison_cells([str(config)], ["fixed-time"])
     here, there = run_cells(cells, seeds=[0, 1, 2])[0], ran(config, "sumo")
     assert here["metrics"]["throughput_veh"]["per_seed"] == there["metrics"]["throughput_veh"]["per_seed"] * 3
+    time_s = [result["metrics"]["average_travel_time_s"]["mean"] for result in (here, there)]
+    assert time_s[0] == pytest.approx(time_s[1], rel=0.05)
 
 
 def wide_road_with_lorries(folder: Path) -> Path:
