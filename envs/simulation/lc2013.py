@@ -3,8 +3,8 @@
 Erdmann (2015), "SUMO's lane-changing model", and `MSLCM_LC2013::_wantsChange`. A driver goes to the lane beside where
 its route needs that soon, where the road to the right is free, and where it would be faster; what it would gain adds up
 from second to second, and tips over sooner to the left than to the right. A lane that leads on less well is taken only
-while there is way enough left to come back. Who finds no secure gap keeps its lane: nobody makes room for others. Where
-a road is so short that a lane must be taken where it begins, a link onto it leads there (`routes`).
+while there is way enough left to come back. Who finds no secure gap keeps its lane: nobody makes room for others. A
+lane that those beside it do not lead on to is taken on the link onto its road (`routes`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Driver(NamedTuple):
     kind: int  # where the columns of its type begin
     position: float  # m
     speed: float  # m/s
-    pace: float
+    pace: float  # share of a speed limit
     wanted: float  # m/s, on an empty road
     here: float  # m/s, that is safe on its lane
     room_m: float  # that it takes in a queue
@@ -244,14 +244,14 @@ def _finds_room(net, trips, state, moment, driver, goal, ahead):
         if gap < _secure_gap(net, me, speed, its, moment.speed[leader]):
             return False
     if ahead == count:
-        return _is_first_to_come(net, trips, state, moment, driver, goal)
+        return _is_clear_behind(net, trips, state, moment, driver, goal)
     its = type_of(net, trips, natural(state.vehicle[first + ahead]))
     gap = position - net.types[me + LENGTH] - moment.position[first + ahead] - net.types[its + MIN_GAP]
     return gap >= _secure_gap(net, its, moment.speed[first + ahead], me, speed)
 
 
 @inlined
-def _is_first_to_come(net, trips, state, moment, driver, goal):
+def _is_clear_behind(net, trips, state, moment, driver, goal):
     """Whether all who come through the junction onto `goal` have a secure gap to one with nobody behind it there."""
     n_lanes = natural(net.lane_index.shape[0])
     room = driver.position - net.types[driver.kind + LENGTH]

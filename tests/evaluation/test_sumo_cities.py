@@ -151,16 +151,20 @@ def test_roundabout_does_not_lock_in_the_engine_where_it_does_not_in_sumo(tmp_pa
     assert time_s[0] == pytest.approx(time_s[1], rel=0.15)
 
 
+def with_two_signals(at: dict[str, tuple[int, int]]) -> list[str]:
+    """Nodes at these places [m], `a` and `b` with a signal."""
+    light = 'type="traffic_light"'
+    return [f'<node id="{n}" x="{x}" y="{y}" {light if n in "ab" else ""}/>' for n, (x, y) in at.items()]
+
+
 def two_close_signals(folder: Path) -> Path:
     """Two crossroads 35 m apart, the road between them for three cars a lane; left turns and turn-abouts yield."""
     at = {"W": (-300, 0), "a": (0, 0), "b": (35, 0), "E": (300, 0)}
     at |= {"N": (0, 300), "S": (0, -300), "M": (35, 300), "T": (35, -300)}
-    light = 'type="traffic_light"'
-    nodes = [f'<node id="{n}" x="{x}" y="{y}" {light if n in "ab" else ""}/>' for n, (x, y) in at.items()]
     roads = ["Wa", "aW", "ab", "ba", "Na", "aS", "Tb", "bM"]
     edges = [f'<edge id="{e}" from="{e[0]}" to="{e[1]}" numLanes="2"/>' for e in roads]
     edges += [f'<edge id="{e}" from="{e[0]}" to="{e[1]}"/>' for e in ("bE", "Eb")]
-    config = converted(folder, nodes, edges, [])
+    config = converted(folder, with_two_signals(at), edges, [])
     ways = ["Wa ab bE", "Wa ab bM", "Wa aS", "Eb ba aW", "Eb ba aS", "Eb bM", "Na aS", "Na ab bE", "Na ab bM", "Na aW"]
     ways += ["Tb bM", "Tb bE", "Tb ba aW", "Tb ba aS", "Wa ab ba aW", "Na ab ba aS"]  # the last two turn about
     flows = "".join(
@@ -185,11 +189,9 @@ def wide_road_with_lorries(folder: Path) -> Path:
     """Three lanes through two signals, 600 and 300 m; every seventh vehicle is a lorry that goes at half the speed."""
     at = {"W": (-600, 0), "a": (0, 0), "b": (300, 0), "E": (600, 0)}
     at |= {"N": (0, 200), "S": (0, -200), "M": (300, 200), "T": (300, -200)}
-    light = 'type="traffic_light"'
-    nodes = [f'<node id="{n}" x="{x}" y="{y}" {light if n in "ab" else ""}/>' for n, (x, y) in at.items()]
     edges = [f'<edge id="{e}" from="{e[0]}" to="{e[1]}" numLanes="3"/>' for e in ("Wa", "ab", "bE")]
     edges += [f'<edge id="{e}" from="{e[0]}" to="{e[1]}"/>' for e in ("Na", "aS", "aN", "Tb", "bM", "bT")]
-    config = converted(folder, nodes, edges, [])
+    config = converted(folder, with_two_signals(at), edges, [])
     ways = {"Wa ab bE": 4, "Wa ab bM": 30, "Wa ab bT": 30, "Wa aS": 40, "Na aS": 20, "Tb bM": 20}
     flows = "".join(
         f'<flow id="{kind}{k}" type="{kind}" begin="{begin}" end="1200" period="{times * period}">'

@@ -153,7 +153,7 @@ def test_who_changes_makes_nobody_brake_harder_than_it_may_and_nobody_is_lost(tm
     assert changes > 60
 
 
-def test_two_runs_are_the_same_and_a_copy_goes_on_alike(tmp_path):
+def test_a_copy_goes_on_alike_with_the_wishes_of_its_drivers(tmp_path):
     network = street(tmp_path, [300, 250, 50], fork(550), (2, 2, 1))
     trips = [f"{'slow' if k % 5 == 0 else 'car'} {2 * k} e0 e{2 + k % 2}" for k in range(60)]
     engine = engine_of(tmp_path, network, *trips)
