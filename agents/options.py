@@ -10,6 +10,9 @@ from intergreen.envs.errors import InputError
 MOST_SEEDS = 10_000
 MOST_WORKERS = 256
 STDOUT = "-"
+# What scenarios, runs and bundles are read from.
+_READ_SUFFIXES = frozenset({".sumocfg", ".xml", ".yaml", ".yml", ".py", ".gz", ".npz", ".onnx", ".pt"})
+_READ_NAMES = frozenset({"roadnet.json", "flow.json", "run.json", "observation.json", "proof.json", "signals.json"})
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -103,6 +106,10 @@ def require_writable(option: str, target: str | None) -> None:
     path = Path(target)
     if path.is_dir():
         raise InputError("command line", option, f"{target!r} is a folder", "name a file")
+    if path.exists() and (path.suffix in _READ_SUFFIXES or path.name in _READ_NAMES):
+        raise InputError(
+            "command line", option, f"would overwrite {target!r}, which other commands read", "name another"
+        )
     if not path.parent.is_dir():
         raise InputError("command line", option, f"there is no folder {str(path.parent)!r}", "create it first")
     if not os.access(path if path.exists() else path.parent, os.W_OK):

@@ -118,5 +118,14 @@ def _drawn(table: TextTable) -> Table:
     return drawn
 
 
+def markdown_words(words: str) -> str:
+    """The words as Markdown that shows them: names from files are no tags.
+
+    >>> markdown_words("a<b>")
+    'a&lt;b>'
+    """
+    return words.replace("&", "&amp;").replace("<", "&lt;")
+
+
 def _markdown_row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(markdown_words(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -38,6 +38,9 @@ def features_of(asked: object) -> tuple[str, ...]:
         given = f"are one text, {asked!r}" if isinstance(asked, str) else f"are {shown(asked)}"
         mend = f"write a list, [{asked!r}]" if isinstance(asked, str) else f"write a list of {', '.join(ALL_FEATURES)}"
         raise InputError(_WHO, "features", given, f"{mend}, or leave it out for the default")
+    if not asked:
+        mend = f"name one or more of {', '.join(ALL_FEATURES)}, or leave it out for the default"
+        raise InputError(_WHO, "features", "are none", mend)
     return tuple(asked)
 
 

@@ -69,6 +69,7 @@ def train(
     require_positive("--minutes", minutes)
     require_positive("--steps", steps)
     from intergreen.agents.controllers.run_folder import CHECKPOINT
+    from intergreen.agents.learning.alone import alone_in
     from intergreen.agents.learning.prepare import prepare
     from intergreen.agents.learning.train import train as run_training
 
@@ -88,7 +89,7 @@ def train(
     print(training.summary(), file=sys.stderr)
     make_engine_ready()
     try:
-        with progress_bar("training") as progress:
+        with alone_in(training.folder), progress_bar("training") as progress:
             folder = run_training(training, progress=progress)
     except KeyboardInterrupt:
         if (training.folder / CHECKPOINT).is_file():
@@ -119,6 +120,7 @@ def distil(
     require_positive("--width", width)
     require_folder("--out", out)
     names = parse_names(teachers, "RUN,RUN,...")
+    from intergreen.agents.learning.alone import alone_in
     from intergreen.agents.learning.distil import distil as run_distillation
     from intergreen.agents.learning.teachers import prepare_distillation
 
@@ -127,7 +129,7 @@ def distil(
     )
     print(distillation.summary(), file=sys.stderr)
     make_engine_ready()
-    with progress_bar("distilling") as progress:
+    with alone_in(distillation.training.folder), progress_bar("distilling") as progress:
         folder = run_distillation(distillation, progress=progress)
     print(folder)
 
@@ -164,6 +166,7 @@ def refine(
     require_positive("--moments", moments)
     require_positive("--look-ahead", look_ahead)
     require_folder("--out", out)
+    from intergreen.agents.learning.alone import alone_in
     from intergreen.agents.learning.refine import refine as run_refinement
     from intergreen.agents.learning.refinement import prepare_refinement
 
@@ -183,7 +186,7 @@ def refine(
     )
     print(refinement.summary(), file=sys.stderr)
     make_engine_ready()
-    with progress_bar("refining") as progress:
+    with alone_in(refinement.training.folder), progress_bar("refining") as progress:
         folder = run_refinement(refinement, progress=progress)
     print(folder)
 

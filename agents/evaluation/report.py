@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 
 from intergreen.agents.controllers.registry import bound_names
 from intergreen.agents.evaluation.picture import travel_time_svg, write_travel_time_png
-from intergreen.agents.tables import TextTable, cell_text, markdown_text, print_table
+from intergreen.agents.tables import TextTable, cell_text, markdown_text, markdown_words, print_table
 from intergreen.envs.files import write_text
 
 Result = Mapping[str, Any]
@@ -94,7 +94,8 @@ def print_comparisons(results: Sequence[Result], file: IO[str] | None = None) ->
 
 def markdown(results: Sequence[Result], more: Sequence[TextTable] = ()) -> str:
     """All tables as Markdown, `more` behind them; the best mean of each column is bold."""
-    sections = [f"## {table.title}\n\n{markdown_text(table)}" for table in (*comparisons(results), *more)]
+    tables = (*comparisons(results), *more)
+    sections = [f"## {markdown_words(table.title)}\n\n{markdown_text(table)}" for table in tables]
     return "\n".join(["# Comparison of controllers\n", f"{_READING}\n", *sections])
 
 

@@ -87,6 +87,14 @@ def test_output_must_have_a_folder(tmp_path):
         require_writable("--json", str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["flow.json", "roadnet.json", "my.sumocfg", "recipe.yaml", "run.json"])
+def test_what_other_commands_read_is_not_written_over(name, tmp_path):
+    require_writable("--json", str(tmp_path / name))
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=rf"--json: would overwrite '.*{name}', which .* read; name another"):
+        require_writable("--json", str(tmp_path / name))
+
+
 def test_horizon_of_years_is_refused():
     require_horizon(1_000_000)
     require_horizon(None)

@@ -87,7 +87,6 @@ def test_interrupted_training_says_how_it_goes_on_where_it_can(kept, crossing, t
 
     def stopped(training, progress):
         if kept:
-            training.folder.mkdir()
             (training.folder / "checkpoint.pt").touch()
         raise KeyboardInterrupt
 

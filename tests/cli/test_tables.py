@@ -26,6 +26,12 @@ def test_name_with_control_characters_keeps_to_its_cell_and_commands_no_terminal
     assert all(letter.isprintable() or letter == "\n" for letter in text)
 
 
+def test_a_name_is_no_tag_in_markdown():
+    text = markdown_text(table_of("sizes", [{"a|b": "<img src=x onerror=alert(1)> & co"}]))
+    assert "| a\\|b |" in text
+    assert "| &lt;img src=x onerror=alert(1)> &amp; co |" in text
+
+
 def test_failed_write_leaves_the_old_file(tmp_path: Path):
     target = tmp_path / "result.json"
     write_text(target, "old")

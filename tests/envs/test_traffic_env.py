@@ -289,6 +289,7 @@ def test_environments_run_in_spawned_processes_as_here(pair_file):
         ({"horizon_s": 7.5}, "need whole seconds >= 1 as horizon_s, got 7.5"),
         ({"features": "queue"}, "features: are one text, 'queue'; write a list, ['queue']"),
         ({"features": None}, "features: are None; write a list of queue, arriving, "),
+        ({"features": []}, "features: are none; name one or more of queue, arriving, "),
         ({"features": 5}, "features: are 5; write a list of queue, arriving, "),
         ({"protocol": 5}, "protocol: is 5; give a name, such as 'literature-10-5', a Protocol, or None"),
         ({"protocol": ""}, "no protocol is called ''; use one of literature-30-5, "),

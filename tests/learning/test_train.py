@@ -13,6 +13,7 @@ from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.policy_network import read_network
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning import worlds
+from intergreen.agents.learning.alone import alone_in
 from intergreen.agents.learning.origin import source_commit
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.recipe import read_recipe
@@ -262,6 +263,14 @@ def test_wrong_request_is_one_line(run, recipe_file, words, request_of):
     with pytest.raises(InputError) as caught:
         prepare(request.pop("config"), **request)
     assert words in str(caught.value)
+
+
+def test_two_do_not_write_one_run(recipe_file, tmp_path, capsys):
+    asked = ["train", str(recipe_file), "--out", str(tmp_path / "run")]
+    with alone_in(tmp_path / "run"):
+        assert main(asked) == 2
+    assert "/run: another process writes this run now; wait until it ends, or name" in capsys.readouterr().err
+    assert main(asked) == 0
 
 
 @pytest.mark.parametrize("where", ["scenario: atlantis", "scenario: single\nevaluation: {scenarios: [atlantis]}"])
