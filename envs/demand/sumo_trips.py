@@ -28,7 +28,8 @@ def write_sumo_trips(
 ) -> None:
     """Write the vehicle types and the trips, in their order, to `path`.
 
-    Each starts standing, at the beginning of the lane of its first edge that is best to go on from.
+    Each starts standing, on the lane of its first edge that is best to go on from: of SUMO's types with the rear bumper
+    at the lane's beginning, of ours with the front bumper, as in the engine.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def write_sumo_trips(
     rows = zip(trips.release_s.tolist(), trips.route.tolist(), trips.type.tolist(), strict=True)
     for n, (release_s, route, kind_number) in enumerate(rows):
         vehicle = {"id": str(n), "type": f"type{kind_number}", "route": f"route{route}", "depart": str(release_s)}
-        ElementTree.SubElement(root, "vehicle", vehicle, departLane="best", departSpeed="0", departPos="0")
+        place = "base" if demand.types[kind_number].sumo_attributes else "0"
+        ElementTree.SubElement(root, "vehicle", vehicle, departLane="best", departSpeed="0", departPos=place)
     ElementTree.ElementTree(root).write(path)
 
 

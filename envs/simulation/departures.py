@@ -5,20 +5,21 @@ from __future__ import annotations
 from intergreen.envs.simulation.compile import inlined
 from intergreen.envs.simulation.lanes_beside import IS_BEST
 from intergreen.envs.simulation.natural import natural
-from intergreen.envs.simulation.slots import append_slot, length_of
+from intergreen.envs.simulation.rear_gaps import is_clear_behind
+from intergreen.envs.simulation.slots import append_slot, length_of, type_of
 from intergreen.envs.simulation.state import ENTERED, LANES_WAITED_FOR, N_TRIPS, NEVER, RELEASE_TIME, RELEASED
-from intergreen.envs.simulation.statics import MIN_GAP, N_COLUMNS
+from intergreen.envs.simulation.statics import LENGTH, MIN_GAP, N_COLUMNS
 from intergreen.envs.simulation.visits import note_approach_entry
 
 
 @inlined
-def release_trips(net, routes, trips, state, step):
+def release_trips(net, routes, trips, state, moment):
     """Put the trips whose time has come at the end of their lane's waiting line."""
     tally = state.tally
-    while tally[RELEASED] < tally[N_TRIPS] and trips.release[tally[RELEASED]] <= step:
+    while tally[RELEASED] < tally[N_TRIPS] and trips.release[tally[RELEASED]] <= moment.step:
         trip = tally[RELEASED]
         if net.look_beyond != 0:
-            trips.start_lane[trip] = _emptiest(net, routes, trips, state, trip)
+            trips.start_lane[trip] = _emptiest(net, routes, trips, state, moment, trip)
         lane = trips.start_lane[trip]
         if state.line_first[lane] < 0:
             state.line_first[lane] = trip
@@ -27,43 +28,62 @@ def release_trips(net, routes, trips, state, step):
         else:
             state.behind[state.line_last[lane]] = trip
         state.line_last[lane] = trip
-        tally[RELEASE_TIME] += step
+        tally[RELEASE_TIME] += moment.step
         tally[RELEASED] += 1
 
 
 @inlined
-def _emptiest(net, routes, trips, state, trip):
-    """The lane with the fewest vehicles among those that `trip` may start on; its own where others are no emptier."""
-    best = trips.start_lane[trip]
-    fewest = state.n_inside[best]
-    first = best - net.lane_index[best]
-    for index in range(net.lane_width[best]):
-        lane = first + index
-        if routes.beside[trips.first_row[trip] + index] & IS_BEST != 0 and state.n_inside[lane] < fewest:
-            if state.line_first[lane] < 0:
-                best, fewest = lane, state.n_inside[lane]
+def _emptiest(net, routes, trips, state, moment, trip):
+    """The lane with the fewest vehicles of those that `trip` may start on and nobody waits for, one with room for it
+    before others, the rightmost of equals (SUMO's `departLane="best"`); its own where all are waited for."""
+    best = own = trips.start_lane[trip]
+    fewest, has_room = NEVER, False
+    me = type_of(net, trips, trip)
+    first = own - net.lane_index[own]
+    for index in range(net.lane_width[own] - 1, -1, -1):
+        lane = natural(first + index)
+        if routes.beside[trips.first_row[trip] + index] & IS_BEST != 0 and state.line_first[lane] < 0:
+            fits = _has_room(net, trips, state, moment, lane, me)
+            if (fits and not has_room) or (fits == has_room and state.n_inside[lane] < fewest):
+                best, fewest, has_room = lane, state.n_inside[lane], fits
     return best
 
 
 @inlined
+def _start_m(net, lane, me):
+    """Where the front bumper is of one who begins: at the line as CityFlow's, or the rear one is there, as SUMO's
+    (`departPos="base"`)."""
+    return 0.0 if net.look_beyond == 0 else min(net.types[me + LENGTH], net.length[lane])
+
+
+@inlined
+def _has_room(net, trips, state, moment, lane, me):
+    """Whether `lane` is open and one of type `me` that begins there would keep its gap to the last vehicle on it."""
+    if state.closed[lane] != 0 or state.n_inside[lane] == 0:
+        return state.closed[lane] == 0
+    last = natural(natural(state.head[lane]) + state.n_inside[lane] - 1)
+    tail = length_of(net, trips, state.vehicle[last])
+    return moment.position[last] > _start_m(net, lane, me) + tail + net.types[me + MIN_GAP]
+
+
+@inlined
 def enter_network(net, routes, loops, trips, state, moment):
-    """Let the head of each waiting line in, if the lane has room."""
+    """Let the head of each waiting line in, if the lane has room and nobody comes who could not brake."""
     tally = state.tally
     entry = 0
     while entry < tally[LANES_WAITED_FOR]:
         lane = natural(state.waited_for[entry])
         trip = state.line_first[lane]
         kind = natural(trips.kind[trip])
-        last = natural(state.head[lane]) + state.n_inside[lane] - 1
-        free = state.closed[lane] == 0
-        if free and state.n_inside[lane] > 0:
-            tail = length_of(net, trips, state.vehicle[last])
-            free = moment.position[last] > tail + net.types[kind * N_COLUMNS + MIN_GAP]
+        me = natural(kind * N_COLUMNS)
+        free = _has_room(net, trips, state, moment, lane, me)
+        if free and net.look_beyond != 0:
+            free = is_clear_behind(net, trips, state, moment, lane, 0.0, me, 0.0)
         if free:
             slot = append_slot(net, state, lane, moment.position, moment.speed)
             if slot < 0:
                 return
-            moment.position[slot] = 0.0
+            moment.position[slot] = _start_m(net, lane, me)
             moment.speed[slot] = 0.0
             state.vehicle[slot] = trip
             state.waited[slot] = 0

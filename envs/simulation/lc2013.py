@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from intergreen.envs.simulation.compile import inlined, kernel
-from intergreen.envs.simulation.driving import krauss_brake_distance, krauss_is_free, krauss_speed
+from intergreen.envs.simulation.driving import krauss_is_free, krauss_speed
 from intergreen.envs.simulation.lanes_beside import (
     LEFT,
     LEFT_IS_BETTER,
@@ -22,6 +22,7 @@ from intergreen.envs.simulation.lanes_beside import (
     RIGHT_IS_WORSE,
 )
 from intergreen.envs.simulation.natural import natural
+from intergreen.envs.simulation.rear_gaps import is_clear_behind, secure_gap
 from intergreen.envs.simulation.slots import append_slot, length_of, move_slot, remove_slot, type_of, wake_all
 from intergreen.envs.simulation.state import GAIN, KEEP_RIGHT, LANES_IN_USE, N_WISHES, SPEED_AHEAD
 from intergreen.envs.simulation.statics import (
@@ -241,42 +242,14 @@ def _finds_room(net, trips, state, moment, driver, goal, ahead):
         leader = first + ahead - 1
         its = type_of(net, trips, natural(state.vehicle[leader]))
         gap = moment.position[leader] - net.types[its + LENGTH] - position - net.types[me + MIN_GAP]
-        if gap < _secure_gap(net, me, speed, its, moment.speed[leader]):
+        if gap < secure_gap(net, me, speed, its, moment.speed[leader]):
             return False
     if ahead == count:
-        return _is_clear_behind(net, trips, state, moment, driver, goal)
+        rear_m = position - net.types[me + LENGTH]
+        return is_clear_behind(net, trips, state, moment, goal, rear_m, me, speed)
     its = type_of(net, trips, natural(state.vehicle[first + ahead]))
     gap = position - net.types[me + LENGTH] - moment.position[first + ahead] - net.types[its + MIN_GAP]
-    return gap >= _secure_gap(net, its, moment.speed[first + ahead], me, speed)
-
-
-@inlined
-def _is_clear_behind(net, trips, state, moment, driver, goal):
-    """Whether all who come through the junction onto `goal` have a secure gap to one with nobody behind it there."""
-    n_lanes = natural(net.lane_index.shape[0])
-    room = driver.position - net.types[driver.kind + LENGTH]
-    for entry in range(natural(net.lane_into_start[goal]), net.lane_into_start[goal + 1]):
-        link = natural(net.lane_into[entry])
-        slot, gap = natural(state.head[n_lanes + link]), room + net.length[n_lanes + link]
-        if state.n_inside[n_lanes + link] == 0:
-            before = natural(net.link_from[link])
-            slot = natural(state.head[before])
-            gap += net.length[before]
-            if state.n_inside[before] == 0 or state.next_link[slot] != link:
-                continue
-        its = type_of(net, trips, natural(state.vehicle[slot]))
-        gap -= moment.position[slot] + net.types[its + MIN_GAP]
-        if gap < _secure_gap(net, its, moment.speed[slot], driver.kind, driver.speed):
-            return False
-    return True
-
-
-@inlined
-def _secure_gap(net, me, speed, leader, leader_speed):
-    """Gap [m] beyond the least one at which a driver can stand in time (`MSCFModel::getSecureGap`)."""
-    decel = net.types[me + MAX_DECEL]
-    needed = krauss_brake_distance(speed, decel) + speed * net.types[me + HEADWAY]
-    return max(0.0, needed - krauss_brake_distance(leader_speed, max(decel, net.types[leader + MAX_DECEL])))
+    return gap >= secure_gap(net, its, moment.speed[first + ahead], me, speed)
 
 
 @inlined

@@ -42,7 +42,7 @@ def advance_one_second(net, routes, loops, trips, state, changes):
     moment = Moment(old_position, old_speed, step)
     if net.look_beyond != 0 and changes is None:
         change_lanes(net, routes, trips, state, moment)
-    release_trips(net, routes, trips, state, step)
+    release_trips(net, routes, trips, state, moment)
     enter_network(net, routes, loops, trips, state, moment)
     if changes is None and state.tally[LANES_IN_USE] > MANY_LANES and step % ORDER_EVERY_S == 0:
         list_in_order(net, state)

@@ -58,18 +58,18 @@ def lane_of(engine: Engine, trip: int) -> int:
     return -1
 
 
-def starts_on(engine: Engine, *lanes: int) -> None:
-    """Let the first trips begin on these lanes of their road, which was to be drawn."""
-    starts = engine.trips.start_lane[0]
-    for trip, lane in enumerate(lanes):
-        starts[trip] += lane - engine.network.lane_index[starts[trip]]
+def begins_on_the_left(engine: Engine) -> None:
+    """A second in which the right lane of the first road is closed."""
+    right = int(engine.network.road_lane_start[0]) + RIGHT
+    engine.close_lane(right)
+    engine.advance(1)
+    engine.reopen_lane(right)
+    assert lane_of(engine, 0) == LEFT
 
 
 def test_who_has_a_free_road_goes_to_the_right_and_stays_there(tmp_path):
     engine = engine_of(tmp_path, street(tmp_path, [900, 100]), "car 0 e0 e1")
-    starts_on(engine, LEFT)
-    engine.advance(2)
-    assert lane_of(engine, 0) == LEFT
+    begins_on_the_left(engine)
     engine.advance(40)
     assert lane_of(engine, 0) == RIGHT
     engine.advance(40)
@@ -81,7 +81,6 @@ def test_a_slow_one_on_the_right_is_passed_on_the_left(tmp_path):
     engine = engine_of(
         tmp_path, street(tmp_path, [900, 100]), "slow 0 e0 e1", *[f"car {10 + 5 * k} e0 e1" for k in range(6)]
     )
-    starts_on(engine, *[RIGHT] * 7)
     engine.advance(200)
     assert int(engine.totals().finished[0]) == 6
     assert engine.totals().overlaps[0] == 0
@@ -98,8 +97,7 @@ def test_on_one_lane_nobody_passes(tmp_path):
 
 def test_nobody_goes_to_a_lane_that_is_closed(tmp_path):
     engine = engine_of(tmp_path, street(tmp_path, [900, 100]), "car 0 e0 e1")
-    starts_on(engine, LEFT)
-    engine.advance(1)
+    begins_on_the_left(engine)
     engine.close_lane(int(engine.network.road_lane_start[0]) + RIGHT)
     engine.advance(60)
     assert lane_of(engine, 0) == LEFT
@@ -109,7 +107,7 @@ def test_nobody_goes_to_a_lane_that_is_closed(tmp_path):
 def test_a_driver_who_turns_off_to_the_left_leaves_that_lane_only_far_before(tmp_path, length_m, lane):
     network = street(tmp_path, [length_m, length_m, 50], fork(2 * length_m), (2, 2, 1))
     engine = engine_of(tmp_path, network, "car 0 e0 e3")
-    starts_on(engine, LEFT)
+    begins_on_the_left(engine)
     lanes = []
     for _ in range(length_m // 10):
         engine.advance(1)
@@ -122,7 +120,6 @@ def test_a_driver_who_turns_off_to_the_left_leaves_that_lane_only_far_before(tmp
 def test_a_queue_is_joined_where_it_is_shorter(tmp_path):
     """Ten who all begin on the right stand on both lanes of a red light at last, nobody on top of another."""
     engine = engine_of(tmp_path, street(tmp_path, [400, 100]), *[f"car {4 * k} e0 e1" for k in range(10)])
-    starts_on(engine, *[RIGHT] * 10)
     engine.green[:] = 0
     engine.advance(150)
     lanes = [lane_of(engine, k) for k in range(10)]

@@ -266,14 +266,44 @@ def lanes_begun_on(engine: Engine, n_trips: int) -> list[int]:
     return engine.network.lane_index[engine.trips.start_lane[0, :n_trips]].tolist()
 
 
+STRAIGHT = '<connection from="e0" to="e1" fromLane="0" toLane="0"/>'
+
+
+def test_drivers_begin_with_the_rear_bumper_at_the_beginning_of_the_lane(tmp_path):
+    """Not in the junction behind; the next one as soon as there is room for it and its gap before the first."""
+    network = network_of(tmp_path, small.street([1, 1], [300, 100], STRAIGHT))
+    engine = engine_of(tmp_path, network, (("e0", "e1"), 0), (("e0", "e1"), 0))
+    engine.advance(1)
+    assert engine.positions().distance == pytest.approx([5.0 + 2.6])
+    engine.advance(1)  # the first is at 12.8 m: 5 m of it, 2.5 m of gap and 5 m of the second leave 0.3 m
+    engine.advance(1)
+    assert engine.positions().trip.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("second", range(15, 35))
+def test_nobody_begins_before_one_who_could_not_brake_in_time(tmp_path, second):
+    """Who comes through the junction at 10 m/s never brakes harder than a driver does, and the other goes next."""
+    network = network_of(tmp_path, small.street([1, 1], [200, 200], STRAIGHT))
+    engine = engine_of(tmp_path, network, (("e0", "e1"), 0), (("e1", "e1"), second))
+    before, begun = 0.0, False
+    for _ in range(45):
+        engine.advance(1)
+        seen = engine.positions()
+        speed_mps = seen.speed[seen.trip == 0]
+        assert not speed_mps.size or speed_mps[0] >= before - 4.5 - 1e-9
+        before, begun = float(speed_mps.sum()), begun or 1 in seen.trip
+    assert begun
+
+
 def test_drivers_begin_on_the_emptiest_of_the_lanes_that_lead_on(tmp_path):
     connections = "".join(f'<connection from="e0" to="e1" fromLane="{k}" toLane="{k}"/>' for k in range(2))
     network = network_of(tmp_path, small.street([2, 2], [300, 100], connections))
     engine = engine_of(tmp_path, network, *[(("e0", "e1"), 2 * k) for k in range(6)])
     engine.green[:] = 0
-    begun = lanes_begun_on(engine, 6)
-    assert sorted(begun) == [0, 0, 0, 1, 1, 1]
-    assert all(one != two for one, two in zip(begun[::2], begun[1::2], strict=True))
+    for trip in range(6):
+        inside = np.bincount(network.lane_index[engine.positions().drivable], minlength=2)
+        engine.advance(2)
+        assert inside[network.lane_index[engine.trips.start_lane[0, trip]]] == inside.min()
 
 
 def test_nobody_begins_on_an_empty_lane_that_leads_elsewhere(tmp_path):
