@@ -104,6 +104,25 @@ def krauss_is_free(gap, leader_speed, leader_half, decel, half, tau, speed):
 
 
 @inlined
+def krauss_slowing_speed(distance, entry, decel, half, speed):
+    """`speed` [m/s], lowered to the highest from which SUMO's driver slows down by `distance` metres ahead.
+
+    It drives there at `entry` in the second in which it arrives, after whole seconds of braking by `decel`
+    (`MSCFModel::freeSpeed`). Who is far enough is told without a root, as in `krauss_is_free`.
+
+    half : 0.5 / decel [s^2/m]
+    """
+    if distance > (speed * speed - entry * entry) * half + 0.5 * (speed + entry) + 0.125 * decel + KRAUSS_MARGIN_M:
+        return speed
+    if distance < entry:
+        return min(speed, entry)
+    a = 0.5 * decel + entry
+    steps = np.floor((math.sqrt(a * a + 2.0 * decel * distance) - a) / decel)
+    spare = max(0.0, distance - entry - steps * (0.5 * decel * (steps + 1.0) + entry))
+    return min(speed, entry + steps * decel + spare / (steps + 1.0))
+
+
+@inlined
 def chance(number, step):
     """A number in [0, 1) that depends on both alone, so that no state is kept: splitmix64 (Steele et al., 2014)."""
     z = np.uint64(number) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(step) * np.uint64(0xD1342543DE82EF95)

@@ -67,23 +67,37 @@ def hot_foes(net, state, link):
 
 
 @inlined
-def find_foe(net, state, trips, moment, link, at):
-    """The vehicle that matters at the crossing `at` metres along `link`: its slot (-1 none) and signed distance [m].
-
-    In this order: the last vehicle of the end lane while its tail has not cleared the crossing, the foremost
-    vehicle on the link whose tail has not, the first vehicle of the start lane if it has green for this link, whoever
-    has been announced there (`sight`).
-    """
+def find_leaver(net, state, trips, moment, link, at):
+    """Slot of the last vehicle of the end lane if it came over `link` and its tail has not cleared `at` metres of it;
+    -1 if not."""
     n_lanes = natural(net.lane_index.shape[0])
-    position = moment.position
     lane = natural(net.link_to[link])
     if state.n_inside[lane] > 0:
         slot = natural(state.head[lane] + state.n_inside[lane] - 1)
         vehicle = natural(state.vehicle[slot])
         if state.previous[vehicle] == n_lanes + link:
             rest = net.length[n_lanes + link] - at
-            if rest + (position[slot] - length_of(net, trips, vehicle)) < 0.0:
-                return slot, -(position[slot] + rest)
+            if rest + (moment.position[slot] - length_of(net, trips, vehicle)) < 0.0:
+                return slot
+    return -1
+
+
+@inlined
+def find_foe(net, state, trips, moment, link, at, follows):
+    """The vehicle that matters at the crossing `at` metres along `link`: its slot (-1 none) and signed distance [m].
+
+    In this order: the last vehicle of the end lane while its tail has not cleared the crossing, the foremost
+    vehicle on the link whose tail has not, the first vehicle of the start lane if it has green for this link, whoever
+    has been announced there (`sight`).
+
+    follows : whoever is on the end lane does not count: one looks who drives onto that lane too, and follows it there
+    """
+    n_lanes = natural(net.lane_index.shape[0])
+    position = moment.position
+    if not follows:
+        slot = find_leaver(net, state, trips, moment, link, at)
+        if slot >= 0:
+            return natural(slot), -(position[natural(slot)] + (net.length[n_lanes + link] - at))
     first = natural(state.head[n_lanes + link])
     for slot in range(first, first + state.n_inside[n_lanes + link]):
         past = position[slot] - at

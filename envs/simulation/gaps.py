@@ -10,13 +10,14 @@ import math
 
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import krauss_brake_distance, krauss_speed, minimal_arrival_time, speed_after
+from intergreen.envs.simulation.foes import find_leaver
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import STANDING_BELOW_MPS, has_no_room
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.statics import HEADWAY, LENGTH, MAX_DECEL, MAX_SPEED, MIN_GAP, USUAL_ACCEL
 
 GAP_S = 1.0  # SUMO's JM_TIMEGAP_MINOR
-IMPATIENT_S = 300.0  # SUMO's option --time-to-impatience
+IMPATIENT_S = 180.0  # SUMO's option --time-to-impatience; its help says 300
 STOPPED_S = 30.0  # later comes who could stop, as SUMO tells it
 SEEN_M = 4.5  # before where they may have to wait they see all others: SUMO's default of a link's visibility
 
@@ -27,7 +28,8 @@ def has_gap(net, state, trips, moment, speed, stood_s, me, link, distance, foe, 
 
     They want to have left the junction `GAP_S` before the foe comes to it, and where both drive onto one lane that it
     need not brake hard; or that it has left before they come. The longer they have stood, the more they expect the foe
-    to brake. It does not count where it would not or cannot drive on although it has the right of way.
+    to brake. It does not count where it would not or cannot drive on although it has the right of way. Behind one whose
+    tail is still in the junction they drive onto its lane only before a foe that could stand (seen of SUMO 1.28).
 
     speed : m/s, at which they will drive in the next second
     stood_s : s, since they stand
@@ -65,8 +67,10 @@ def has_gap(net, state, trips, moment, speed, stood_s, me, link, distance, foe, 
         their_arrival_s += impatience * delay_s
     if their_arrival_s <= leaving_s + GAP_S:
         return False
-    if not merge:
+    if not merge or coming == 0.0:
         return True
+    if find_leaver(net, state, trips, moment, foe_link, net.crossing_foe_distance[crossing]) >= 0:
+        return False
     return leaving * leaving * their_decel > coming * coming * decel
 
 
@@ -104,11 +108,12 @@ def _passage(net, kind, link, speed, distance, length):
 
 @inlined
 def _braked(distance, since_s, arrival_s, decel, arrival):
-    """How much later [s], and how fast [m/s], a foe arrives that brakes from second `since_s` on, from its mean speed:
-    `MSLink::computeFoeArrivalTimeBraking`; as it would where it is there in the same second."""
+    """How much later [s], and how fast [m/s], a foe arrives that brakes from the second after `since_s` on, from its
+    mean speed: `MSLink::computeFoeArrivalTimeBraking`; as it would where it is there in the same second."""
     if math.floor(since_s) == math.floor(arrival_s):
         return 0.0, arrival
     speed = distance / arrival_s
+    since_s = math.ceil(since_s)
     ahead = distance - speed * (since_s - 1.0)
     if 0.5 * speed * speed <= decel * ahead:
         return STOPPED_S, 0.0

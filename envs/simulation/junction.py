@@ -175,7 +175,9 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         foe_link = natural(net.crossing_foe[crossing])
         if net.mask_words > 1 and state.hot[natural(net.mask_word[foe_link])] & net.mask_bit[foe_link] == 0:
             continue
-        foe, foe_distance = find_foe(net, state, trips, moment, foe_link, net.crossing_foe_distance[crossing])
+        follows = net.crossing_asks_gap[crossing] != 0 and net.link_to[foe_link] == net.link_to[link]
+        at = net.crossing_foe_distance[crossing]
+        foe, foe_distance = find_foe(net, state, trips, moment, foe_link, at, follows)
         if foe < 0:
             continue
         vehicle = natural(state.vehicle[slot])

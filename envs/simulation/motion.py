@@ -6,8 +6,6 @@ looks further (`leader`), and only those near a stop line look at the junction (
 
 from __future__ import annotations
 
-import math
-
 from intergreen.envs.simulation.ahead import fetch_ahead
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.driving import (
@@ -16,6 +14,7 @@ from intergreen.envs.simulation.driving import (
     chance,
     headway_speed,
     krauss_is_free,
+    krauss_slowing_speed,
     krauss_speed,
     no_collision_speed,
 )
@@ -308,8 +307,8 @@ def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     if cap > entry:
         if net.look_beyond == 0:
             cap = entry
-        else:  # no sooner than braking needs
-            cap = min(cap, math.sqrt(entry * entry + 2.0 * net.types[me + USUAL_DECEL] * max(0.0, rest - cap)))
+        else:
+            cap = krauss_slowing_speed(rest, entry, net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL], cap)
     return crossing_speed(net, state, trips, moment, slot, me, link, -rest, cap)
 
 

@@ -67,7 +67,7 @@ def _yields(net, state, trips, moment, link):
         for crossing in range(natural(net.crossing_start[link]), net.crossing_start[link + 1]):
             if net.crossing_right[crossing] < 0:
                 at = net.crossing_foe_distance[crossing]
-                foe, _ = find_foe(net, state, trips, moment, natural(net.crossing_foe[crossing]), at)
+                foe, _ = find_foe(net, state, trips, moment, natural(net.crossing_foe[crossing]), at, False)
                 if foe >= 0:
                     return True
     return False

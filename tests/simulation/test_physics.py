@@ -19,6 +19,7 @@ from intergreen.envs.simulation.driving import (
     headway_speed,
     krauss_brake_distance,
     krauss_is_free,
+    krauss_slowing_speed,
     krauss_speed,
     no_collision_speed,
     reach_steps,
@@ -84,6 +85,26 @@ def test_who_is_free_by_krauss_may_drive_faster(gap, leader_speed, speed, decel,
 
 gaps_m = st.one_of(st.floats(-20.0, 150.0), st.floats(-0.01, 0.01), st.floats(1e-300, 1e-9))
 speeds_mps = st.one_of(st.floats(0.0, 40.0), st.floats(0.0, 0.1), st.floats(1e-300, 1e-9))
+
+
+def passing_speed(speed: float, distance: float, slow: float, decel: float) -> float:
+    """Of a driver who brakes from the next second on, in the second in which it passes a point `distance` ahead."""
+    at = speed
+    while at <= distance + 1e-9:
+        speed = max(speed - decel, slow)
+        at += speed
+    return speed
+
+
+@given(distance=st.floats(0.0, 200.0), slow=st.floats(0.5, 20.0), speed=st.floats(0.0, 45.0), decel=st.floats(1.0, 9.0))
+@example(distance=26.3, slow=6.51, speed=13.9, decel=4.5)  # SUMO's driver does not slow down yet
+def test_who_slows_down_for_a_turn_does_so_as_late_as_whole_seconds_allow(distance, slow, speed, decel):
+    v = krauss_slowing_speed(distance, slow, decel, 0.5 / decel, speed)
+    assert min(speed, slow) <= v <= speed
+    if v > slow:
+        assert passing_speed(v - 1e-6, distance, slow, decel) <= slow + 1e-6
+    if v < speed:
+        assert passing_speed(v + 1e-6, distance, slow, decel) > slow
 
 
 @given(
