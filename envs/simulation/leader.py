@@ -24,7 +24,7 @@ def _last_seen(state, lane, step, viewer):
 def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link, viewer):
     """Leader of the first vehicle of `drivable`: its slot (-1 none) and the gap to it [m].
 
-    Links that leave the same lane overlap, so the nearest last vehicle of all of them counts.
+    Links that leave the same lane overlap until they part, so the nearest last vehicle of all of them counts.
 
     rest : m to the end of the drivable
     link : the next link, -1 none; on a link, the link itself
@@ -42,14 +42,18 @@ def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link
             lane = natural(net.link_from[link])
             best = -1
             best_gap = 0.0
+            parting = natural(net.parts_start[link])
             for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
                 sibling = n_lanes + natural(net.lane_links[entry])
                 if state.n_inside[sibling] > 0:
                     last = natural(state.head[sibling] + state.n_inside[sibling] - 1)
-                    gap = rest + position[last] - length_of(net, trips, natural(state.vehicle[last]))
-                    if best < 0 or gap < best_gap:
+                    length = length_of(net, trips, natural(state.vehicle[last]))
+                    gap = rest + position[last] - length
+                    is_beside = position[last] - length < net.parts_m[parting]
+                    if is_beside and (best < 0 or gap < best_gap):
                         best = last
                         best_gap = gap
+                parting += 1
             if best >= 0:
                 return best, best_gap
             rest += net.length[n_lanes + link]

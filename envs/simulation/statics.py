@@ -17,6 +17,7 @@ from intergreen.envs.network import RoadNetwork
 from intergreen.envs.network.approaches import queue_lanes
 from intergreen.envs.network.road_network import LINK_SPEED_LIMIT_MPS, TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation import driving
+from intergreen.envs.simulation.partings import find_partings
 
 WORD_BITS = 64
 BY_LANE, BY_FILE = 1, 2  # why who yields does
@@ -53,6 +54,8 @@ class Statics(NamedTuple):
     capacity: IntArray  # (D,) vehicles
     lane_link_start: IntArray  # (L + 1,)
     lane_links: IntArray  # (K,) links leaving each lane
+    parts_start: IntArray  # (K + 1,) entries of each link, one for each link of its lane
+    parts_m: FloatArray  # (.,) m along that link from which on a tail there holds nobody up, see `partings`
     lane_into_start: IntArray  # (L + 1,)
     lane_into: IntArray  # (K,) links that lead onto each lane
     lane_movement: IntArray  # (L,) the one movement that starts from the lane, -1 where there are none or several
@@ -106,6 +109,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
     word, bit, first, foes, n_words = _masks(network)
     asks_gap = _asks_gap(network)
     into = np.argsort(network.link_to_lane, kind="stable").astype(np.int32)
+    parts_start, parts_m = find_partings(network)
     return Statics(
         length=length,
         base_limit=np.concatenate([network.lane_speed_limit_mps, network.link_speed_limit_mps]),
@@ -113,6 +117,8 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         capacity=capacity,
         lane_link_start=network.lane_link_start,
         lane_links=network.lane_links,
+        parts_start=parts_start,
+        parts_m=parts_m,
         lane_into_start=np.searchsorted(network.link_to_lane[into], np.arange(n_lanes + 1)).astype(np.int32),
         lane_into=into,
         lane_movement=_only_movement(network),
