@@ -307,8 +307,9 @@ def _approach_speed(net, state, trips, moment, slot, me, link, rest, cap):
     if cap > entry:
         if net.look_beyond == 0:
             cap = entry
-        else:
-            cap = krauss_slowing_speed(rest, entry, net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL], cap)
+        else:  # CityFlow's cars drive half of what they brake farther
+            way = rest if net.types[me + KRAUSS] != 0.0 else rest - 0.5 * (cap - entry)
+            cap = krauss_slowing_speed(way, entry, net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL], cap)
     return crossing_speed(net, state, trips, moment, slot, me, link, -rest, cap)
 
 
