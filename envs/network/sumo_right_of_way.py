@@ -61,6 +61,9 @@ class _Meeting(NamedTuple):
         return _Meeting(self.foe, self.own, self.foe_share, self.own_share, -self.right, self.is_stated)
 
 
+BEFORE_INNER_M = 0.1  # SUMO's POSITION_EPS: so far before the end of its first part inside a driver waits
+
+
 class Links(NamedTuple):
     """What the search for crossings needs to know of the links."""
 
@@ -150,7 +153,7 @@ def find_sumo_crossings(links: Links, group_start: Sequence[int], order: RightOf
 def _setback_m(links: Links, link: IntArray, at_m: FloatArray, has_to: BoolArray) -> FloatArray:
     """(X,) before the crossing; who yields by the file waits at the stop line, or inside where the file allows it."""
     inner_m = links.inner_m[link]
-    wait_m = np.where(inner_m < at_m, inner_m, 0.0)
+    wait_m = np.where(inner_m < at_m, np.maximum(inner_m - BEFORE_INNER_M, 0.0), 0.0)
     return np.where(has_to, at_m - wait_m, YIELD_DISTANCE_M).astype(np.float64)
 
 

@@ -5,10 +5,14 @@ A link is *hot* while somebody is on it, about to enter it, or has not cleared i
 
 from __future__ import annotations
 
+import numpy as np
+
 from intergreen.envs.simulation.compile import inlined
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.slots import length_of
 from intergreen.envs.simulation.state import LANES_IN_USE, LINKS_IN_USE
+
+AT_ITS_PLACE_M = 0.05  # within so much of where it waits a driver waits there
 
 
 @inlined
@@ -103,6 +107,24 @@ def find_foe(net, state, trips, moment, link, at, follows):
         past = position[slot] - at
         if not (past > 0.0 and past - length_of(net, trips, natural(state.vehicle[slot])) > 0.0):
             return slot, at - position[slot]
+    return find_coming(net, state, moment, link, at)
+
+
+@inlined
+def find_entering(net, state, moment, link, at):
+    """The same of those who come; whoever is on the link before where it may wait inside, or there, is one of them."""
+    first = natural(state.head[natural(net.lane_index.shape[0]) + link])
+    for slot in range(first, first + state.n_inside[natural(net.lane_index.shape[0]) + link]):
+        if moment.position[slot] < net.link_inside[link] + AT_ITS_PLACE_M < np.inf:
+            return slot, at - moment.position[slot]
+    return find_coming(net, state, moment, link, at)
+
+
+@inlined
+def find_coming(net, state, moment, link, at):
+    """The same of those who are not on `link` yet: the first vehicle of the start lane if it has green for this link,
+    whoever has been announced there."""
+    position = moment.position
     lane = natural(net.link_from[link])
     if state.n_inside[lane] > 0:
         slot = natural(state.head[lane])

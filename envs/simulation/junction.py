@@ -19,18 +19,22 @@ from intergreen.envs.simulation.driving import (
     reach_steps,
     stop_before_speed,
 )
-from intergreen.envs.simulation.foes import find_foe, hot_foes
+from intergreen.envs.simulation.foes import find_coming, find_entering, find_foe, hot_foes
 from intergreen.envs.simulation.gaps import SEEN_M, has_gap
 from intergreen.envs.simulation.natural import natural
+from intergreen.envs.simulation.room import STANDING_BELOW_MPS
 from intergreen.envs.simulation.slots import type_of
 from intergreen.envs.simulation.statics import (
     BY_FILE,
+    FOLLOWS,
     HALF_PER_DECEL,
     HEADWAY,
     KRAUSS,
     LENGTH,
     MAX_DECEL,
     MAX_SPEED,
+    MIN_GAP,
+    PASSES_BY,
     USUAL_ACCEL,
     USUAL_DECEL,
 )
@@ -168,16 +172,27 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
             continue
         distance = net.crossing_distance[crossing] - from_start
         rest = distance - net.crossing_setback[crossing]
-        if not braking < rest:  # too near to yield there, or past it
-            continue
-        if net.crossing_asks_gap[crossing] == BY_FILE and rest > SEEN_M:  # ready to stop anyway
+        by_file = net.crossing_asks_gap[crossing] == BY_FILE
+        follows = by_file and net.crossing_inside[crossing] == FOLLOWS
+        if not (braking < rest or (follows and distance > 0.0)):  # too near to yield there, or past it
             continue
         foe_link = natural(net.crossing_foe[crossing])
         if net.mask_words > 1 and state.hot[natural(net.mask_word[foe_link])] & net.mask_bit[foe_link] == 0:
             continue
-        follows = net.crossing_asks_gap[crossing] != 0 and net.link_to[foe_link] == net.link_to[link]
         at = net.crossing_foe_distance[crossing]
-        foe, foe_distance = find_foe(net, state, trips, moment, foe_link, at, follows)
+        if follows and distance > 0.0:
+            cap = _speed_behind_merging(net, state, trips, moment, slot, me, from_start, distance, foe_link, at, cap)
+            if not braking < rest:
+                continue
+        if by_file and rest > SEEN_M:  # ready to stop anyway
+            continue
+        if follows:
+            foe, foe_distance = find_coming(net, state, moment, foe_link, at)
+        elif by_file and net.crossing_inside[crossing] == PASSES_BY:
+            foe, foe_distance = find_entering(net, state, moment, foe_link, at)
+        else:
+            merges = net.crossing_asks_gap[crossing] != 0 and net.link_to[foe_link] == net.link_to[link]
+            foe, foe_distance = find_foe(net, state, trips, moment, foe_link, at, merges)
         if foe < 0:
             continue
         vehicle = natural(state.vehicle[slot])
@@ -188,10 +203,47 @@ def crossing_speed(net, state, trips, moment, slot, me, link, from_start, cap):
         other = natural(state.vehicle[foe])
         if in_deadlock(state, other, moment.step):
             continue
-        entry = 2 * vehicle + (moment.step & 1)
-        state.blocker[entry] = other
-        state.blocked_at[entry] = moment.step
+        _note_blocker(state, vehicle, other, moment.step)
         return stopping_speed(net, me, rest, speed, cap)
+    return cap
+
+
+@inlined
+def _note_blocker(state, vehicle, other, step):
+    """Note that `vehicle` yields to `other`."""
+    entry = 2 * vehicle + (step & 1)
+    state.blocker[entry] = other
+    state.blocked_at[entry] = step
+
+
+@kernel
+def _speed_behind_merging(net, state, trips, moment, slot, me, from_start, distance, foe_link, foe_distance, cap):
+    """`cap` [m/s], lowered for whoever is on `foe_link`, which leads onto the same lane `distance` metres ahead, and
+    `foe_distance` metres along that link: one waits at the stop line until it can follow (`MSLink::getLeaderInfo`).
+    Who stands there and waits for others who wait for one lets one by.
+    """
+    n_lanes = natural(net.lane_index.shape[0])
+    vehicle = natural(state.vehicle[slot])
+    decel, tau = net.types[me + MAX_DECEL], net.types[me + HEADWAY]
+    first = natural(state.head[n_lanes + foe_link])
+    for foe in range(first, first + state.n_inside[n_lanes + foe_link]):
+        other = natural(state.vehicle[foe])
+        them = type_of(net, trips, other)
+        front_m = foe_distance - moment.position[foe]
+        if from_start > 0.0 and front_m >= distance:  # both are inside, and the other behind
+            continue
+        tail_m = front_m + net.types[them + LENGTH]
+        gap = distance - net.types[me + MIN_GAP] - tail_m
+        if gap >= 0.0:
+            safe = krauss_speed(gap, moment.speed[foe], max(decel, net.types[them + MAX_DECEL]), decel, tau)
+        else:
+            safe = krauss_speed(-from_start, 0.0, 1.0, decel, STOP_HEADWAY_S)
+        if safe < cap:
+            if moment.speed[foe] < STANDING_BELOW_MPS:
+                if in_deadlock(state, other, moment.step):
+                    continue
+                _note_blocker(state, vehicle, other, moment.step)
+            cap = safe
     return cap
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.natural import natural
+from intergreen.envs.simulation.room import STANDING_BELOW_MPS
 from intergreen.envs.simulation.slots import length_of, type_of
 from intergreen.envs.simulation.statics import ZONE
 
@@ -18,6 +19,57 @@ def _last_seen(state, lane, step, viewer):
     if count > 0 and state.entry_step[lane] == step and lane >= viewer:
         count -= 1
     return state.head[lane] + count - 1 if count > 0 else -1
+
+
+@inlined
+def _last_tail(net, trips, state, position, drivable):
+    """Who has driven off an empty link last and has its rear bumper on it still: its slot, -1 nobody, and where [m]."""
+    lane = natural(net.link_to[natural(drivable - net.lane_index.shape[0])])
+    count = state.n_inside[lane]
+    if count == 0:
+        return -1, 0.0
+    last = natural(state.head[lane] + count - 1)
+    if position[last] >= net.longest:
+        return -1, 0.0
+    vehicle = natural(state.vehicle[last])
+    tail_m = net.length[drivable] + position[last] - length_of(net, trips, vehicle)
+    return (last if state.previous[vehicle] == drivable and tail_m < net.length[drivable] else -1), tail_m
+
+
+@kernel
+def find_beside(net, trips, state, moment, link, place):
+    """Who drives ahead on another link of the same lane, of one `place` metres along `link`, and has not parted from
+    it: the slot (-1 none) and the gap to it [m]. Whoever stands there, to turn, is passed by: they could lock."""
+    n_lanes = natural(net.lane_index.shape[0])
+    lane, parting = natural(net.link_from[link]), natural(net.parts_start[link])
+    best, best_gap = -1, 0.0
+    for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
+        sibling = n_lanes + natural(net.lane_links[entry])
+        if _leads_elsewhere(net, natural(net.lane_links[entry]), link):
+            ahead, tail_m = _last_ahead(net, trips, state, moment.position, sibling, place)
+            if ahead >= 0 and tail_m < net.parts_m[parting] and moment.speed[ahead] >= STANDING_BELOW_MPS:
+                if best < 0 or tail_m - place < best_gap:
+                    best, best_gap = ahead, tail_m - place
+        parting += 1
+    return best, best_gap
+
+
+@inlined
+def _leads_elsewhere(net, link, other):
+    """Whether two links lead to different roads."""
+    lane, beside = natural(net.link_to[link]), natural(net.link_to[other])
+    return lane - net.lane_index[lane] != beside - net.lane_index[beside]
+
+
+@inlined
+def _last_ahead(net, trips, state, position, drivable, place):
+    """The last who is farther than `place` on a link, or whose tail still is on it: its slot, -1 nobody, and where its
+    rear bumper is [m]."""
+    first = natural(state.head[drivable])
+    for slot in range(first + state.n_inside[drivable] - 1, first - 1, -1):
+        if position[slot] > place:
+            return slot, position[slot] - length_of(net, trips, natural(state.vehicle[slot]))
+    return _last_tail(net, trips, state, position, drivable)
 
 
 @kernel
@@ -53,6 +105,11 @@ def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link
                     if is_beside and (best < 0 or gap < best_gap):
                         best = last
                         best_gap = gap
+                elif net.look_beyond != 0 and sibling != n_lanes + link:
+                    last, tail_m = _last_tail(net, trips, state, position, sibling)
+                    if last >= 0 and tail_m < net.parts_m[parting] and (best < 0 or rest + tail_m < best_gap):
+                        best = last
+                        best_gap = rest + tail_m
                 parting += 1
             if best >= 0:
                 return best, best_gap

@@ -20,7 +20,7 @@ from intergreen.envs.simulation.driving import (
 )
 from intergreen.envs.simulation.foes import hot_foes
 from intergreen.envs.simulation.junction import can_stop, crossing_speed, leaves_free, stopping_speed
-from intergreen.envs.simulation.leader import find_leader
+from intergreen.envs.simulation.leader import find_beside, find_leader
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import has_no_room
 from intergreen.envs.simulation.sight import is_red
@@ -94,6 +94,11 @@ def drive_links(net, routes, trips, state, moment, new_position, new_speed, hide
             if ahead >= 0:
                 leader = type_of(net, trips, natural(state.vehicle[ahead]))
                 cap = _following_speed(net, me, leader, moment.speed[ahead], speed, gap, cap)
+            if net.look_beyond != 0 and slot == first:
+                ahead, gap = find_beside(net, trips, state, moment, link, position)
+                if ahead >= 0:
+                    leader = type_of(net, trips, natural(state.vehicle[ahead]))
+                    cap = _following_speed(net, me, leader, moment.speed[ahead], speed, gap, cap)
             cap = crossing_speed(net, state, trips, moment, slot, me, link, position, cap)
             if net.look_beyond != 0 and slot == first:
                 cap = _speed_beyond(net, routes, trips, state, moment, slot, me, link, -position, cap)

@@ -10,6 +10,7 @@ from numba import njit
 
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.network import RoadNetwork
+from intergreen.envs.network.road_network import YIELD_DISTANCE_M
 
 APART_M = 2.5  # between the middles of two paths that have parted: `MSLink::computeDistToDivergence`
 _STEP_M = 0.5
@@ -22,7 +23,7 @@ def find_partings(network: RoadNetwork) -> tuple[IntArray, FloatArray]:
     -------
     start : (K + 1,) first entry of each link, of one entry for each link of its lane, in the order of `lane_links`
     parts_m : (.,) m along the other link where its path has parted; infinite for the link itself, where both lead to
-        the same road, or where paths do not part
+        the same road, where paths do not part, or do behind where one on the other link may wait inside
     """
     links_of_lane = np.diff(network.lane_link_start)
     start = np.concatenate([[0], np.cumsum(links_of_lane[network.link_from_lane])]).astype(np.int32)
@@ -31,20 +32,32 @@ def find_partings(network: RoadNetwork) -> tuple[IntArray, FloatArray]:
         _measure(
             start, network.lane_link_start, network.lane_links, network.link_from_lane,
             network.lane_road[network.link_to_lane], network.link_point_start, network.link_points,
-            network.link_length_m, parts_m,
+            waits_inside_m(network), network.link_length_m, parts_m,
         )  # fmt: skip
     return start, parts_m
 
 
+def waits_inside_m(network: RoadNetwork) -> FloatArray:
+    """(K,) how far along each link one who yields may wait inside the junction; infinite where nobody does."""
+    own = np.repeat(np.arange(network.n_links), np.diff(network.crossing_start))
+    place_m = network.crossing_distance_m - network.crossing_setback_m
+    yields = (network.crossing_right < 0) & (network.crossing_setback_m != YIELD_DISTANCE_M) & (place_m > 0.0)
+    out = np.full(network.n_links, -np.inf)
+    np.maximum.at(out, own[yields], place_m[yields])
+    out[out == -np.inf] = np.inf
+    return out
+
+
 @njit(cache=True)
-def _measure(start, lane_link_start, lane_links, link_from, link_road, point_start, points, link_length, out):
+def _measure(start, lane_link_start, lane_links, link_from, link_road, point_start, points, inside, link_length, out):
     for link in range(len(link_from)):
         first = lane_link_start[link_from[link]]
         for entry in range(start[link], start[link + 1]):
             other = lane_links[first + entry - start[link]]
             if link_road[other] != link_road[link]:
                 mine = points[point_start[link] : point_start[link + 1]]
-                out[entry] = _parting(mine, points[point_start[other] : point_start[other + 1]], link_length[other])
+                parted = _parting(mine, points[point_start[other] : point_start[other + 1]], link_length[other])
+                out[entry] = parted if parted <= inside[other] else np.inf
 
 
 @njit(cache=True)

@@ -15,12 +15,14 @@ from intergreen.envs.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import VehicleType
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.network.approaches import queue_lanes
+from intergreen.envs.network.crossings import first_crossing
 from intergreen.envs.network.road_network import LINK_SPEED_LIMIT_MPS, TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation import driving
-from intergreen.envs.simulation.partings import find_partings
+from intergreen.envs.simulation.partings import find_partings, waits_inside_m
 
 WORD_BITS = 64
 BY_LANE, BY_FILE = 1, 2  # why who yields does
+UNTIL_CLEAR, FOLLOWS, PASSES_BY = range(3)  # what who yields by the file does about those inside the junction
 STOP_LINE_GAP_M = 1.0  # before a red light, SUMO's DIST_TO_STOPLINE_EXPECT_PRIORITY
 # columns of the vehicle type table
 (
@@ -71,6 +73,7 @@ class Statics(NamedTuple):
     link_asks_gap: ByteArray  # (K,) 1 where a driver may have to wait for a gap, ...
     link_wait_m: FloatArray  # (K,) m along the link to the first place to wait for one, infinite where there is none
     link_is_asked: ByteArray  # (K,) 1 where others wait for one
+    link_inside: FloatArray  # (K,) m along it where one who yields may wait inside the junction; inf: nowhere
     link_is_kept_clear: ByteArray  # (K,) 1 where who drives on must have room behind the junction
     mask_word: IntArray  # (K,) word of the hot mask that holds the link's bit
     mask_bit: NDArray[np.uint64]  # (K,)
@@ -87,6 +90,7 @@ class Statics(NamedTuple):
     crossing_foe_setback: FloatArray  # (X,) ... and one of the other link
     crossing_asks_gap: ByteArray  # (X,) BY_LANE or BY_FILE where who yields waits for a gap as SUMO's drivers do, or 0
     look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
+    crossing_inside: ByteArray  # (X,) UNTIL_CLEAR, FOLLOWS, PASSES_BY
     paced: int  # 1: drivers differ in the share of a speed limit that they take
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
@@ -134,6 +138,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         link_asks_gap=_any_of(network, asks_gap == BY_FILE, _own_link(network)),
         link_wait_m=_first_wait(network, asks_gap == BY_FILE),
         link_is_asked=_any_of(network, asks_gap > 0, network.crossing_foe_link),
+        link_inside=waits_inside_m(network),
         link_is_kept_clear=_any_of(network, _is_conflict(network), _own_link(network)) * network.link_keeps_clear,
         mask_word=word,
         mask_bit=bit,
@@ -150,6 +155,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_foe_setback=network.crossing_foe_setback_m,
         crossing_asks_gap=asks_gap,
         look_beyond=int(network.conventions == "sumo"),
+        crossing_inside=_about_those_inside(network, asks_gap),
         paced=int(any(one.speed_factor != 1.0 or one.speed_deviation != 0.0 for one in types)),
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
@@ -239,6 +245,21 @@ def _asks_gap(network: RoadNetwork) -> ByteArray:
 
 def _is_conflict(network: RoadNetwork) -> BoolArray:
     """(X,) the two movements conflict, and do not only change lanes."""
+def _about_those_inside(network: RoadNetwork, asks_gap: ByteArray) -> ByteArray:
+    """(X,) where one yields by the file: FOLLOWS where both drive onto one lane and one waits at the line; PASSES_BY
+    where the two lines do not even cross, as of two who turn left before each other; elsewhere UNTIL_CLEAR."""
+    own, start = _own_link(network), network.link_point_start
+    merges = network.link_to_lane[own] == network.link_to_lane[network.crossing_foe_link]
+    at_line = network.crossing_setback_m >= network.crossing_distance_m
+    out = np.where(merges & at_line, FOLLOWS, UNTIL_CLEAR).astype(np.uint8)
+    for crossing in np.flatnonzero((asks_gap == BY_FILE) & ~merges).tolist():
+        a, b = own[crossing], network.crossing_foe_link[crossing]
+        crosses, _, _ = first_crossing(network.link_points, start[a], start[a + 1], start[b], start[b + 1])
+        if not crosses:
+            out[crossing] = PASSES_BY
+    return out
+
+
     movements = np.repeat(np.arange(network.n_movements), np.diff(network.conflict_start))
     conflicts = movements * network.n_movements + network.conflict_with
     own = network.link_movement[_own_link(network)].astype(np.int64)
