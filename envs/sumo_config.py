@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from intergreen.envs.demand.sumo import Given, Window
+from intergreen.envs.demand.sumo_types import read_depart_speed
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.sumo_include import INCLUDE
 from intergreen.envs.network.xml_file import Tag, plain_number, read_children, seconds
@@ -118,10 +119,12 @@ def read_sumo_config(path: str | Path) -> SumoConfig:
     if end_s - begin_s < 1:
         raise InputError(path, "<end>", f"is {end_s:g} s, the begin {begin_s:g} s", "use an end after the begin")
     deviation = _number(given, "default.speeddev", -1.0)
+    departing = given.get("default.departspeed")
     more = Given(
         window=Window(begin_s, end_s),
         scale=_number(given, "scale", 1.0),
         speed_deviation=deviation if deviation >= 0 else None,
+        depart_speed_mps=0.0 if departing is None else read_depart_speed(departing, "value", 0.0),
         drop_invalid=_value(given, "ignore-route-errors").lower() in _TRUE,
     )
     return SumoConfig(net[0], additional, routes, more)

@@ -7,6 +7,8 @@ from intergreen.envs.arrays import FloatArray, IntArray, ReadOnlyRecord
 
 MOST_VEHICLES = 2_000_000  # in one run: more are surely a slip of the unit, and would fill the memory
 
+_MAY_BE_ZERO = ("min_gap_m", "occupancy", "dawdle_mps", "speed_deviation", "depart_speed_mps")
+
 
 def check_vehicles(number: float) -> None:
     """Raise ValueError if there are more vehicles than a run can have."""
@@ -32,6 +34,7 @@ class VehicleType:
     dawdle_mps: float = 0.0  # most that such a driver falls short of the speed that is safe, drawn every second
     speed_factor: float = 1.0  # mean share of a speed limit that drivers take, ...
     speed_deviation: float = 0.0  # ... and the standard deviation over the drivers
+    depart_speed_mps: float = 0.0  # with which trips enter a network of SUMO's; inf: as fast as is safe and allowed
     sumo_attributes: tuple[tuple[str, str], ...] = ()  # as SUMO's file has it, for a run in SUMO; empty: from the above
 
     def __post_init__(self) -> None:
@@ -39,8 +42,9 @@ class VehicleType:
             value = getattr(self, field.name)
             if field.name in ("name", "follows_krauss", "sumo_attributes"):
                 continue
-            least_is_zero = field.name in ("min_gap_m", "occupancy", "dawdle_mps", "speed_deviation")
-            if not (math.isfinite(value) and (value > 0 or (least_is_zero and value == 0))):
+            least_is_zero = field.name in _MAY_BE_ZERO
+            may_be_endless = field.name == "depart_speed_mps" and value == math.inf
+            if not (may_be_endless or (math.isfinite(value) and (value > 0 or (least_is_zero and value == 0)))):
                 limit = ">= 0" if least_is_zero else "> 0"
                 raise ValueError(f"vehicle type {self.name!r}: need finite {field.name} {limit}, got {value}")
 

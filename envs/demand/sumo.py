@@ -11,6 +11,7 @@ import logging
 import math
 import zlib
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -20,7 +21,14 @@ import numpy as np
 from intergreen.envs.demand.demand import CAR, MOST_VEHICLES, Demand, VehicleType
 from intergreen.envs.demand.routes import RouteCollector
 from intergreen.envs.demand.sumo_times import LAST_S, flow_times, time_of
-from intergreen.envs.demand.sumo_types import DEFAULT_TYPE, default_type, other_default_types, read_type, with_pace
+from intergreen.envs.demand.sumo_types import (
+    DEFAULT_TYPE,
+    default_type,
+    other_default_types,
+    read_depart_speed,
+    read_type,
+    with_pace,
+)
 from intergreen.envs.demand.sumo_ways import NoWay, Way, Ways, Who
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.sumo_include import read_elements
@@ -56,6 +64,7 @@ class Given(NamedTuple):
     window: Window = WHOLE_DAY
     scale: float = 1.0  # on the number of vehicles
     speed_deviation: float | None = None  # of drivers whose type says nothing of it
+    depart_speed_mps: float = 0.0  # of vehicles that say nothing of it; inf: as fast as is safe
     drop_invalid: bool = False  # leave out and count vehicles whose route does not exist, instead of refusing the file
 
 
@@ -117,6 +126,7 @@ class _Reader:
         self._type_shares: dict[str, list[tuple[str, float]]] = {}
         self._routes: dict[str, Way | NoWay] = {}
         self._route_shares: dict[str, list[tuple[str, float]]] = {}
+        self._begun: dict[tuple[VehicleType, float], VehicleType] = {}  # types with the speed at which some depart
         self._numbers: dict[VehicleType, int] = {}
         self._table = RouteCollector()
         self._taken: dict[int, int] = {}  # vehicles so far on a route
@@ -179,6 +189,7 @@ class _Reader:
             who = _who(kind or CAR)
             if who not in ways:
                 ways[who] = self._driven(tag, who)
+            kind = self._departing(tag, kind)
             way = _drawn(ways[who] or [(None, 1.0)], f"{name}.{number}")
             if kind is None or way is None or isinstance(way, NoWay):
                 if kind is not None and isinstance(way, NoWay):
@@ -242,6 +253,15 @@ class _Reader:
     def _driven(self, tag: Tag, who: Who) -> list[tuple[Way | NoWay, float]] | None:
         """What is driven of the ways that the vehicle names: from its `departEdge` to its `arrivalEdge`."""
         ways = self._choices(tag, who)
+    def _departing(self, tag: Tag, kind: VehicleType | None) -> VehicleType | None:
+        """The type with the speed at which this vehicle departs."""
+        speed_mps = read_depart_speed(tag, "departSpeed", self._given.depart_speed_mps)
+        if kind is None or speed_mps == kind.depart_speed_mps:
+            return kind
+        if (kind, speed_mps) not in self._begun:
+            self._begun[kind, speed_mps] = replace(kind, depart_speed_mps=speed_mps)
+        return self._begun[kind, speed_mps]
+
         if ways is None:
             return None
         if tag.has("departEdge") or tag.has("arrivalEdge"):

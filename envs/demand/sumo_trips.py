@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -28,8 +29,8 @@ def write_sumo_trips(
 ) -> None:
     """Write the vehicle types and the trips, in their order, to `path`.
 
-    Each starts standing, on the lane of its first edge that is best to go on from: of SUMO's types with the rear bumper
-    at the lane's beginning, of ours with the front bumper, as in the engine.
+    Each starts on the lane of its first edge that is best to go on from, with its type's `depart_speed_mps`: of SUMO's
+    types with the rear bumper at the lane's beginning, of ours with the front bumper, as in the engine.
 
     Parameters
     ----------
@@ -46,8 +47,10 @@ def write_sumo_trips(
     rows = zip(trips.release_s.tolist(), trips.route.tolist(), trips.type.tolist(), strict=True)
     for n, (release_s, route, kind_number) in enumerate(rows):
         vehicle = {"id": str(n), "type": f"type{kind_number}", "route": f"route{route}", "depart": str(release_s)}
-        place = "base" if demand.types[kind_number].sumo_attributes else "0"
-        ElementTree.SubElement(root, "vehicle", vehicle, departLane="best", departSpeed="0", departPos=place)
+        kind = demand.types[kind_number]
+        place = "base" if kind.sumo_attributes else "0"
+        speed = "max" if kind.depart_speed_mps == math.inf else f"{kind.depart_speed_mps:g}"
+        ElementTree.SubElement(root, "vehicle", vehicle, departLane="best", departSpeed=speed, departPos=place)
     ElementTree.ElementTree(root).write(path)
 
 

@@ -25,6 +25,7 @@ _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
 _MORE = rf"\s*(?:,\s*({_NUMBER})"
 _FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER}){_MORE}{_MORE}{_MORE}\s*(?:,[^)]*)?)?)?)?\)?", re.ASCII)
 _UNBOUNDED = 1000.0
+_AS_FAST_AS_IS_SAFE = ("max", "desired", "speedLimit", "avg", "last", "random")  # departSpeed
 _FASTEST_DEVIATIONS = (
     3.0  # beyond the mean: nobody is faster, since the farther drivers look, the longer a second takes
 )
@@ -188,6 +189,14 @@ def _vehicle_type(
         occupancy=OCCUPANCY.get(name, 1.0),
         sumo_attributes=sumo_attributes,
     )
+
+
+def read_depart_speed(tag: Tag, key: str, usual_mps: float) -> float:
+    """The speed at which a vehicle departs [m/s], from the attribute `key`; inf: as fast as is safe and allowed, which
+    stands for all of SUMO's words."""
+    if not tag.has(key):
+        return usual_mps
+    return math.inf if tag.text(key) in _AS_FAST_AS_IS_SAFE else tag.number(key, 0.0, least=0)
 
 
 def with_pace(kind: VehicleType, factor: float, fastest_mps: float) -> VehicleType:

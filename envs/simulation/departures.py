@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from intergreen.envs.simulation.compile import inlined
+import numpy as np
+
+from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.driving import (
+    KRAUSS_EPS_M,
+    krauss_brake_distance,
+    krauss_slowing_speed,
+    krauss_speed,
+)
 from intergreen.envs.simulation.lanes_beside import IS_BEST
+from intergreen.envs.simulation.leader import find_leader
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.rear_gaps import is_clear_behind
 from intergreen.envs.simulation.slots import append_slot, length_of, type_of
 from intergreen.envs.simulation.state import ENTERED, LANES_WAITED_FOR, N_TRIPS, NEVER, RELEASE_TIME, RELEASED
-from intergreen.envs.simulation.statics import LENGTH, MIN_GAP, N_COLUMNS
+from intergreen.envs.simulation.statics import (
+    DEPART_SPEED,
+    HALF_PER_DECEL,
+    HEADWAY,
+    LENGTH,
+    MAX_DECEL,
+    MAX_SPEED,
+    MIN_GAP,
+    N_COLUMNS,
+)
 from intergreen.envs.simulation.visits import note_approach_entry
+
+BEHIND_LINE_M = 0.1  # SUMO's POSITION_EPS
 
 
 @inlined
@@ -51,9 +71,9 @@ def _emptiest(net, routes, trips, state, moment, trip):
 
 @inlined
 def _start_m(net, lane, me):
-    """Where the front bumper is of one who begins: at the line as CityFlow's, or the rear one is there, as SUMO's
-    (`departPos="base"`)."""
-    return 0.0 if net.look_beyond == 0 else min(net.types[me + LENGTH], net.length[lane])
+    """Where the front bumper is of one who begins: at the line as CityFlow's, or the rear one is just behind it, as
+    SUMO's (`departPos="base"`, `MSBaseVehicle::basePos`)."""
+    return 0.0 if net.look_beyond == 0 else min(net.types[me + LENGTH] + BEHIND_LINE_M, net.length[lane])
 
 
 @inlined
@@ -64,6 +84,53 @@ def _has_room(net, trips, state, moment, lane, me):
     last = natural(natural(state.head[lane]) + state.n_inside[lane] - 1)
     tail = length_of(net, trips, state.vehicle[last])
     return moment.position[last] > _start_m(net, lane, me) + tail + net.types[me + MIN_GAP]
+
+
+@kernel
+def _depart_speed(net, routes, trips, state, moment, lane, me, trip):
+    """The speed [m/s] with which `trip` may begin on `lane`: its type's, not above the limit; -1 if that is not safe.
+
+    Of who begins as fast as is safe it is lowered for who is ahead and, where the lane's end is nearer than it takes to
+    stand, for a junction that is not open or bends (`MSLane::isInsertionSuccess`).
+    """
+    limit = state.limit[lane] * (trips.pace[trip] if net.paced != 0 else 1.0)
+    speed = min(net.types[me + DEPART_SPEED], net.types[me + MAX_SPEED], limit)
+    safe = _safe_at_start(net, routes, trips, state, moment, lane, me, trip, speed)
+    return safe if safe >= speed - KRAUSS_EPS_M or net.types[me + DEPART_SPEED] == np.inf else -1.0
+
+
+@kernel
+def _safe_at_start(net, routes, trips, state, moment, lane, me, trip, speed):
+    """`speed` [m/s], lowered to what is safe where `trip` begins on `lane`."""
+    row = natural(trips.first_row[trip])
+    link = routes.next_link[row + net.lane_index[lane]]
+    start_m = _start_m(net, lane, me)
+    if state.n_inside[lane] > 0:
+        last = natural(natural(state.head[lane]) + state.n_inside[lane] - 1)
+        its = type_of(net, trips, natural(state.vehicle[last]))
+        gap = moment.position[last] - net.types[its + LENGTH] - start_m
+        return _safe_behind(net, me, its, gap, moment.speed[last], speed)
+    rest = net.length[lane] - start_m
+    if link < 0 or krauss_brake_distance(speed, net.types[me + MAX_DECEL]) + net.types[me + MIN_GAP] <= rest:
+        return speed
+    link = natural(link)
+    if state.green[natural(net.link_movement[link])] == 0 or net.link_asks_gap[link] != 0:
+        return min(speed, krauss_speed(rest, 0.0, 1.0, net.types[me + MAX_DECEL], net.types[me + HEADWAY]))
+    state.row[trip] = row
+    ahead, gap = find_leader(net, routes, trips, state, moment, trip, lane, rest, link, -1)
+    if ahead >= 0:
+        its = type_of(net, trips, natural(state.vehicle[ahead]))
+        speed = _safe_behind(net, me, its, gap, moment.speed[ahead], speed)
+    decel, half = net.types[me + MAX_DECEL], net.types[me + HALF_PER_DECEL]
+    return krauss_slowing_speed(rest, net.link_entry_speed[link], decel, half, speed)
+
+
+@inlined
+def _safe_behind(net, me, leader, gap, leader_speed, speed):
+    """`speed` [m/s], lowered to what is safe `gap` metres behind a leader."""
+    decel, tau = net.types[me + MAX_DECEL], net.types[me + HEADWAY]
+    gap -= net.types[me + MIN_GAP]
+    return min(speed, krauss_speed(gap, leader_speed, max(decel, net.types[leader + MAX_DECEL]), decel, tau))
 
 
 @inlined
@@ -77,14 +144,17 @@ def enter_network(net, routes, loops, trips, state, moment):
         kind = natural(trips.kind[trip])
         me = natural(kind * N_COLUMNS)
         free = _has_room(net, trips, state, moment, lane, me)
+        speed = 0.0
         if free and net.look_beyond != 0:
-            free = is_clear_behind(net, trips, state, moment, lane, 0.0, me, 0.0)
+            if net.types[me + DEPART_SPEED] > 0.0:
+                speed = _depart_speed(net, routes, trips, state, moment, lane, me, trip)
+            free = speed >= 0.0 and is_clear_behind(net, trips, state, moment, lane, 0.0, me, speed)
         if free:
             slot = append_slot(net, state, lane, moment.position, moment.speed)
             if slot < 0:
                 return
             moment.position[slot] = _start_m(net, lane, me)
-            moment.speed[slot] = 0.0
+            moment.speed[slot] = speed
             state.vehicle[slot] = trip
             state.waited[slot] = 0
             state.row[trip] = trips.first_row[trip]

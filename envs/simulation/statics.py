@@ -43,8 +43,9 @@ STOP_LINE_GAP_M = 1.0  # before a red light, SUMO's DIST_TO_STOPLINE_EXPECT_PRIO
     STAY,
     STOP_GAP,
     HALF_PER_DECEL,
-) = range(17)
-N_COLUMNS = 17
+    DEPART_SPEED,
+) = range(18)
+N_COLUMNS = 18
 
 
 class Statics(NamedTuple):
@@ -72,8 +73,8 @@ class Statics(NamedTuple):
     link_entry_speed: FloatArray  # (K,) m/s, nobody drives onto the link faster
     link_asks_gap: ByteArray  # (K,) 1 where a driver may have to wait for a gap, ...
     link_wait_m: FloatArray  # (K,) m along the link to the first place to wait for one, infinite where there is none
-    link_is_asked: ByteArray  # (K,) 1 where others wait for one
     link_inside: FloatArray  # (K,) m along it where one who yields may wait inside the junction; inf: nowhere
+    link_is_asked: ByteArray  # (K,) 1 where others wait for one
     link_is_kept_clear: ByteArray  # (K,) 1 where who drives on must have room behind the junction
     mask_word: IntArray  # (K,) word of the hot mask that holds the link's bit
     mask_bit: NDArray[np.uint64]  # (K,)
@@ -89,8 +90,8 @@ class Statics(NamedTuple):
     crossing_setback: FloatArray  # (X,) m before the crossing where a driver of this link waits, ...
     crossing_foe_setback: FloatArray  # (X,) ... and one of the other link
     crossing_asks_gap: ByteArray  # (X,) BY_LANE or BY_FILE where who yields waits for a gap as SUMO's drivers do, or 0
-    look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
     crossing_inside: ByteArray  # (X,) UNTIL_CLEAR, FOLLOWS, PASSES_BY
+    look_beyond: int  # 1: drivers mind every junction within sight, 0: the next one only, as in CityFlow
     paced: int  # 1: drivers differ in the share of a speed limit that they take
     types: FloatArray  # (T * N_COLUMNS,) the vehicle type table, flat: kernels index it without making row views
     longest: float  # m, the longest vehicle
@@ -137,8 +138,8 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         link_entry_speed=network.link_entry_speed_mps,
         link_asks_gap=_any_of(network, asks_gap == BY_FILE, _own_link(network)),
         link_wait_m=_first_wait(network, asks_gap == BY_FILE),
-        link_is_asked=_any_of(network, asks_gap > 0, network.crossing_foe_link),
         link_inside=waits_inside_m(network),
+        link_is_asked=_any_of(network, asks_gap > 0, network.crossing_foe_link),
         link_is_kept_clear=_any_of(network, _is_conflict(network), _own_link(network)) * network.link_keeps_clear,
         mask_word=word,
         mask_bit=bit,
@@ -154,8 +155,8 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         crossing_setback=network.crossing_setback_m,
         crossing_foe_setback=network.crossing_foe_setback_m,
         crossing_asks_gap=asks_gap,
-        look_beyond=int(network.conventions == "sumo"),
         crossing_inside=_about_those_inside(network, asks_gap),
+        look_beyond=int(network.conventions == "sumo"),
         paced=int(any(one.speed_factor != 1.0 or one.speed_deviation != 0.0 for one in types)),
         types=table.reshape(-1),
         longest=float(table[:, LENGTH].max()),
@@ -191,6 +192,7 @@ def type_table(types: Sequence[VehicleType]) -> FloatArray:
         row[DAWDLE] = kind.dawdle_mps
         row[HALF_PER_DECEL] = 0.5 / kind.max_decel_mps2
         row[STAY] = _stay(row)
+        row[DEPART_SPEED] = kind.depart_speed_mps
     decel_equal = table[:, MAX_DECEL] == table[:, USUAL_DECEL]
     # where everybody's two decelerations agree, keeping the minimum gap implies not colliding
     table[:, SAME_DECEL] = float(decel_equal.all() and (table[:, MIN_GAP] >= 0.0).all())
@@ -243,8 +245,6 @@ def _asks_gap(network: RoadNetwork) -> ByteArray:
     return np.where(asks, np.where(is_stated, BY_FILE, BY_LANE), 0).astype(np.uint8)
 
 
-def _is_conflict(network: RoadNetwork) -> BoolArray:
-    """(X,) the two movements conflict, and do not only change lanes."""
 def _about_those_inside(network: RoadNetwork, asks_gap: ByteArray) -> ByteArray:
     """(X,) where one yields by the file: FOLLOWS where both drive onto one lane and one waits at the line; PASSES_BY
     where the two lines do not even cross, as of two who turn left before each other; elsewhere UNTIL_CLEAR."""
@@ -260,6 +260,8 @@ def _about_those_inside(network: RoadNetwork, asks_gap: ByteArray) -> ByteArray:
     return out
 
 
+def _is_conflict(network: RoadNetwork) -> BoolArray:
+    """(X,) the two movements conflict, and do not only change lanes."""
     movements = np.repeat(np.arange(network.n_movements), np.diff(network.conflict_start))
     conflicts = movements * network.n_movements + network.conflict_with
     own = network.link_movement[_own_link(network)].astype(np.int64)

@@ -2,8 +2,10 @@
 
 import dataclasses
 import gzip
+import math
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from network.sumo_small import Crossroads
 
 from intergreen.envs.demand import Demand, read_sumo_demand, release_trips
 from intergreen.envs.demand.sumo import LANE_COPIES, Given, Window
+from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.demand.sumo_types import default_type
 from intergreen.envs.demand.sumo_ways import _fastest_ways
 from intergreen.envs.errors import InputError
@@ -578,3 +581,37 @@ def test_broken_routes_are_left_out_and_counted_on_request(tmp_path, network):
     broken = ['<trip id="x" depart="0" from="in_S" to="nowhere"/>', '<trip id="y" depart="0" from="out_N" to="in_S"/>']
     demand = load(tmp_path, network, *broken, TRIP, drop_invalid=True)
     assert (demand.n_flows, demand.dropped_flows) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "usual_mps", "expected"),
+    [
+        ("", 0.0, 0.0),
+        ("", math.inf, math.inf),
+        ('departSpeed="0"', math.inf, 0.0),
+        ('departSpeed="7.5"', 0.0, 7.5),
+        *(
+            (f'departSpeed="{word}"', 0.0, math.inf)
+            for word in ("max", "desired", "speedLimit", "avg", "last", "random")
+        ),
+    ],
+)
+def test_speed_of_departure_is_the_vehicles_or_the_configurations(tmp_path, network, given, usual_mps, expected):
+    demand = load(tmp_path, network, TRIP.replace("from", f"{given} from"), depart_speed_mps=usual_mps)
+    (kind,) = demand.types
+    assert kind.depart_speed_mps == expected
+    (told,) = written(tmp_path, network, demand)
+    assert told == ("max" if expected == math.inf else f"{expected:g}")
+
+
+@pytest.mark.parametrize("given", ["-1", "fast", "nan"])
+def test_speed_of_departure_that_is_none_is_refused(tmp_path, network, given):
+    with pytest.raises(InputError, match="departSpeed"):
+        load(tmp_path, network, TRIP.replace("from", f'departSpeed="{given}" from'))
+
+
+def written(folder: Path, network: RoadNetwork, demand: Demand) -> list[str]:
+    """The `departSpeed` of every vehicle of the file that is written for SUMO."""
+    trips = release_trips(network, demand, horizon_s=100, seed=0)
+    write_sumo_trips(folder / "written.xml", demand, trips, network.road_ids)
+    return [vehicle.get("departSpeed") for vehicle in ElementTree.parse(folder / "written.xml").iter("vehicle")]

@@ -105,7 +105,7 @@ def test_kinds_of_vehicles_of_ones_own_drive(write):
 
 def test_every_field_of_a_kind_can_be_given_but_what_sumo_writes():
     given = {one.name for one in fields(VehicleSection)}
-    assert {one.name for one in fields(VehicleType)} - given == {"name", "sumo_attributes"}
+    assert {one.name for one in fields(VehicleType)} - given == {"name", "sumo_attributes", "depart_speed_mps"}
 
 
 WRONG_KINDS = {

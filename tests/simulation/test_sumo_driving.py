@@ -274,8 +274,8 @@ def test_drivers_begin_with_the_rear_bumper_at_the_beginning_of_the_lane(tmp_pat
     network = network_of(tmp_path, small.street([1, 1], [300, 100], STRAIGHT))
     engine = engine_of(tmp_path, network, (("e0", "e1"), 0), (("e0", "e1"), 0))
     engine.advance(1)
-    assert engine.positions().distance == pytest.approx([5.0 + 2.6])
-    engine.advance(1)  # the first is at 12.8 m: 5 m of it, 2.5 m of gap and 5 m of the second leave 0.3 m
+    assert engine.positions().distance == pytest.approx([5.1 + 2.6])
+    engine.advance(1)  # the first is at 12.9 m: 5 m of it, 2.5 m of gap and 5.1 m of the second leave 0.3 m
     engine.advance(1)
     assert engine.positions().trip.tolist() == [0, 1]
 
