@@ -94,6 +94,7 @@ class RoadNetwork(ReadOnlyRecord):
     phase_movements: IntArray  # movements with green, numbered over the whole network
     programme_elapsed_s: FloatArray  # (J,) of the programme when the clock stands at 0
 
+    lane_ids: tuple[str, ...] = ()  # (L,) the source's own names of the lanes, where it has some
     conventions: Conventions = "cityflow"  # whose, where formats leave things to the simulator; see below
 
     @property
@@ -127,7 +128,9 @@ class RoadNetwork(ReadOnlyRecord):
         return np.flatnonzero(has_choice & ~self.is_virtual).astype(np.int32)
 
     def lane_name(self, lane: int) -> str:
-        """The road's id, an underscore, and the lane's index from the left."""
+        """The source's own in networks from SUMO; else the road's id, an underscore, and the index from the left."""
+        if self.lane_ids:
+            return self.lane_ids[lane]
         return f"{self.road_ids[self.lane_road[lane]]}_{self.lane_index[lane]}"
 
     def movement_name(self, movement: int) -> str:

@@ -112,7 +112,8 @@ class _Build:
         links = _in_order(self.junctions, links_of(self.net, self.paths))
         arrays = {**self._intersections(), **self._roads(), **self._movements(links), **self._links(links)}
         arrays |= self._crossings(links, arrays)
-        return RoadNetwork(name=name, **arrays, conventions="sumo")
+        lane_ids = tuple(self.net.edges[edge].lanes[i].id for edge, i in self.lanes)
+        return RoadNetwork(name=name, **arrays, lane_ids=lane_ids, conventions="sumo")
 
     def _intersections(self) -> dict[str, Any]:
         junctions, net = self.junctions, self.net

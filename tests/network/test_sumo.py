@@ -399,3 +399,12 @@ def test_connection_may_say_that_nobody_keeps_the_junction_clear(tmp_path, writt
     from_west = network.lane_road[network.link_from_lane] == network.road_ids.index("in_W")
     assert network.link_keeps_clear[from_west].all() == kept
     assert network.link_keeps_clear[~from_west].all()
+
+
+def test_lanes_are_called_as_in_the_file(tmp_path):
+    """SUMO's lane 1 is the left one; where the right one is for buses alone, the only one that is ours."""
+    connections = (
+        '<connection from="e0" to="e1" fromLane="0" toLane="0"/><connection from="e0" to="e1" fromLane="1" toLane="1"/>'
+    )
+    network = load(tmp_path, small.street([2, 2], [50, 50], connections))
+    assert [network.lane_name(lane) for lane in range(4)] == ["e0_1", "e0_0", "e1_1", "e1_0"]
