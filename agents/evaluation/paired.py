@@ -2,9 +2,11 @@
 
 Everything is paired by the demand's seed. The interquartile mean, the probability of improvement and the stratified
 bootstrap are those of Agarwal et al. (2021), "Deep reinforcement learning at the edge of the statistical precipice",
-as its library rliable has them: runs are resampled within each task, which is a scenario here, and here both
-controllers' runs of a seed together. Percentile intervals of few runs are too narrow, so that they are widened about
-the estimate by sqrt(n / (n - 1)) t / z (Hesterberg 2015, "What teachers should know about the bootstrap", section 4.2).
+as its library rliable has them: runs are resampled within each task, which is a scenario here. Differences are of one
+seed each; the probability compares every run of ours with every one of the reference's, and there the two are resampled
+apart: a seed drawn twice for both would count its own pair as if it were two runs. Percentile intervals of few runs are
+too narrow, so that they are widened about the estimate by sqrt(n / (n - 1)) t / z (Hesterberg 2015, "What teachers
+should know about the bootstrap", section 4.2).
 """
 
 from __future__ import annotations
@@ -112,15 +114,18 @@ def compared(tasks: Sequence[Pairs]) -> dict[str, Any]:
     interquartile means over all runs of all tasks where there are several.
     """
     chance = stratified_estimate(
-        [np.stack([one.ours, one.reference]) for one in tasks],
-        lambda drawn: probability_of_improvement([(one[0], one[1]) for one in drawn]),
+        [runs[None, :] for one in tasks for runs in (one.ours, one.reference)],
+        lambda drawn: probability_of_improvement([(drawn[k][0], drawn[k + 1][0]) for k in range(0, len(drawn), 2)]),
         pooled=False,
     )
     low, high = chance.interval
     runs = sum(len(one.ours) for one in tasks)
-    if low == high and runs > len(tasks):  # no run of one is among the other's, so no resample is
+    if runs > len(
+        tasks
+    ):  # what no resample shows, as where no run of one is among the other's, may be there all the same
         unseen = 1.0 - 0.025 ** (1.0 / runs)  # of so many runs (Clopper and Pearson 1934, Biometrika 26)
-        low, high = low - unseen, high + unseen
+        low = low - unseen if low == chance.value else low
+        high = high + unseen if high == chance.value else high
     scores = [one.score for one in tasks]
     return {
         "runs": runs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -100,3 +102,23 @@ def test_runs_that_lie_apart_leave_room_for_what_they_have_not_shown():
 def test_one_run_of_each_has_no_interval():
     found = compared([Pairs(np.array([1.0]), np.array([2.0]))])["probability_of_improvement"]
     assert found["ci95"] == [1.0, 1.0]
+
+
+def test_what_the_seeds_share_leaves_the_chance_in_its_interval():
+    """Where the trips of a seed move both, the true chance of two runs on other trips lies inside as often as told."""
+    random = np.random.default_rng(0)
+    shared, own, worse, hits = 5.0, 0.5, 1.0, 0
+    true = 0.5 * math.erfc(worse / math.hypot(shared, own) / 2.0)
+    for _ in range(60):
+        trips = random.normal(0.0, shared, 10)
+        ours, reference = (100.0 + trips + random.normal(more, own, 10) for more in (worse, 0.0))
+        low, high = compared([Pairs(ours, reference)])["probability_of_improvement"]["ci95"]
+        hits += low <= true <= high
+    assert hits >= 55
+
+
+def test_no_interval_ends_at_its_own_estimate_but_at_0_and_1():
+    found = compared([Pairs(np.array([47.3, 51.7, 46.6]), np.array([46.2, 47.9, 46.5]))])["probability_of_improvement"]
+    assert found["value"] == pytest.approx(2 / 9)
+    assert found["ci95"][0] == 0.0
+    assert found["ci95"][1] > 0.5
