@@ -73,8 +73,8 @@ def share_of_neighbours(value: object) -> float:
 def scale_of_demand(scale: object) -> tuple[float, float]:
     """Lowest and highest factor."""
     is_pair = isinstance(scale, Sequence | np.ndarray) and len(scale) == 2 and all(_is_number(end) for end in scale)
-    if not (is_pair and 0.0 <= scale[0] <= scale[1] < math.inf):  # type: ignore[index]
-        mend = "give (lowest, highest), 0 <= lowest <= highest"
+    if not (is_pair and 0.0 < scale[0] <= scale[1] < math.inf):  # type: ignore[index]
+        mend = "give (lowest, highest), 0 < lowest <= highest"
         raise InputError(_WHO, "demand_scale", f"is {shown(scale)}", mend)
     return float(scale[0]), float(scale[1])  # type: ignore[index]
 

@@ -31,7 +31,7 @@ from intergreen.envs.fault_file import detector_faults
 from intergreen.envs.layout import make_layout
 from intergreen.envs.locks import LockWatch, charge
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
-from intergreen.envs.protocol import Protocol, checked_seconds
+from intergreen.envs.protocol import Protocol, checked_seconds, is_shipped
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.scenario_fingerprint import scenario_fingerprint
@@ -151,6 +151,7 @@ class Episodes:
             "scenario": self.scenario.name,
             "fingerprint": scenario_fingerprint(self.scenario),
             "protocol": self.protocol.name,
+            "own_protocol": not is_shipped(self.protocol),
             "features": list(self.layout.features),
             "reward": self.reward,
             "horizon_s": None if self.horizon_s == self.scenario.horizon_s else self.horizon_s,

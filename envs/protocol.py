@@ -110,3 +110,11 @@ def _field(name: str, match: re.Match[str]) -> Protocol:
         raise InputError("--protocol", name, "decides every 0 s", "give it 1 s or more")
     timing = FieldTiming(profile_by_name(_PLAIN_FIELD if match[1] == "field" else match[1]))
     return Protocol(name, interval_s, timing, "literature-8", lane_change=match[3] is not None)
+
+
+def is_shipped(protocol: Protocol) -> bool:
+    """Is it what its name stands for, and not one of a user's own?"""
+    try:
+        return protocol == protocol_by_name(protocol.name)
+    except InputError:
+        return False

@@ -34,6 +34,11 @@ _ASKED_BY_OTHERS = {
     "lstm_actor": "it remembers nothing and is for PPO and A2C; RecurrentPPO takes 'MlpLstmPolicy'",
 }
 
+_LOWEST = -1.0 / 9.0  # of an observation: at and below it the network's first logarithm is no number
+_INVALID = (
+    "the scores hold invalid values: the weights have diverged, or observations are not >= 0 as environments give them"
+    " (VecNormalize makes them so; use norm_obs=False)"
+)
 _LAYERS = ("net_arch", "activation_fn", "ortho_init")  # of an actor-critic policy of Stable-Baselines3
 _Q_LAYERS = ("net_arch", "activation_fn", "features_extractor_class", "features_extractor_kwargs")
 
@@ -52,10 +57,13 @@ class _Together(nn.Module):
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         scores, values = self.network(self._apart(observation))
+        _refuse_invalid(scores)
         return self._beside(scores), values.view(-1, self.signals).sum(dim=1, keepdim=True)
 
     def forward_actor(self, observation: Tensor) -> Tensor:
-        return self._beside(self.network.forward_actor(self._apart(observation)))
+        scores = self.network.forward_actor(self._apart(observation))
+        _refuse_invalid(scores)
+        return self._beside(scores)
 
     def forward_critic(self, observation: Tensor) -> Tensor:
         values = self.network.forward_critic(self._apart(observation))
@@ -66,6 +74,8 @@ class _Together(nn.Module):
 
         masks  which choices may be chosen at all, flat as a learner's masks are, one choice of a signal after another
         """
+        if not float(observation.min()) > _LOWEST:  # NaN is not either
+            raise ValueError(_INVALID)
         best = self.network.best_choices(self._apart(observation), self._unpacked(masks, observation))
         return best if self.signals == 1 else best.view(-1, self.signals)
 
@@ -162,9 +172,14 @@ def drawn(scores: Tensor) -> tuple[Tensor, Tensor]:
     actions, log_probs = torch.empty(len(scores), dtype=torch.int64), scores.new_empty(len(scores))
     arrays = (array.numpy() for array in (actions, log_probs, scores, torch.rand(len(scores))))
     if not kernels.draw(*arrays):
-        why = "the weights have diverged, or observations are not >= 0 as environments give them (VecNormalize makes"
-        raise ValueError(f"the scores hold invalid values: {why} them so; use norm_obs=False)")
+        raise ValueError(_INVALID)
     return actions, log_probs
+
+
+def _refuse_invalid(scores: Tensor) -> None:
+    """Raise the ValueError of scores that are no numbers: learners would go on with them, and save them."""
+    if not torch.isfinite(scores.detach().sum()):
+        raise ValueError(_INVALID)
 
 
 def _best_choices(policy: Any, observation: Any, masks: np.ndarray | None = None) -> Tensor:

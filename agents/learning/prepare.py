@@ -132,6 +132,9 @@ def _prepare_resumed(
         )
     run = read_run(resume)
     features_in(run, resume)
+    if "made_by" in run:
+        problem = f"was made by {shown(run['made_by'])}, and there is no training to go on with"
+        raise InputError(resume, "", problem, f"begin another run with --start {resume}")
     stored = run.get("recipe")
     if not isinstance(stored, dict):
         raise InputError(resume / RUN, "recipe", f"is {shown(stored)}", "name the folder that `intergreen train` wrote")
@@ -257,7 +260,7 @@ def _with_full_paths(recipe: Recipe) -> Recipe:
     if faults is not None and faults not in fault_names():
         faults = str(Path(faults).resolve())
     start = recipe.start
-    if start is not None and start not in policy_names():
+    if start is not None and start not in policy_names() and Path(start).exists():
         start = str(Path(start).resolve())
     changes = {"scenario": scenario, "evaluation": evaluation, "faults": faults, "start": start}
     return recipe.model_copy(update=changes)

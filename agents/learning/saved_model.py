@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import DQN
+from stable_baselines3.common.vec_env import VecCheckNan, VecEnvWrapper, VecMonitor, VecNormalize, VecVideoRecorder
 
 from intergreen.agents.controllers.policy_network import write_network
 from intergreen.agents.controllers.run_folder import POLICY, SAVED, observation_columns, write_run
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from intergreen.agents.learning.prepare import Training
     from intergreen.envs.reward import RewardSpec
+
+_SEEDS = 2**31  # that a recipe can have
+_ONLOOKERS = (VecMonitor, VecCheckNan, VecVideoRecorder)
 
 
 def save_as_run(
@@ -73,7 +77,7 @@ def save_as_run(
         "protocol": protocol,
         "width": network.width,
         "steps": max(model.num_timesteps, 1),
-        "seed": model.seed or 0,
+        "seed": (model.seed or 0) % _SEEDS,  # the learner's own stands under `saved`
         **_settings_of(worlds, reward),
     }
     training = new_training(make_recipe("save_as_run", settings), Path(folder))
@@ -100,7 +104,8 @@ def _learner_stated(model: BaseAlgorithm, worlds: Sequence[Mapping[str, Any]]) -
     return {
         "learner": type(model).__name__,
         "reward_wrapped": _is_wrapped(model, gymnasium.RewardWrapper)
-        or _is_wrapped(model, gymnasium.wrappers.NormalizeReward),
+        or _is_wrapped(model, gymnasium.wrappers.NormalizeReward)
+        or _may_change_rewards(model),
         "learning_rate": float(rate) if isinstance(rate, int | float) else None,  # None: a schedule of the user's
         "gamma": float(model.gamma),  # type: ignore[attr-defined]
         "seed": model.seed,
@@ -134,6 +139,16 @@ def _refuse_normalised(model: BaseAlgorithm) -> None:
         raise ValueError("the model sees observations through VecNormalize, which a run has not; use norm_obs=False")
     if _is_wrapped(model, gymnasium.ObservationWrapper):
         raise ValueError("the model sees observations through an ObservationWrapper, which a run has not; leave it out")
+
+
+def _may_change_rewards(model: BaseAlgorithm) -> bool:
+    """Whether a wrapper around all environments together does, or is of a kind that nobody here knows."""
+    env = model.get_env()
+    while isinstance(env, VecEnvWrapper):
+        if env.norm_reward if isinstance(env, VecNormalize) else not isinstance(env, _ONLOOKERS):
+            return True
+        env = env.venv
+    return False
 
 
 def _is_wrapped(model: BaseAlgorithm, kind: type[gymnasium.Wrapper[Any, Any, Any, Any]]) -> bool:
@@ -171,6 +186,10 @@ def _refuse_other_scenario(worlds: Sequence[Mapping[str, Any]], training: Traini
 
 
 def _refuse_other_protocol(worlds: Sequence[Mapping[str, Any]], stated: str) -> None:
+    own = [world["protocol"] for world in worlds if world["own_protocol"]]
+    if own:
+        problem = f"the model was trained under {own[0]}, a protocol of your own, and a run states shipped ones alone"
+        raise ValueError(f"{problem}; evaluate the model in Python with ObservedController (docs/extending.md)")
     trained = {world["protocol"] for world in worlds}
     if trained and protocol_by_name(stated).name not in trained:
         problem = f"the model was trained under {', '.join(sorted(trained))}, and the run would state {stated}"

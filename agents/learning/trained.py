@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from intergreen.envs.errors import InputError, shown
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.policy_network import PolicyNetwork
+
+_CHECKPOINTS, _SUMS = "intergreen.checkpoints", "SHA256SUMS"  # where what is shipped lies, and what only bundles have
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,12 @@ def read_trained(name: str) -> TrainedPolicy:
     InputError
         If there is no such run, or a file of it is missing or broken.
     """
+    if name not in policy_names() and (files(_CHECKPOINTS) / name / _SUMS).is_file():
+        problem = "is an exported bundle, which holds a policy and not how it was trained"
+        mend = (
+            f"name a run, as universal-refined, which `universal` is made of; {', '.join(policy_names())} are shipped"
+        )
+        raise InputError(name, "", problem, mend)
     if name not in policy_names() and not Path(name).is_dir():
         mend = f"name the folder that `intergreen train` wrote, or one of {', '.join(policy_names())}"
         raise InputError(name, "", "no such folder", mend)

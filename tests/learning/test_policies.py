@@ -391,3 +391,13 @@ def test_observations_below_0_are_told_where_they_come_from(pair):
     with pytest.raises(ValueError, match=r"not >= 0 .*VecNormalize .*norm_obs=False"):
         model.learn(40)
     make("ppo", VecNormalize(pair, norm_obs=False)).learn(40)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_no_learner_goes_on_with_scores_that_are_no_numbers(name, pair):
+    model = make(name, VecNormalize(pair))
+    below_0 = np.full((2, pair.observation_space.shape[0]), -1.0, np.float32)
+    with pytest.raises(ValueError, match=r"not >= 0 .*VecNormalize .*norm_obs=False"):
+        model.predict(below_0, deterministic=True)
+    with pytest.raises(ValueError, match=r"not >= 0 .*VecNormalize .*norm_obs=False"):
+        model.learn(600)

@@ -1,11 +1,13 @@
 """A model trained in Python, by stock learners: a controller by its folder, and a bundle."""
 
+from dataclasses import replace
+
 import gymnasium
 import pytest
 from learning.test_policies import LEARNERS, make
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.env_util import make_vec_env
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnvWrapper, VecMonitor, VecNormalize
 
 from intergreen.agents.controllers.learned import PolicyController
 from intergreen.agents.controllers.run_folder import observation_columns
@@ -190,3 +192,37 @@ def test_observations_of_as_many_columns_but_other_features_are_no_match(pair_fi
         model.set_env(other)
     turned = TrafficVecEnv(str(pair_file), replicas=1, features=tuple(reversed(DEFAULT_FEATURES)))
     model.set_env(turned)  # the columns' order is the library's
+
+
+def test_model_under_a_protocol_of_ones_own_cannot_be_stated(pair_file, tmp_path):
+    shipped = protocol_by_name("literature-10-5")
+    for own in (replace(shipped, name="careful-5"), replace(shipped, interval_s=20)):
+        model = make("ppo", TrafficVecEnv(str(pair_file), protocol=own))
+        with pytest.raises(
+            ValueError, match=rf"trained under {own.name}, a protocol of your own, .*ObservedController"
+        ):
+            save_as_run(model, tmp_path / "mine", scenario=pair_file)
+    assert not (tmp_path / "mine").exists()
+
+
+class Negated(VecEnvWrapper):
+    def reset(self):
+        return self.venv.reset()
+
+    def step_wait(self):
+        observations, rewards, dones, infos = self.venv.step_wait()
+        return observations, -rewards, dones, infos
+
+
+@pytest.mark.parametrize(
+    ("wrap", "changes"), [(lambda env: VecNormalize(env, norm_obs=False), True), (Negated, True), (VecMonitor, False)]
+)
+def test_reward_that_a_wrapper_around_all_may_change_is_stated(wrap, changes, pair, pair_file, stated, tmp_path):
+    folder = save_as_run(make("ppo", wrap(pair)), tmp_path / "mine", scenario=pair_file)
+    assert stated(folder)["saved"]["reward_wrapped"] == changes
+
+
+def test_seed_beyond_those_of_recipes_is_stated_as_the_learners(pair, pair_file, stated, tmp_path):
+    model = make("ppo", pair)
+    model.seed = 2**31 + 5
+    assert stated(save_as_run(model, tmp_path / "mine", scenario=pair_file))["saved"]["seed"] == 2**31 + 5

@@ -1,5 +1,6 @@
 """Training that starts from a trained policy: its weights, its features and width, and the values learned first."""
 
+import json
 import shutil
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 
 from intergreen.agents.cli import main
 from intergreen.agents.controllers.policy_network import read_network
+from intergreen.agents.controllers.run_folder import RUN
 from intergreen.agents.learning import train as training
 from intergreen.agents.learning.critic_first import held_layers
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.recipe import read_recipe
 from intergreen.agents.learning.teachers import prepare_distillation
+from intergreen.agents.learning.trained import read_trained
 from intergreen.envs.errors import InputError
 
 OFTEN = "checkpoint_s: 0.000001"
@@ -107,7 +110,7 @@ def test_interrupted_run_goes_on_without_the_run_it_started_from(run, recipe_wit
     ("lines", "words"),
     [
         (["start: {run}/nowhere"], "nowhere: no such folder; name the folder that `intergreen train` wrote, or one of"),
-        (["start: universal"], "universal: no such folder; name the folder that `intergreen train` wrote, or one of"),
+        (["start: unversal"], "unversal: no such folder; name the folder that `intergreen train` wrote, or one of"),
         (["start: {run}", "algorithm: dqn"], "algorithm: was trained by ppo, now asked for dqn"),
         (["start: 5"], "start: input should be a valid string"),
         (["start: {run}", "ppo: {critic_first: 1.0}"], "ppo.critic_first: input should be less than 1"),
@@ -127,3 +130,18 @@ def test_command_line_starts_from_a_run(run, recipe_file, tmp_path, stated, caps
     assert stated(tmp_path / "new")["recipe"]["start"] == str(run)
     assert main(["train", "--resume", str(tmp_path / "new"), "--start", "universal-0", "--steps", "400"]) == 2
     assert f"begun with start '{run}', now asked for 'universal-0'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["universal", "quick"])
+def test_shipped_bundle_is_no_run_and_says_which_is(name):
+    with pytest.raises(InputError, match=rf"{name}: is an exported bundle, .*; name a run, as universal-refined, "):
+        read_trained(name)
+
+
+@pytest.mark.parametrize("made_by", ["save_as_run", "intergreen refine"])
+def test_run_without_a_training_cannot_be_resumed(made_by, run, tmp_path):
+    shutil.copytree(run, tmp_path / "other")
+    told = json.loads((tmp_path / "other" / RUN).read_text())
+    (tmp_path / "other" / RUN).write_text(json.dumps(told | {"made_by": made_by}))
+    with pytest.raises(InputError, match=rf"other: was made by '{made_by}', .*; begin another run with --start "):
+        prepare(None, resume=tmp_path / "other", steps=10**6)
