@@ -169,9 +169,11 @@ def _comparison(setting: Setting, results: Sequence[Result]) -> TextTable:
 
 
 def _dropped(result: Result) -> str:
-    """How many flows the reader left out, where it left out any: the demand is then not the file's."""
+    """How many flows the reader left out, where it left out any: the demand is then not the file's. Of SUMO's files
+    vehicles are counted, one by one."""
     flows = result.get("dropped_flows", 0)
-    return f" · {flows} flow{'' if flows == 1 else 's'} left out, with no way for cars" if flows else ""
+    what = f"flow{'' if flows == 1 else 's'} or vehicle{'' if flows == 1 else 's'}"
+    return f" · {flows} {what} left out, with no way for cars" if flows else ""
 
 
 def _fault_text(fault: Mapping[str, Any]) -> str:

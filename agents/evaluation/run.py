@@ -5,6 +5,8 @@ Gives the object that `evaluate --json` writes; how a batch is run stands in `ba
 
 from __future__ import annotations
 
+import logging
+import math
 import resource
 import sys
 from collections.abc import Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from intergreen.envs.scenario import Scenario
     from intergreen.envs.simulation.sumo_world import SumoSettings
 
+_LOG = logging.getLogger(__name__)
 _BATCH_BYTES = 5e8  # of simulator state at once
 
 
@@ -162,6 +165,9 @@ def _refuse_names(scenario: object, protocol: object) -> None:
 
 def _trips_of(scenario: Scenario, seeds: Sequence[int], horizon_s: int, workshop: Workshop) -> list[Trips]:
     """The trips of every seed."""
+    if horizon_s > scenario.horizon_s and math.isfinite(scenario.sumo_window_s[1]):
+        rest = f"{horizon_s - scenario.horizon_s} s of the {horizon_s} to run lie behind its <end>"
+        _LOG.warning("%s: nobody departs any more: %s; write a later one into the configuration", scenario.name, rest)
     trips = [workshop.kept(f"trips {seed}", (scenario, horizon_s), partial(scenario.trips, seed, horizon_s=horizon_s))
              for seed in seeds]  # fmt: skip
     if not any(len(one) for one in trips):

@@ -20,6 +20,7 @@ from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import check_reward
 from intergreen.envs.scenario import scenario_names
 from intergreen.envs.simulators import NATIVE, check_simulator
+from intergreen.envs.sumo_config import is_sumo_config
 from intergreen.envs.yaml_files import read_yaml
 
 DEFAULT_RECIPE = "single"  # for a scenario in place of a recipe
@@ -204,7 +205,7 @@ def read_recipe(config: str, **changes: Any) -> Recipe:
     if config in recipe_names():
         return _shipped(config, {"scenario": config, **given} if config in scenario_names() else given)
     path = Path(config)
-    if path.is_file():
+    if path.is_file() and not is_sumo_config(path):
         content = _read_mapping(path)
         if "network" not in content:  # a scenario file has one, a recipe never
             return make_recipe(config, changed(content, given))

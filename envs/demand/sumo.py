@@ -73,6 +73,7 @@ _ALL_DAY = Given()
 _NOT_OBEYED = frozenset(
     {"calibrator", "rerouter", "variableSpeedSign", "person", "personFlow", "container", "containerFlow"}
 )
+_STOPPING = ("vehicle", "trip", "flow", "route")  # they may have stops, which are not obeyed either
 _LOG = logging.getLogger(__name__)
 
 
@@ -99,6 +100,8 @@ def read_sumo_demand(
         for tag in read_elements(path):  # SUMO minds no root either, and additional files have many
             reader.read(tag)
             others[tag.name] += tag.name in _NOT_OBEYED
+            if tag.name in _STOPPING:
+                others["stop"] += sum(1 for _ in tag.element.iter("stop"))
     found = [f"{number} {name}" for name, number in others.items() if number]
     if found:
         _LOG.warning("%s: not obeyed, which changes what SUMO would run: %s", network.name, ", ".join(found))
@@ -123,10 +126,10 @@ class _Reader:
         self._factors: dict[str, float] = {}  # of types, on the number of their vehicles
         self._likely: dict[str, float] = {}  # how likely types and routes are in a distribution that only names them
         self._paced: dict[tuple[str, float], VehicleType] = {}  # types with the pace of one of their vehicles
+        self._begun: dict[tuple[VehicleType, float], VehicleType] = {}  # types with the speed at which some depart
         self._type_shares: dict[str, list[tuple[str, float]]] = {}
         self._routes: dict[str, Way | NoWay] = {}
         self._route_shares: dict[str, list[tuple[str, float]]] = {}
-        self._begun: dict[tuple[VehicleType, float], VehicleType] = {}  # types with the speed at which some depart
         self._numbers: dict[VehicleType, int] = {}
         self._table = RouteCollector()
         self._taken: dict[int, int] = {}  # vehicles so far on a route
@@ -186,10 +189,10 @@ class _Reader:
             if not begin_s <= time_s < end_s:
                 continue
             type_id, kind = self._type(tag, f"{name}.{number}")
+            kind = self._departing(tag, kind)
             who = _who(kind or CAR)
             if who not in ways:
                 ways[who] = self._driven(tag, who)
-            kind = self._departing(tag, kind)
             way = _drawn(ways[who] or [(None, 1.0)], f"{name}.{number}")
             if kind is None or way is None or isinstance(way, NoWay):
                 if kind is not None and isinstance(way, NoWay):
@@ -250,9 +253,6 @@ class _Reader:
             self._paced[wanted, factor] = with_pace(kind, factor, self._fastest_mps)
         return wanted, self._paced[wanted, factor]
 
-    def _driven(self, tag: Tag, who: Who) -> list[tuple[Way | NoWay, float]] | None:
-        """What is driven of the ways that the vehicle names: from its `departEdge` to its `arrivalEdge`."""
-        ways = self._choices(tag, who)
     def _departing(self, tag: Tag, kind: VehicleType | None) -> VehicleType | None:
         """The type with the speed at which this vehicle departs."""
         speed_mps = read_depart_speed(tag, "departSpeed", self._given.depart_speed_mps)
@@ -262,6 +262,9 @@ class _Reader:
             self._begun[kind, speed_mps] = replace(kind, depart_speed_mps=speed_mps)
         return self._begun[kind, speed_mps]
 
+    def _driven(self, tag: Tag, who: Who) -> list[tuple[Way | NoWay, float]] | None:
+        """What is driven of the ways that the vehicle names: from its `departEdge` to its `arrivalEdge`."""
+        ways = self._choices(tag, who)
         if ways is None:
             return None
         if tag.has("departEdge") or tag.has("arrivalEdge"):

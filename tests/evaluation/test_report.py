@@ -138,6 +138,8 @@ def test_seed_text(seeds, text):
 
 
 def test_dropped_flows_are_counted_in_the_title():
-    assert comparisons([result("a", 1.0, dropped_flows=3)])[0].title.endswith("3 flows left out, with no way for cars")
-    assert "1 flow left out" in metrics_table(result("a", 1.0, dropped_flows=1)).title
+    assert comparisons([result("a", 1.0, dropped_flows=3)])[0].title.endswith(
+        "3 flows or vehicles left out, with no way for cars"
+    )
+    assert "1 flow or vehicle left out" in metrics_table(result("a", 1.0, dropped_flows=1)).title
     assert "left out" not in comparisons([result("a", 1.0, dropped_flows=0)])[0].title

@@ -22,11 +22,14 @@ def test_shipped_recipe_reads(name):
     assert (recipe.worlds is not None) == (name == "universal")
 
 
-def test_scenario_in_place_of_a_recipe_takes_the_default_recipe(pair_file):
+def test_scenario_in_place_of_a_recipe_takes_the_default_recipe(pair_file, tmp_path):
     default = read_recipe(DEFAULT_RECIPE)
     assert read_recipe("town") == default.model_copy(update={"scenario": "town"})
     assert read_recipe(str(pair_file)) == default.model_copy(update={"scenario": str(pair_file)})
     assert read_recipe(str(pair_file.parent)).scenario == str(pair_file.parent)
+    config = tmp_path / "town.sumocfg"
+    config.write_text("<configuration/>")
+    assert read_recipe(str(config)).scenario == str(config)
 
 
 def test_command_line_replaces_what_the_recipe_says(recipe_file):

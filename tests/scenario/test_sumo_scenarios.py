@@ -14,6 +14,7 @@ from network.sumo_small import Crossroads
 
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.controllers.fixed_time import FixedTime
+from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs import benchmarks
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.errors import InputError
@@ -352,3 +353,21 @@ def test_every_lane_that_a_route_reaches_leads_on(installed):
             assert link >= 0
             row, lane = row + int(lanes[road]), int(network.link_to_lane[link])
         assert network.lane_road[lane] == demand.route(route)[-1]
+
+
+def test_stops_are_told(tmp_path, caplog):
+    config = write(tmp_path)
+    routes = next(path for path in tmp_path.iterdir() if ".rou." in path.name)
+    text = routes.read_text()
+    routes.write_text(
+        text.replace("</routes>", '<route id="bus" edges="in_S"><stop lane="in_S_0" duration="9"/></route></routes>')
+    )
+    load_scenario(config)
+    assert "1 stop" in caplog.records[-1].getMessage()
+
+
+def test_seconds_behind_the_configurations_end_are_told(tmp_path, caplog):
+    scenario = load_scenario(write(tmp_path))
+    horizon_s = scenario.horizon_s + 60
+    evaluate(scenario, FixedTime(), protocol_by_name("resco"), seeds=[0], horizon_s=horizon_s)
+    assert f"60 s of the {horizon_s} to run lie behind its <end>" in caplog.records[-1].getMessage()
