@@ -88,16 +88,21 @@ class Screen:
 
     def close(self) -> None:
         """Close the window."""
-        if self._window is not None:
+        if self._window is not None and self._has_window():
             import_pygame().display.quit()
         self._picture = self._window = self._clock = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_picture": None, "_window": None, "_clock": None}
 
+    def _has_window(self) -> bool:
+        """Is there one, and still this screen's? A process has one, which another screen may have taken, or closed."""
+        display = import_pygame().display
+        return self._window is not None and display.get_init() and display.get_surface() is self._window
+
     def _show(self, surface: pygame.Surface) -> None:
         pygame = import_pygame()
-        if self._window is None:
+        if not self._has_window():
             pygame.display.init()
             self._window = pygame.display.set_mode(surface.get_size())
             pygame.display.set_caption(f"Intergreen: {self._title}")

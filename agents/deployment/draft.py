@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from intergreen.agents.controllers.policy_network import read_network
-from intergreen.agents.controllers.run_folder import BEST, POLICY, RUN, features_in, observation_columns, read_run
+from intergreen.agents.controllers.learned import read_policy
+from intergreen.agents.controllers.run_folder import RUN, observation_columns, read_run
 from intergreen.agents.deployment.bundle import MODEL, OBSERVATION, PROOF, SCHEMA, SIGNALS
 from intergreen.agents.deployment.columns import COLUMNS, serves_column
 from intergreen.agents.deployment.graph import policy_graph
@@ -68,8 +68,7 @@ def draft_bundle(folder: Path, *, best: bool = False, threads: int = 1, progress
         If the run cannot be read, the graph chooses otherwise than the network, or a plan is not proved safe.
     """
     run = read_run(folder)
-    features = features_in(run, folder)
-    network = read_network(folder / (BEST if best else POLICY))
+    network, features = read_policy(folder, best=best)
     recipe = make_recipe(folder / RUN, run["recipe"])
     scenario = None if recipe.scenario is None else own_scenario(folder, recipe.scenario, run)
     protocols = _protocols(recipe, scenario)

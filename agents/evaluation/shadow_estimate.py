@@ -55,9 +55,11 @@ def estimate_from_log(watched: Sequence[Watched], interval_s: int, *, same_trips
 
 
 def _by_block(watched: Watched, interval_s: int) -> FloatArray:
-    """(B, K) delay difference per vehicle [s], split by the blocks in which the decisions fell."""
+    """(B, K) delay difference per vehicle [s], split by the blocks in which the decisions fell; what is left behind the
+    last whole block belongs to it."""
     gain = (watched.wanted.released - watched.shown.released).sum(axis=2)  # (T, B) veh
-    block = watched.second // BLOCK_S
+    whole = max(1, (int(watched.second[-1]) + interval_s) // BLOCK_S)
+    block = np.minimum(watched.second // BLOCK_S, whole - 1)
     saved_s = np.zeros((int(block[-1]) + 1, gain.shape[1]))
     np.add.at(saved_s, block, interval_s * gain)
     vehicles = watched.vehicles.astype(np.float64)

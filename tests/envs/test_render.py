@@ -172,3 +172,13 @@ def test_missing_pygame_says_what_to_install(pair, monkeypatch):
     with pytest.raises(ImportError, match=r'rendering needs pygame: pip install "intergreen\[render\]"'):
         TrafficSignalEnv(pair, render_mode="rgb_array")
     assert TrafficSignalEnv(pair).render_mode is None
+
+
+def test_one_window_closed_does_not_take_the_others(pair):
+    one, other = (TrafficSignalEnv(name, render_mode="human", horizon_s=60) for name in (pair, "single"))
+    one.reset(seed=0)
+    other.reset(seed=0)
+    one.step(one.action_space.sample())
+    other.close()
+    one.step(one.action_space.sample())
+    one.close()

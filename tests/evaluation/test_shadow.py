@@ -99,7 +99,7 @@ def test_shadow_of_itself_always_agrees_and_would_change_nothing(arterial, name,
     assert (delay["mean"], delay["ci95"], delay["per_seed"]) == (0.0, [0.0, 0.0], [0.0, 0.0])
 
 
-@pytest.mark.parametrize(("horizon_s", "blocks"), [(300, 1), (600, 2)])
+@pytest.mark.parametrize(("horizon_s", "blocks"), [(300, 1), (310, 1), (590, 1), (600, 2)])
 def test_one_block_of_a_log_has_no_interval(pair, horizon_s, blocks):
     result, _ = shadow(pair, seeds=[0], horizon_s=horizon_s)
     delay = result["estimate"]["from_log"]["delay_s"]
