@@ -279,7 +279,7 @@ def test_environments_run_in_spawned_processes_as_here(pair_file):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"demand_scale": (1.5, 0.5)}, "demand_scale: is (1.5, 0.5); give (lowest, highest), 0 <= lowest <= highest"),
+        ({"demand_scale": (1.5, 0.5)}, "demand_scale: is (1.5, 0.5); give (lowest, highest), 0 < lowest <= highest"),
         ({"demand_scale": (-1.0, 1.0)}, "demand_scale: is (-1.0, 1.0); give (lowest, highest)"),
         ({"demand_scale": 1.5}, "demand_scale: is 1.5; give (lowest, highest)"),
         ({"demand_scale": (0.5, float("inf"))}, "demand_scale: is (0.5, inf); give (lowest, highest)"),
