@@ -88,7 +88,7 @@ class Screen:
 
     def close(self) -> None:
         """Close the window."""
-        if self._window is not None and self._has_window():
+        if self._has_window():
             import_pygame().display.quit()
         self._picture = self._window = self._clock = None
 
@@ -97,8 +97,10 @@ class Screen:
 
     def _has_window(self) -> bool:
         """Is there one, and still this screen's? A process has one, which another screen may have taken, or closed."""
+        if self._window is None:
+            return False
         display = import_pygame().display
-        return self._window is not None and display.get_init() and display.get_surface() is self._window
+        return display.get_init() and display.get_surface() is self._window
 
     def _show(self, surface: pygame.Surface) -> None:
         pygame = import_pygame()

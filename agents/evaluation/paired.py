@@ -120,9 +120,7 @@ def compared(tasks: Sequence[Pairs]) -> dict[str, Any]:
     )
     low, high = chance.interval
     runs = sum(len(one.ours) for one in tasks)
-    if runs > len(
-        tasks
-    ):  # what no resample shows, as where no run of one is among the other's, may be there all the same
+    if runs > len(tasks):  # what no resample shows may be there all the same, as where all runs of one are lower
         unseen = 1.0 - 0.025 ** (1.0 / runs)  # of so many runs (Clopper and Pearson 1934, Biometrika 26)
         low = low - unseen if low == chance.value else low
         high = high + unseen if high == chance.value else high

@@ -96,11 +96,7 @@ def without_lanes(network: RoadNetwork, closed: Iterable[int]) -> RoadNetwork:
     }
     known = {"movement_start": network.movement_start, "movement_turn": network.movement_turn}
     crossings, conflicts = junction_paths({**known, **movements}, paths)
-    ids = (
-        tuple(name for name, is_open in zip(network.lane_ids, stays, strict=True) if is_open)
-        if network.lane_ids
-        else ()
-    )
+    ids = tuple(name for name, is_open in zip(network.lane_ids, stays, strict=False) if is_open)  # none, or of all
     return replace(network, lane_ids=ids, **lanes, **movements, **paths, **crossings, **conflicts)
 
 
