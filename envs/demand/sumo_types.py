@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from intergreen.envs.demand.demand import VehicleType
 from intergreen.envs.errors import meant, shown
-from intergreen.envs.network.xml_file import Tag
+from intergreen.envs.network.xml_file import Tag, plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,7 +196,12 @@ def read_depart_speed(tag: Tag, key: str, usual_mps: float) -> float:
     stands for all of SUMO's words."""
     if not tag.has(key):
         return usual_mps
-    return math.inf if tag.text(key) in _AS_FAST_AS_IS_SAFE else tag.number(key, 0.0, least=0)
+    text = tag.text(key)
+    if text in _AS_FAST_AS_IS_SAFE:
+        return math.inf
+    if math.isnan(plain_number(text)):
+        tag.fail(f"is {shown(text)}", "use a number >= 0, in m/s, or max", key)
+    return tag.number(key, 0.0, least=0)
 
 
 def with_pace(kind: VehicleType, factor: float, fastest_mps: float) -> VehicleType:
