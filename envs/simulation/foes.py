@@ -113,8 +113,9 @@ def find_foe(net, state, trips, moment, link, at, follows):
 @inlined
 def find_entering(net, state, moment, link, at):
     """The same of those who come; whoever is on the link before where it may wait inside, or there, is one of them."""
-    first = natural(state.head[natural(net.lane_index.shape[0]) + link])
-    for slot in range(first, first + state.n_inside[natural(net.lane_index.shape[0]) + link]):
+    n_lanes = natural(net.lane_index.shape[0])
+    first = natural(state.head[n_lanes + link])
+    for slot in range(first, first + state.n_inside[n_lanes + link]):
         if moment.position[slot] < net.link_inside[link] + AT_ITS_PLACE_M < np.inf:
             return slot, at - moment.position[slot]
     return find_coming(net, state, moment, link, at)

@@ -221,6 +221,8 @@ def _speed_behind_merging(net, state, trips, moment, slot, me, from_start, dista
     """`cap` [m/s], lowered for whoever is on `foe_link`, which leads onto the same lane `distance` metres ahead, and
     `foe_distance` metres along that link: one waits at the stop line until it can follow (`MSLink::getLeaderInfo`).
     Who stands there and waits for others who wait for one lets one by.
+
+    from_start : m from the start of the own link to the vehicle, negative on the lane before it
     """
     n_lanes = natural(net.lane_index.shape[0])
     vehicle = natural(state.vehicle[slot])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intergreen.envs.simulation.compile import inlined, kernel
+from intergreen.envs.simulation.foes import find_leaver
 from intergreen.envs.simulation.natural import natural
 from intergreen.envs.simulation.room import STANDING_BELOW_MPS
 from intergreen.envs.simulation.slots import length_of, type_of
@@ -22,18 +23,14 @@ def _last_seen(state, lane, step, viewer):
 
 
 @inlined
-def _last_tail(net, trips, state, position, drivable):
+def _last_tail(net, trips, state, moment, drivable):
     """Who has driven off an empty link last and has its rear bumper on it still: its slot, -1 nobody, and where [m]."""
-    lane = natural(net.link_to[natural(drivable - net.lane_index.shape[0])])
-    count = state.n_inside[lane]
-    if count == 0:
+    length = net.length[drivable]
+    link = natural(drivable - net.lane_index.shape[0])
+    last = find_leaver(net, state, trips, moment, link, length)
+    if last < 0:
         return -1, 0.0
-    last = natural(state.head[lane] + count - 1)
-    if position[last] >= net.longest:
-        return -1, 0.0
-    vehicle = natural(state.vehicle[last])
-    tail_m = net.length[drivable] + position[last] - length_of(net, trips, vehicle)
-    return (last if state.previous[vehicle] == drivable and tail_m < net.length[drivable] else -1), tail_m
+    return last, length + moment.position[last] - length_of(net, trips, natural(state.vehicle[last]))
 
 
 @kernel
@@ -46,7 +43,7 @@ def find_beside(net, trips, state, moment, link, place):
     for entry in range(natural(net.lane_link_start[lane]), net.lane_link_start[lane + 1]):
         sibling = n_lanes + natural(net.lane_links[entry])
         if _leads_elsewhere(net, natural(net.lane_links[entry]), link):
-            ahead, tail_m = _last_ahead(net, trips, state, moment.position, sibling, place)
+            ahead, tail_m = _last_ahead(net, trips, state, moment, sibling, place)
             if ahead >= 0 and tail_m < net.parts_m[parting] and moment.speed[ahead] >= STANDING_BELOW_MPS:
                 if best < 0 or tail_m - place < best_gap:
                     best, best_gap = ahead, tail_m - place
@@ -62,14 +59,14 @@ def _leads_elsewhere(net, link, other):
 
 
 @inlined
-def _last_ahead(net, trips, state, position, drivable, place):
+def _last_ahead(net, trips, state, moment, drivable, place):
     """The last who is farther than `place` on a link, or whose tail still is on it: its slot, -1 nobody, and where its
     rear bumper is [m]."""
     first = natural(state.head[drivable])
     for slot in range(first + state.n_inside[drivable] - 1, first - 1, -1):
-        if position[slot] > place:
-            return slot, position[slot] - length_of(net, trips, natural(state.vehicle[slot]))
-    return _last_tail(net, trips, state, position, drivable)
+        if moment.position[slot] > place:
+            return slot, moment.position[slot] - length_of(net, trips, natural(state.vehicle[slot]))
+    return _last_tail(net, trips, state, moment, drivable)
 
 
 @kernel
@@ -106,7 +103,7 @@ def find_leader(net, routes, trips, state, moment, vehicle, drivable, rest, link
                         best = last
                         best_gap = gap
                 elif net.look_beyond != 0 and sibling != n_lanes + link:
-                    last, tail_m = _last_tail(net, trips, state, position, sibling)
+                    last, tail_m = _last_tail(net, trips, state, moment, sibling)
                     if last >= 0 and tail_m < net.parts_m[parting] and (best < 0 or rest + tail_m < best_gap):
                         best = last
                         best_gap = rest + tail_m
