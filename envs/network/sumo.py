@@ -21,6 +21,7 @@ from intergreen.envs.network.sumo_links import Link, links_of, path_of
 from intergreen.envs.network.sumo_merges import with_merges
 from intergreen.envs.network.sumo_net import SumoNet, read_sumo_net
 from intergreen.envs.network.sumo_right_of_way import Links, find_sumo_crossings, right_of_way
+from intergreen.envs.network.sumo_signals import never_green
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,6 +65,8 @@ def read_sumo_network(
     name = Path(path).name.removesuffix(".gz").removesuffix(".xml").removesuffix(".net")
     build = _Build(net, begin_s)
     _tell_of_switches(net, build.junctions)
+    for remark in build.remarks:
+        _LOG.warning("%s: %s", net.source, remark)
     return build.network(name)
 
 
@@ -91,8 +94,9 @@ class _Build:
     """The steps from records to arrays, each with what the ones before it found."""
 
     def __init__(self, net: SumoNet, begin_s: float) -> None:
-        net = with_one_signal_each(net)
+        net, self.remarks = with_one_signal_each(net)
         paths = [path_of(net, c) for c in net.connections]
+        self.remarks += _close_what_stays_red(net, paths)
         net = with_merges(net, paths)
         self.net = net
         self.paths = [*paths, *(path_of(net, c) for c in net.connections[len(paths) :])]
@@ -238,6 +242,30 @@ class _Build:
         path = self.paths[link.connection]
         assert path is not None
         return path
+
+
+def _close_what_stays_red(net: SumoNet, paths: list[LinkPath | None]) -> list[str]:
+    """Take the paths of connections that never have green, where somebody else at their signal has: who went there
+    would wait for ever. Returns a line about them, if there are any."""
+    of_signal: dict[str, list[int]] = {}
+    for number, (c, path) in enumerate(zip(net.connections, paths, strict=True)):
+        if c.signal and path is not None:
+            of_signal.setdefault(c.signal, []).append(number)
+    closed = []
+    for signal, numbers in of_signal.items():
+        used = {net.connections[n].signal_index for n in numbers}
+        red = never_green(net.programmes[signal], used)
+        closed += [n for n in numbers if net.connections[n].signal_index in red and red != used]
+    for number in closed:
+        paths[number] = None
+    if not closed:
+        return []
+    first = net.connections[closed[0]]
+    return [
+        f"no phase gives green to {len(closed)} of its connections, which are left out, first"
+        f" {shown(first.start_edge)} -> {shown(first.end_edge)} (signal {shown(first.signal)}, link index"
+        f" {first.signal_index})"
+    ]
 
 
 def _in_order(junctions: Sequence[Intersection], links: Sequence[Link]) -> list[list[Link]]:

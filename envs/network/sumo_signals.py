@@ -46,7 +46,7 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
     Raises
     ------
     InputError
-        If a connection never has green, or the programme lasts no time.
+        If nobody ever has green, or the programme lasts no time.
     """
     indices = sorted(set(used))
     states = [_plain(state, indices) for state in programme.states]
@@ -54,14 +54,9 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
         return Greens((), 0.0)
     states = _with_lasting_greens(states, indices)
     kept = _kept(states, indices)
+    if not kept:
+        raise net.fail(f"<tlLogic id={shown(programme.id)}>", "no phase gives green to anybody", "add one that does")
     later = _later_greens(programme, indices)
-    for index in indices:
-        if not any(states[p][index] in "Gg" for p in kept) and not any(green.serves(index) for green in later):
-            raise net.fail(
-                f"<tlLogic id={shown(programme.id)}>",
-                f"no phase gives green to {_connections(net, programme.id, index)}, which would stay red for ever",
-                "add it to a phase, or take the connection out",
-            )
     if not programme.cycle_s > 0:
         raise net.fail(f"<tlLogic id={shown(programme.id)}>", "all its times are 0", "give a phase a time > 0")
     after_last_s = sum(programme.durations_s[kept[-1] + 1 :])  # the programme begins within the first phase
@@ -70,6 +65,14 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
     known = {_served(green) for green in phases}
     new = {_served(green): green for green in reversed(later) if _served(green) not in known}
     return Greens((*phases, *reversed(new.values())), elapsed_s, len(new))
+
+
+def never_green(programme: Programme, used: Iterable[int]) -> set[int]:
+    """Of the indices `used`, those without green in any phase, of this programme and those that take over later."""
+    indices = sorted(set(used))
+    shown = [one.states for one in (programme, *(later.programme for later in programme.later))]
+    plain = [_with_lasting_greens([_plain(state, indices) for state in states], indices) for states in shown]
+    return {i for i in indices if not any(state[i] in "Gg" for states in plain for state in states)}
 
 
 def _later_greens(programme: Programme, indices: list[int]) -> list[Green]:
@@ -133,11 +136,3 @@ def _merged(phases: list[Green]) -> tuple[Green, ...]:
         else:
             merged.append(phase)
     return tuple(merged)
-
-
-def _connections(net: SumoNet, signal: str, index: int) -> str:
-    """Where the connections of that index lead, the first of them."""
-    for c in net.connections:
-        if c.signal == signal and c.signal_index == index:
-            return f"{c.start_edge} -> {c.end_edge} (link index {index})"
-    return f"link index {index}"

@@ -118,6 +118,26 @@ def test_phases_are_the_greens_with_the_clearance_before_them(tmp_path, kind):
     assert network.phase_duration_s.tolist() == [22.0, 28.0]
 
 
+def test_connection_that_never_has_green_is_not_there_and_told(tmp_path, caplog):
+    network = load(tmp_path, Crossroads(phases=[(9, "GGrr"), (9, "rrrG")]).xml())
+    assert network.movement_turn.tolist() == [STRAIGHT, STRAIGHT, STRAIGHT]
+    assert network.phase_matrix(junction(network)).tolist() == [[True, True, False], [False, False, True]]
+    (told,) = caplog.messages
+    assert "no phase gives green to 1 of its connections, which are left out" in told
+    assert "first 'in_N' -> 'out_E' (signal 'C', link index 2)" in told
+
+
+def test_cycles_that_never_begin_anew_are_stretched_to_the_longest_and_told(tmp_path, caplog):
+    other = small.programme("D", [(30, "rrrG"), (13.7, "rrrr")], offset=4.37)
+    network = load(tmp_path, Crossroads(signal_of={3: "D"}, more=other).xml())
+    assert network.phase_duration_s.sum() == pytest.approx(50.0)
+    shown = network.phase_matrix(junction(network))
+    west_s = network.phase_duration_s[shown[:, 3]].sum()
+    assert 30 / 43.7 * 50 <= west_s <= 30 / 43.7 * 50 + 3  # and the clearance of the others before it
+    (told,) = caplog.messages
+    assert "take 50 s each: 'C' 50 s, 'D' 43.7 s" in told
+
+
 def test_neighbouring_phases_with_the_same_greens_are_one(tmp_path):
     phases = [(10, "GGrr"), (3, "yyrr"), (8, "rrgr"), (7, "rrGr"), (3, "rryr"), (25, "rrrG"), (2, "rrry")]
     network = load(tmp_path, Crossroads(phases=phases).xml())
@@ -318,10 +338,10 @@ BROKEN = {
         Crossroads(phases=[(0, s) for _, s in small.PROGRAMME]).xml(),
         "<tlLogic id='C'>: all its times are 0",
     ),
-    "never green": (Crossroads(phases=[(9, "GGrr"), (9, "rrrG")]).xml(), "green to in_N -> out_E (link index 2)"),
-    "two signals at one junction that never begin anew": (
-        Crossroads(signal_of={3: "D"}, more=small.programme("D", [(20, "rrrG"), (23.7, "rrrr")])).xml(),
-        "their cycles do not go together: 'C' 50 s, 'D' 43.7 s; give them the same cycle",
+    "nobody has green": (Crossroads(phases=[(9, "rrrr"), (9, "yyrr")]).xml(), "<tlLogic id='C'>: no phase gives green"),
+    "two signals at one junction, one of no time": (
+        Crossroads(signal_of={3: "D"}, more=small.programme("D", [(0, "rrrG"), (0, "rrrr")])).xml(),
+        "<tlLogic id='D'>: all its times are 0",
     ),
     "an edge twice": (GOOD.replace('id="in_N" from', 'id="in_S" from'), "is there twice"),
     "a request that is missing": (GOOD.replace('request index="1"', 'request index="7"'), "have gaps"),
