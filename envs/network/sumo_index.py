@@ -105,13 +105,14 @@ def _signals(net: SumoNet, network: RoadNetwork, movement: dict[int, int]) -> tu
 
 def _lit_with_cars(net: SumoNet, movement: dict[int, int]) -> dict[int, int]:
     """Movements by the connections that no car may use and that lead from and to the roads of one: the lanes of buses
-    and bicycles, which would have red for ever."""
-    of_roads = {}
+    and bicycles, which would have red for ever. Where they share a car's character they have that one's light."""
+    of_roads, lit = {}, set()
     for number, m in movement.items():
         c = net.connections[number]
         of_roads[c.signal, c.start_edge, c.end_edge] = m
+        lit.add((c.signal, c.signal_index))
     others = [(number, c) for number, c in enumerate(net.connections) if number not in movement]
-    ways = [(number, (c.signal, c.start_edge, c.end_edge)) for number, c in others]
+    ways = [(n, (c.signal, c.start_edge, c.end_edge)) for n, c in others if (c.signal, c.signal_index) not in lit]
     return {number: of_roads[way] for number, way in ways if way in of_roads}
 
 

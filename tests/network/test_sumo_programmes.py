@@ -137,6 +137,20 @@ def test_lane_of_buses_is_lit_as_the_cars_beside_it(tmp_path):
     assert state_of(lamps, np.array([GREEN, GREEN], np.uint8)) == "GG"
 
 
+def test_lane_of_buses_that_shares_a_link_index_has_the_light_of_the_car_that_has_it(tmp_path):
+    """As `netconvert --tls.group-signals` numbers them; the other lane's movement has green for longer."""
+    connections = "".join(
+        f'<connection from="e0" to="e1" fromLane="{k}" toLane="{k}" tl="n1" linkIndex="{index}" dir="s"/>'
+        for k, index in ((0, 0), (1, 0), (2, 1))
+    )
+    phases = [(10, "GG"), (10, "rG"), (10, "rr")]
+    xml = small.street([3, 3], [50, 50], connections, more=small.programme("n1", phases))
+    path = tmp_path / "small.net.xml"
+    path.write_text(xml.replace('id="e0_0"', 'id="e0_0" allow="bus"').replace('id="e1_0"', 'id="e1_0" allow="bus"'))
+    (lamps,) = index_of_read(path, read_sumo_network(path)).signals
+    assert (lamps.character, lamps.movement) == ((0, 1), (0, 1))
+
+
 def test_movements_are_the_same_for_whoever_runs_the_network_in_sumo(tmp_path):
     network = with_a_switch(tmp_path, [(10, "Grrr"), (10, "rGgr"), (10, "rrrG")])
     (lamps,) = index_of_read(tmp_path / "small.net.xml", network, additional=[tmp_path / "0.add.xml"]).signals
