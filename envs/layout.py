@@ -11,6 +11,7 @@ import numpy as np
 from intergreen.envs.arrays import ranges
 from intergreen.envs.network.approaches import approach_lanes_by_movement, stop_line_ahead_m
 from intergreen.envs.network.road_network import require_signals
+from intergreen.envs.network.turnarounds import turns_about_beside_others
 from intergreen.envs.observation import (
     ARRIVAL_BOUNDS_S,
     CHOICE_COLUMNS,
@@ -78,8 +79,7 @@ def make_layout(
     """
     check_features(features)
     require_signals(network, network.name, mend="use another network")
-    counts = np.diff(network.movement_start)[plan.intersection]
-    owned = ranges(network.movement_start[plan.intersection], counts)
+    owned, counts = _rows(network, plan)
     most = int(counts.max())
     movements = most if movements is None else movements
     choices = plan.choices.shape[1] if choices is None else choices
@@ -99,7 +99,7 @@ def make_layout(
     up_start, up_movement = _upstream(network, owned)
     choice_phase = np.full((plan.n_signals, choices), -1, np.int32)
     choice_phase[:, : plan.choices.shape[1]] = plan.choices
-    phase_serves = _phase_serves(network, plan, movements)
+    phase_serves = _phase_serves(network, plan, owned, movements)
     phase_start = _starts(plan.n_phases)
     phase_share = phase_serves.astype(np.float64)
     if YIELDING in features:
@@ -193,11 +193,24 @@ def _upstream(network: RoadNetwork, owned: IntArray) -> tuple[IntArray, IntArray
     return _starts(sizes), leading[ranges(first[road], sizes)]
 
 
-def _phase_serves(network: RoadNetwork, plan: SignalPlan, movements: int) -> IntArray:
-    greens = greens_of(network, pairs_of(network, plan.intersection))
-    widths = np.diff(greens.start)
+def _rows(network: RoadNetwork, plan: SignalPlan) -> tuple[IntArray, IntArray]:
+    """The movements that have rows, signal by signal, and how many each signal has: those that turn about beside others
+    would count the same lanes once more."""
+    sizes = np.diff(network.movement_start)[plan.intersection]
+    owned = ranges(network.movement_start[plan.intersection], sizes)
+    has_row = ~turns_about_beside_others(network)[owned]
+    signal = np.repeat(np.arange(plan.n_signals), sizes)
+    return owned[has_row], _int32(np.bincount(signal[has_row], minlength=plan.n_signals))
+
+
+def _phase_serves(network: RoadNetwork, plan: SignalPlan, owned: IntArray, movements: int) -> IntArray:
+    pairs = pairs_of(network, plan.intersection)
+    greens = greens_of(network, pairs)
+    has_row = np.isin(pairs.movement[greens.movement], owned)
+    phase = np.repeat(np.arange(len(greens.phase)), np.diff(greens.start))[has_row]
+    widths = _int32(np.bincount(phase, minlength=len(greens.phase)))
     serves = np.zeros((len(widths), movements), np.int32)
-    serves[np.repeat(np.arange(len(widths)), widths), ranges(np.zeros_like(widths), widths)] = greens.is_green
+    serves[phase, ranges(np.zeros_like(widths), widths)] = greens.is_green[has_row]
     return serves
 
 

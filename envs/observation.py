@@ -16,7 +16,8 @@ widest signal, or more) the vector of a signal holds four blocks, one after the 
 
 Features by name. A name may stand for several columns. "Vehicles" are those on all lanes that the movement starts
 from, and on those close before them (`intergreen.envs.network.approaches`); a lane that several movements share counts
-in each of them. Units: 1 is ten vehicles, unless said otherwise.
+in each of them. Who turns about beside others has no row where one of theirs is served with it: it would count their
+lanes once more (`intergreen.envs.network.turnarounds`). Units: 1 is ten vehicles, unless said otherwise.
 
 | name         | of       | columns                     | meaning                                                      |
 |--------------|----------|-----------------------------|--------------------------------------------------------------|

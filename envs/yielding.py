@@ -34,7 +34,7 @@ def greens_that_yield(network: RoadNetwork, signals: Signals) -> BoolArray:
     local = np.zeros(network.n_movements, np.int32)
     local[signals.movement] = ranges(np.zeros_like(signals.counts), signals.counts)
     second, first = goes_second(network)
-    here = signal[second] >= 0
+    here = (signal[second] >= 0) & (signal[first] >= 0)
     second, first = second[here], first[here]
     n_phases = np.diff(signals.phase_start)
     pair = np.repeat(np.arange(len(second)), n_phases[signal[second]])

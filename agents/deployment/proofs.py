@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from intergreen.envs.errors import InputError
+from intergreen.envs.network.turnarounds import turns_about_beside_others
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.signals.stated import timing_stated
 from intergreen.envs.verification import distinct_models, verify
@@ -123,10 +124,13 @@ def _model_stated(
 ) -> dict[str, Any]:
     j = int(intersections[0])
     first, past = network.movement_start[j : j + 2]
+    left_out = turns_about_beside_others(network)
+    rows = [np.flatnonzero(~left_out[network.movements_of(int(k))]).tolist() for k in intersections]
     return {
         "plan_hash": model.hash,
         "intersections": [network.intersection_ids[k] for k in intersections],
         "movements": [network.movement_name(m) for m in range(first, past)],
+        **({"rows": rows} if any(len(row) < past - first for row in rows) else {}),  # what a policy sees, else all
         "phases": [np.flatnonzero(row).tolist() for row in network.phase_matrix(j)],
         "choices": choices.tolist(),
         "permissive": model.permissive.astype(int).tolist(),

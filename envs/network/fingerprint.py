@@ -26,4 +26,6 @@ def fingerprint_of(network: RoadNetwork) -> str:
         array = np.asarray(getattr(network, name))
         digest.update(f"\n{name} {array.shape}\n".encode())
         digest.update(np.round(array.astype(np.float64), 6).tobytes())  # lengths may differ in the last digit
+    if network.movement_turns_about.any():
+        digest.update(b"\nmovement_turns_about\n" + network.movement_turns_about.tobytes())
     return digest.hexdigest()

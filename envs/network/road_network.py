@@ -1,6 +1,6 @@
 """The road network as immutable arrays. Knows nothing of files, vehicles or time; needs NumPy only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -94,6 +94,9 @@ class RoadNetwork(ReadOnlyRecord):
     phase_movements: IntArray  # movements with green, numbered over the whole network
     programme_elapsed_s: FloatArray  # (J,) of the programme when the clock stands at 0
 
+    movement_turns_about: BoolArray = field(  # (M,) back along the street that it comes from; empty: none does
+        default_factory=lambda: np.zeros(0, np.bool_)
+    )
     lane_ids: tuple[str, ...] = ()  # (L,) the source's own names of the lanes, where it has some
     conventions: Conventions = "cityflow"  # whose, where formats leave things to the simulator; see below
 

@@ -19,14 +19,14 @@ from intergreen.envs.network.sumo_joined import with_one_signal_each
 from intergreen.envs.network.sumo_junctions import find_conflicts, find_intersections
 from intergreen.envs.network.sumo_links import Link, links_of, path_of
 from intergreen.envs.network.sumo_merges import with_merges
-from intergreen.envs.network.sumo_net import SumoNet, read_sumo_net
+from intergreen.envs.network.sumo_net import TURNAROUND, SumoNet, read_sumo_net
 from intergreen.envs.network.sumo_right_of_way import Links, find_sumo_crossings, right_of_way
 from intergreen.envs.network.sumo_signals import never_green
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from intergreen.envs.network.sumo_junctions import Intersection
+    from intergreen.envs.network.sumo_junctions import Intersection, Movement
     from intergreen.envs.network.sumo_links import Path as LinkPath
     from intergreen.envs.network.sumo_net import SumoConnection
 
@@ -35,7 +35,7 @@ _TURNS = {
     "s": STRAIGHT,
     "l": TURN_LEFT,
     "L": TURN_LEFT,
-    "t": TURN_LEFT,
+    TURNAROUND: TURN_LEFT,
     "T": TURN_LEFT,
     "r": TURN_RIGHT,
     "R": TURN_RIGHT,
@@ -180,9 +180,13 @@ class _Build:
             "movement_from_road": _ints(road[move.start_edge] for move in movements),
             "movement_to_road": _ints(road[move.end_edge] for move in movements),
             "movement_turn": np.array(turns, np.int8),
+            "movement_turns_about": np.array([self._turns_about(move) for move in movements], np.bool_),
             "movement_link_start": starts(link_counts),
             "link_movement": np.repeat(np.arange(len(links), dtype=np.int32), link_counts),
         }
+
+    def _turns_about(self, move: Movement) -> bool:
+        return all(self.net.connections[number].direction == TURNAROUND for number in move.connections)
 
     def _links(self, links: Sequence[Sequence[Link]]) -> dict[str, Any]:
         flat = [link for some in links for link in some]
@@ -278,7 +282,7 @@ def _in_order(junctions: Sequence[Intersection], links: Sequence[Link]) -> list[
 
 def _penalty_s(connection: SumoConnection) -> float:
     minor_s = 0.0 if connection.signal or connection.has_priority else MINOR_PENALTY_S
-    return minor_s + (TURNAROUND_PENALTY_S if connection.direction == "t" else 0.0)
+    return minor_s + (TURNAROUND_PENALTY_S if connection.direction == TURNAROUND else 0.0)
 
 
 def _ints(values: Iterable[int]) -> np.ndarray:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from intergreen.envs.network.sumo_net import TURNAROUND
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from intergreen.envs.network.sumo_net import SumoConnection, SumoNet
 
 SHORTEST_M = 15.0  # room for two; what is shorter is a corner of the drawing
-_TURNAROUND = "t"
 
 
 def with_merges(net: SumoNet, paths: Sequence[Path | None]) -> SumoNet:
@@ -40,5 +41,5 @@ def _merges(net: SumoNet, edge: str, by_lane: dict[int, list[int]]) -> Iterator[
         beside = min(by_lane, key=lambda other: abs(other - lane))
         for number in by_lane[beside]:
             joined = net.connections[number]
-            if joined.direction != _TURNAROUND:
+            if joined.direction != TURNAROUND:
                 yield joined._replace(start_lane=lane, via="", beside=number)

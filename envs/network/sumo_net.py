@@ -27,6 +27,7 @@ _NOT_ROADS = ("internal", "crossing", "walkingarea")
 _NO_LINK = -1  # no signal shows the connection anything
 _STOP_SIGNS = ("s", "w")  # states of connections: priority_stop and allway_stop
 _NO = ("0", "false", "f", "no", "off", "-")  # as SUMO writes and reads it
+TURNAROUND = "t"  # direction of a connection
 _OF_TRAINS = ("rail_signal", "rail_crossing")
 
 

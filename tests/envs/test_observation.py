@@ -1,6 +1,7 @@
 """Observations against a slow twin, written from the table in the module's docstring, on random counts."""
 
 import functools
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,8 @@ from intergreen.envs.spaces import SignalSpace
 
 TIMING = {"literature": FixedClearance(4), "field": FieldTiming(profile_by_name("us-mutcd"))}
 WORLDS = [("single", "literature"), ("grid4x4", "literature"), ("town", "literature"), ("town", "field")]
+ABOUT = "town, right turns turn about"  # they share lanes with those who drive straight on, and always have green
+WORLDS += [(ABOUT, "literature")]
 REPLICAS, INTERVAL_S = 3, 15
 
 
@@ -56,7 +59,9 @@ class World(NamedTuple):
 
 @functools.cache
 def make_world(name, timing="literature"):
-    network = load_scenario(name).network
+    network = load_scenario(name.partition(",")[0]).network
+    if name == ABOUT:
+        network = replace(network, movement_turns_about=network.movement_turn == TURN_RIGHT)
     plan = make_plan(network, timing=TIMING[timing])
     random = np.random.default_rng(5)
     lanes = (REPLICAS, network.n_lanes)
@@ -112,11 +117,19 @@ def twin(world, b, i):
     waiting, vehicles, arriving = counts.waiting[b], counts.vehicles[b], counts.arriving[b]
     phase, green_s = world.signals.phase[b], world.signals.green_s[b, i]
 
-    def movements_of(signal):
-        return np.flatnonzero(network.movement_intersection == plan.intersection[signal]).tolist()
-
     def lanes_of(movement):
         return sorted(set(network.link_from_lane[network.link_movement == movement].tolist()))
+
+    def has_row(movement):
+        if not network.movement_turns_about.any() or network.movement_turn[movement] != TURN_RIGHT:
+            return True
+        beside = np.flatnonzero(network.movement_from_road == network.movement_from_road[movement])
+        others = [other for other in beside if network.movement_turn[other] != TURN_RIGHT]
+        return not any(set(lanes_of(movement)) <= set(lanes_of(other)) for other in others)
+
+    def movements_of(signal):
+        mine = np.flatnonzero(network.movement_intersection == plan.intersection[signal]).tolist()
+        return [movement for movement in mine if has_row(movement)]
 
     def served(signal, local_phase):
         if local_phase < 0:
