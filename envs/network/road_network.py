@@ -97,6 +97,9 @@ class RoadNetwork(ReadOnlyRecord):
     movement_turns_about: BoolArray = field(  # (M,) back along the street that it comes from; empty: none does
         default_factory=lambda: np.zeros(0, np.bool_)
     )
+    movement_lamp: IntArray = field(  # (M,) equal for movements that hang on one lamp; empty: each has its own
+        default_factory=lambda: np.zeros(0, np.int32)
+    )
     lane_ids: tuple[str, ...] = ()  # (L,) the source's own names of the lanes, where it has some
     conventions: Conventions = "cityflow"  # whose, where formats leave things to the simulator; see below
 

@@ -26,6 +26,7 @@ from intergreen.envs.network.sumo_signals import never_green
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from intergreen.envs.arrays import IntArray
     from intergreen.envs.network.sumo_junctions import Intersection, Movement
     from intergreen.envs.network.sumo_links import Path as LinkPath
     from intergreen.envs.network.sumo_net import SumoConnection
@@ -181,9 +182,23 @@ class _Build:
             "movement_to_road": _ints(road[move.end_edge] for move in movements),
             "movement_turn": np.array(turns, np.int8),
             "movement_turns_about": np.array([self._turns_about(move) for move in movements], np.bool_),
+            "movement_lamp": self._lamps(movements),
             "movement_link_start": starts(link_counts),
             "link_movement": np.repeat(np.arange(len(links), dtype=np.int32), link_counts),
         }
+
+    def _lamps(self, movements: Sequence[Movement]) -> IntArray:
+        """For each movement the first of those that it shares a link index with, as `netconvert --tls.group-signals`
+        numbers them; empty if nobody shares one."""
+        lamp = list(range(len(movements)))
+        first: dict[tuple[str, int], int] = {}
+        for m, move in enumerate(movements):
+            for c in (self.net.connections[number] for number in move.connections):
+                mine = lamp[m]
+                other = lamp[first.setdefault((c.signal, c.signal_index), m)] if c.signal else mine
+                if other != mine:
+                    lamp = [min(mine, other) if one in (mine, other) else one for one in lamp]
+        return _ints(lamp if lamp != list(range(len(lamp))) else [])
 
     def _turns_about(self, move: Movement) -> bool:
         return all(self.net.connections[number].direction == TURNAROUND for number in move.connections)

@@ -148,7 +148,18 @@ def yellow_s(profile: TimingProfile, network: RoadNetwork, pairs: Pairs, *, grad
     else:
         own_lanes = _turns_from_lanes_of_their_own(network, pairs)
         seconds = np.where(own_lanes, profile.change.yellow_turn_s, rilsa_yellow_s(profile.change, speed_mps))
-    return np.clip(seconds, profile.shortest_yellow_s, profile.longest_yellow_s)
+    return _one_for_each_lamp(np.clip(seconds, profile.shortest_yellow_s, profile.longest_yellow_s), network, pairs)
+
+
+def _one_for_each_lamp(seconds: FloatArray, network: RoadNetwork, pairs: Pairs) -> FloatArray:
+    """The longest of the movements (n,) that hang on one lamp, for all of them."""
+    if not len(network.movement_lamp):
+        return seconds
+    lamp = network.movement_lamp[pairs.movement]
+    longest = np.zeros(network.n_movements)
+    np.maximum.at(longest, lamp, seconds)
+    shown: FloatArray = longest[lamp]
+    return shown
 
 
 def kinematic_yellow_s(change: Kinematic, speed_mps: FloatArray, *, grade: float = 0.0) -> FloatArray:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from intergreen.envs.network.sumo_index import SignalLamps
 
 HAS_WAY, YIELDS = "G", "g"
+_FIRST = "yrugG"  # of what several lamps of one link index show: all of them must have green
 _LETTER = {DARK: "r", RED: "r", YELLOW: "y", RED_AMBER: "u"}  # without a turn on red, which is `s`
 _ASPECT = {"r": RED, "y": YELLOW, "Y": YELLOW, "u": RED_AMBER, "G": GREEN, "g": GREEN}  # others: dark
 
@@ -58,11 +59,12 @@ def state_of(signal: SignalLamps, aspects: ByteArray) -> str:
 
     aspects  (N,) of the signal's lamps
     """
-    state = ["r"] * signal.length
+    letters: dict[int, str] = {}
     green = (aspects == GREEN).tolist()
     for lamp, (at, aspect) in enumerate(zip(signal.character, aspects.tolist(), strict=True)):
         if aspect == GREEN:
-            state[at] = YIELDS if any(green[other] for other in signal.yields_to[lamp]) else HAS_WAY
+            letter = YIELDS if any(green[other] for other in signal.yields_to[lamp]) else HAS_WAY
         else:
-            state[at] = _LETTER[aspect]
-    return "".join(state)
+            letter = _LETTER[aspect]
+        letters[at] = min(letters.get(at, letter), letter, key=_FIRST.index)
+    return "".join(letters.get(at, "r") for at in range(signal.length))

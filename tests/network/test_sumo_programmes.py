@@ -8,11 +8,13 @@ import pytest
 from network import sumo_small as small
 from network.sumo_small import Crossroads
 
-from intergreen.envs.aspects import GREEN
+from intergreen.envs.aspects import GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.errors import InputError
 from intergreen.envs.network import RoadNetwork, read_sumo_network
 from intergreen.envs.network.sumo_index import index_of_read
 from intergreen.envs.network.sumo_switching import Plan, Switch
+from intergreen.envs.signals import FieldTiming, make_plan
+from intergreen.envs.signals.presets import profile_by_name
 from intergreen.envs.simulation.sumo_lamps import state_of
 
 PLAIN = [22.0, 28.0]  # of the crossroads' own programme: its greens with the clearance before them
@@ -149,6 +151,46 @@ def test_lane_of_buses_that_shares_a_link_index_has_the_light_of_the_car_that_ha
     path.write_text(xml.replace('id="e0_0"', 'id="e0_0" allow="bus"').replace('id="e1_0"', 'id="e1_0" allow="bus"'))
     (lamps,) = index_of_read(path, read_sumo_network(path)).signals
     assert (lamps.character, lamps.movement) == ((0, 1), (0, 1))
+
+
+def sharing(tmp_path, *indices, **speeds_mps):
+    """The small crossroads with these link indices; speeds by lane."""
+    xml = Crossroads().xml()
+    for own, shared in enumerate(indices):
+        xml = xml.replace(f'linkIndex="{own}"', f'linkIndex="shared {shared}"')
+    for lane, speed_mps in speeds_mps.items():
+        xml = xml.replace(
+            f'<lane id="{lane}" index="0" speed="10.0"', f'<lane id="{lane}" index="0" speed="{speed_mps}"'
+        )
+    path = tmp_path / "small.net.xml"
+    path.write_text(xml.replace("shared ", ""))
+    return path, read_sumo_network(path)
+
+
+@pytest.mark.parametrize("profile", ["us-mutcd", "de-rilsa"])
+def test_approaches_on_one_lamp_have_the_yellow_of_the_fastest(tmp_path, profile):
+    timing = FieldTiming(profile_by_name(profile))
+    speeds_mps = {"in_S_0": 8.3, "in_N_0": 19.4, "in_W_0": 8.3}
+    alone = make_plan(sharing(tmp_path, 0, 1, 2, 3, **speeds_mps)[1], timing=timing).rules.yellow.tolist()
+    _, network = sharing(tmp_path, 0, 0, 2, 3, **speeds_mps)
+    assert network.movement_lamp.tolist() == [0, 0, 2, 3]
+    assert alone[0] < alone[1]
+    assert make_plan(network, timing=timing).rules.yellow.tolist() == [alone[1], *alone[1:]]
+
+
+def test_chains_of_shared_lamps_are_one(tmp_path):
+    assert sharing(tmp_path, 2, 1, 2, 3)[1].movement_lamp.tolist() == [0, 1, 0, 3]
+    assert sharing(tmp_path, 0, 1, 2, 3)[1].movement_lamp.tolist() == []
+
+
+def test_lamp_of_several_yields_if_one_of_them_does(tmp_path):
+    path, network = sharing(tmp_path, 0, 2, 2, 3)
+    (lamps,) = index_of_read(path, network).signals
+    everybody, nobody = (np.full(4, aspect, np.uint8) for aspect in (GREEN, RED))
+    assert state_of(lamps, everybody)[:3] == "Grg"
+    assert state_of(lamps, nobody) == "rrrr"
+    for lit, letter in (([GREEN, YELLOW], "y"), ([GREEN, RED], "r"), ([RED_AMBER, GREEN], "u")):
+        assert state_of(lamps, np.array([RED, *lit, RED], np.uint8))[2] == letter
 
 
 def test_movements_are_the_same_for_whoever_runs_the_network_in_sumo(tmp_path):
