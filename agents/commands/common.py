@@ -155,12 +155,14 @@ def say_written(paths: Sequence[Path]) -> None:
 
 def say_if_alike(cells: Sequence[Cell], results: Sequence[Mapping[str, Any]]) -> None:
     """Say of which scenarios every seed was the same run: such intervals have no width and mean nothing."""
-    alike = {
-        cell.scenario.name
-        for cell, result in zip(cells, results, strict=True)
-        if cell.scenario.fixed_demand and not cell.scenario.varied and _is_one_run(result)
-    }
-    for name in sorted(alike):
+    from intergreen.agents.evaluation.against import BOUND
+
+    alike: dict[str, bool] = {}
+    for cell, result in zip(cells, results, strict=True):
+        if cell.scenario.fixed_demand and not cell.scenario.varied and result["controller"] != BOUND:
+            name = cell.scenario.name
+            alike[name] = alike.get(name, True) and _is_one_run(result)
+    for name in sorted(name for name, is_alike in alike.items() if is_alike):
         words = "every seed is the same run, because the file brings its own trips: intervals and probabilities say"
         print(f"{name}: {words} nothing; --vary-trips drives others", file=sys.stderr)
 

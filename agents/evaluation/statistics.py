@@ -91,7 +91,7 @@ def mean_interval(values: Sequence[float] | FloatArray, *, resamples: int = RESA
     ----------
     values : (S,) one value per seed, S >= 1; where they do not differ, both bounds are the value
     resamples : number of samples drawn with replacement
-    seed : of the resampling; the same values always get the same interval
+    seed : of the resampling; the same values in the same order always get the same interval
     """
     sample = _checked(values)
     n = sample.size

@@ -75,6 +75,7 @@ def load_checkpoint(
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         model.policy.load_state_dict(content["policy"])
+        _check_observations(path, tuple(content["observation"].shape), (env.num_envs, env.blocks.size))
         model.policy.optimizer.load_state_dict(content["optimizer"])
         model.num_timesteps = content["steps"]
         model._n_updates = content["updates"]
@@ -92,11 +93,20 @@ def load_checkpoint(
         torch.set_rng_state(content["torch_random"])
         _set_random_states(model, content["random"])
         budget.start(used_s=content["used_s"], paused_s=content["paused_s"], steps=content["steps"])
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(path.parent, path.name, "is missing", _MEND) from None
     except _BROKEN as error:
         first_line = str(error).strip().partition("\n")[0]
         raise InputError(path, "", f"holds no checkpoint of this run: {shown(first_line, 100)}", _MEND) from None
+
+
+def _check_observations(path: Path, seen: tuple[int, ...], now: tuple[int, ...]) -> None:
+    """As many signals, and values of each, as when the run was stopped: another version may tell them otherwise."""
+    if seen != now:
+        problem = f"was written where {seen[0]} signals saw {seen[1]} values each; now {now[0]} see {now[1]}"
+        raise InputError(path, "", problem, "go on with the version that began the run, or begin anew with --start")
 
 
 def _random_states(model: BaseAlgorithm) -> str:

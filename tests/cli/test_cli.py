@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ import typer
 from network import small
 
 from intergreen.agents import cli
+from intergreen.agents.commands.common import say_if_alike
 from intergreen.agents.interrupts import kept_interrupts
 from intergreen.envs.errors import CapacityError
 from intergreen.envs.protocol import Protocol
@@ -426,6 +428,17 @@ def test_seeds_that_are_the_same_run_are_told(more, is_said, tmp_path, capsys):
     assert cli.main(["compare", str(folder), "--controllers", "fixed-time", "--horizon", "60", *more]) == 0
     printed = capsys.readouterr().err
     assert (f"{folder.name}: every seed is the same run, because the file brings its own trips" in printed) == is_said
+
+
+@pytest.mark.parametrize(("theirs", "is_said"), [([50.0, 50.0], True), ([50.0, 51.0], False)])
+def test_the_free_flow_bound_is_not_what_tells_that_seeds_are_alike(theirs, is_said, capsys):
+    scenario = SimpleNamespace(name="mine", fixed_demand=True, varied=False)
+    results = [
+        {"controller": name, "seeds": [0, 1], "metrics": {"average_travel_time_s": {"per_seed": times_s}}}
+        for name, times_s in (("universal", theirs), ("free-flow", [40.0, 40.0]))
+    ]
+    say_if_alike([SimpleNamespace(scenario=scenario)] * 2, results)
+    assert ("mine: every seed is the same run" in capsys.readouterr().err) == is_said
 
 
 def test_seeds_that_happen_to_reach_the_same_are_not_called_the_same_run(capsys):

@@ -250,6 +250,19 @@ def test_broken_or_foreign_checkpoint_is_one_line(spoil, copied_run):
     assert "\n" not in str(caught.value)
 
 
+def test_checkpoint_of_signals_that_saw_other_rows_is_one_line(copied_run):
+    """As another version may tell them of the same network."""
+    file = copied_run / "checkpoint.pt"
+    content = torch.load(file, weights_only=True)
+    content["observation"] = content["observation"][:, :-3]
+    torch.save(content, file)
+    with pytest.raises(
+        InputError, match=r"checkpoint\.pt: was written where \d+ signals saw \d+ values each; now"
+    ) as caught:
+        train(prepare(None, resume=copied_run, steps=400))
+    assert "\n" not in str(caught.value)
+
+
 def test_missing_checkpoint_is_one_line(copied_run):
     (copied_run / "checkpoint.pt").unlink()
     with pytest.raises(InputError, match=r"checkpoint\.pt: is missing"):
