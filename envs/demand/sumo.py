@@ -119,6 +119,7 @@ class _Reader:
         self._given = given
         self._fastest_mps = float(network.lane_speed_limit_mps.max())
         self._ways = Ways(network, net_file)
+        self._is_connector = network.road_is_connector
         self._types: dict[str, VehicleType | None] = {
             DEFAULT_TYPE: default_type(self._fastest_mps, given.speed_deviation),
             **{name: read_type(tag, self._fastest_mps) for name, tag in other_default_types()},
@@ -272,7 +273,15 @@ class _Reader:
             ways = [(way if isinstance(way, NoWay) else way[first : last + 1], share) for way, share in ways]
             if not all(way for way, _ in ways):
                 tag.fail("leaves nothing of the route", "number its edges from 0", "departEdge")
-        return [(self._ways.open_to(who, tag, way), share) for way, share in ways]
+        return [(self._between_connectors(self._ways.open_to(who, tag, way)), share) for way, share in ways]
+
+    def _between_connectors(self, way: Way | NoWay) -> Way | NoWay:
+        """Without the connectors at either end, by which a planner's model leads to where trips begin and end: SUMO's
+        vehicles depart behind them and arrive before them."""
+        if isinstance(way, NoWay) or not self._is_connector.any():
+            return way
+        kept = [k for k, road in enumerate(way) if not self._is_connector[road]]
+        return way[kept[0] : kept[-1] + 1] if kept else way
 
     def _choices(self, tag: Tag, who: Who) -> list[tuple[Way | NoWay, float]] | None:
         """Ways of a vehicle, or of all of a flow, and how likely each is; None: it names none, and is passed over."""

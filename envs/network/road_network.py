@@ -94,6 +94,9 @@ class RoadNetwork(ReadOnlyRecord):
     phase_movements: IntArray  # movements with green, numbered over the whole network
     programme_elapsed_s: FloatArray  # (J,) of the programme when the clock stands at 0
 
+    road_is_connector: BoolArray = field(  # (R,) trips begin behind it and end before it; empty: none is
+        default_factory=lambda: np.zeros(0, np.bool_)
+    )
     movement_turns_about: BoolArray = field(  # (M,) back along the street that it comes from; empty: none does
         default_factory=lambda: np.zeros(0, np.bool_)
     )

@@ -160,6 +160,7 @@ class _Build:
             "road_to": _ints(at[edge.end] for edge in self.roads),
             "road_length_m": np.bincount(lane_road, length_m) / counts,
             "road_lane_start": lane_start,
+            "road_is_connector": np.array([edge.is_connector for edge in self.roads], np.bool_),
             "lane_road": lane_road,
             "lane_index": np.arange(len(lanes), dtype=np.int32) - lane_start[lane_road],
             "lane_length_m": length_m,

@@ -49,6 +49,7 @@ class SumoEdge(NamedTuple):
     start: str  # junction
     end: str
     lanes: tuple[SumoLane, ...]
+    is_connector: bool = False
 
 
 class SumoConnection(NamedTuple):
@@ -167,7 +168,7 @@ def _read_edge(net: SumoNet, tag: Tag) -> None:
         tag.fail("is there twice", "rename one", "id")
     if not lanes:
         tag.fail("has no lane", "give it one")
-    net.edges[name] = SumoEdge(name, tag.text("from"), tag.text("to"), lanes)
+    net.edges[name] = SumoEdge(name, tag.text("from"), tag.text("to"), lanes, function == "connector")
 
 
 def _lane(tag: Tag) -> SumoLane:

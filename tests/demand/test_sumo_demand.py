@@ -561,6 +561,21 @@ def test_a_vehicle_may_drive_a_part_of_its_route(tmp_path, network, part, expect
     assert ways(network, demand) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("connectors", "expected"),
+    [("e0", ["e1", "e2", "e3"]), ("e3", ["e0", "e1", "e2"]), ("e1", ["e0", "e1", "e2", "e3"]), ("e0 e1 e3", ["e2"])],
+)
+def test_a_trip_begins_behind_connectors_and_ends_before_them(tmp_path, connectors, expected):
+    links = "".join(f'<connection from="e{k}" to="e{k + 1}" fromLane="0" toLane="0"/>' for k in range(3))
+    xml = small.street([1, 1, 1, 1], [50, 50, 50, 50], links)
+    for name in connectors.split():
+        xml = xml.replace(f'<edge id="{name}"', f'<edge id="{name}" function="connector"')
+    (tmp_path / "street.net.xml").write_text(xml)
+    network = read_sumo_network(tmp_path / "street.net.xml")
+    demand = load(tmp_path, network, '<vehicle id="v" depart="0"><route edges="e0 e1 e2 e3"/></vehicle>')
+    assert ways(network, demand) == [expected]
+
+
 def test_a_part_that_is_none_of_the_route_is_refused(tmp_path, network):
     with pytest.raises(InputError, match="<vehicle id='a'> departEdge: leaves nothing of the route"):
         load(tmp_path, network, ROUTE, '<vehicle id="a" depart="0" route="r" departEdge="2"/>')
