@@ -70,8 +70,8 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
 def never_green(programme: Programme, used: Iterable[int]) -> set[int]:
     """Of the indices `used`, those without green in any phase, of this programme and those that take over later."""
     indices = sorted(set(used))
-    shown = [one.states for one in (programme, *(later.programme for later in programme.later))]
-    plain = [_with_lasting_greens([_plain(state, indices) for state in states], indices) for states in shown]
+    every = [one.states for one in (programme, *(later.programme for later in programme.later))]
+    plain = [_with_lasting_greens([_plain(state, indices) for state in states], indices) for states in every]
     return {i for i in indices if not any(state[i] in "Gg" for states in plain for state in states)}
 
 

@@ -1,11 +1,13 @@
 """Who turns about beside others: no row of its own in what a policy sees, wherever the others' green serves it."""
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from network.sumo_small import Crossroads
 
+from intergreen.agents.deployment.proofs import signals_stated
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network import GridSpec, generate_grid, read_sumo_network
 from intergreen.envs.network.fingerprint import fingerprint_of
@@ -61,6 +63,15 @@ def test_who_turns_about_makes_another_fingerprint(tmp_path):
     """A bundle for the network was made for other rows."""
     prints = {fingerprint_of(network_of(tmp_path, ALWAYS_WITH_NORTH, direction)) for direction in "lt"}
     assert len(prints) == 2
+
+
+@pytest.mark.parametrize(("direction", "rows"), [("t", [[SOUTH, NORTH, WEST]]), ("l", None)])
+def test_a_bundle_says_which_movements_have_rows(tmp_path, direction, rows):
+    """Whoever runs its graph by hand has to leave out the others."""
+    small = SimpleNamespace(name="small", network=network_of(tmp_path, ALWAYS_WITH_NORTH, direction))
+    (stated,) = signals_stated([small], ["literature-10-5"])
+    assert len(stated["movements"]) == 4
+    assert stated.get("rows") == rows
 
 
 def test_networks_without_any_keep_every_row():
