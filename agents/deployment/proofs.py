@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from intergreen.agents.progress import Progress
-    from intergreen.envs.arrays import IntArray
+    from intergreen.envs.arrays import BoolArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.model import SignalModel
@@ -103,13 +103,14 @@ def signals_stated(junctions: Sequence[Junctions], protocols: Sequence[str]) -> 
     stated: dict[str, dict[str, Any]] = {}
     for one in junctions:
         network = one.network
+        has_row = ~turns_about_beside_others(network)
         for name in protocols:
             plan = protocol_by_name(name).plan(network)
             for model, signals in distinct_models(network, plan):
                 intersections = plan.intersection[list(signals)]
                 choices = plan.choices[signals[0], : plan.n_choices[signals[0]]]
                 row = {"network": one.name, "protocol": name, "timing": timing_stated(plan.timing)}
-                stated.setdefault(model.hash, row | _model_stated(network, intersections, choices, model))
+                stated.setdefault(model.hash, row | _model_stated(network, has_row, intersections, choices, model))
     return list(stated.values())
 
 
@@ -120,12 +121,12 @@ def unproved(network: RoadNetwork, plan: SignalPlan, card: MonitorCard, proved: 
 
 
 def _model_stated(
-    network: RoadNetwork, intersections: IntArray, choices: IntArray, model: SignalModel
+    network: RoadNetwork, has_row: BoolArray, intersections: IntArray, choices: IntArray, model: SignalModel
 ) -> dict[str, Any]:
+    """has_row : (M,) of the network's movements, whether a policy sees them"""
     j = int(intersections[0])
     first, past = network.movement_start[j : j + 2]
-    left_out = turns_about_beside_others(network)
-    rows = [np.flatnonzero(~left_out[network.movements_of(int(k))]).tolist() for k in intersections]
+    rows = [np.flatnonzero(has_row[network.movements_of(int(k))]).tolist() for k in intersections]
     return {
         "plan_hash": model.hash,
         "intersections": [network.intersection_ids[k] for k in intersections],

@@ -15,6 +15,8 @@ import numpy as np
 
 from intergreen.envs.network import read_sumo_network
 
+Place = tuple[int, int]  # column and row; one beyond the outermost is out of town
+
 M_PER_DEGREE = 111_320.0
 WIZARD = (
     "--geometry.remove --roundabouts.guess --ramps.guess --junctions.join --tls.guess-signals --tls.discard-simple"
@@ -93,9 +95,6 @@ def draw_city(seed: int, columns: int = 4, rows: int = 3, block_m: float = 180.0
             drawing.block(kind, (c, r), (c, r + 1))
         drawing.map.way([drawing.south[c, drawing.main], drawing.north[c, drawing.main]], highway=kind)
     return drawing.map.text()
-
-
-Place = tuple[int, int]  # column and row; one beyond the outermost is out of town
 
 
 class _Drawing:
