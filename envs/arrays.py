@@ -13,6 +13,7 @@ IntArray: TypeAlias = NDArray[np.int32]
 BoolArray: TypeAlias = NDArray[np.bool_]
 ByteArray: TypeAlias = NDArray[np.uint8]
 
+_CACHE_LINE = 64  # bytes
 FROM_START = (
     0x7FFFFFFF  # `n & FROM_START` is n, where n is an index: compiled code need not ask if it counts from the end
 )
@@ -47,6 +48,27 @@ def copy_rows(into: Sequence[Any], start: Sequence[Any], rows: IntArray) -> None
     """Overwrite row b of every array in `into` with row `rows[b]` of its counterpart in `start`."""
     for target, source in zip(into, start, strict=True):
         np.take(source, rows, axis=0, out=target, mode="clip")  # mode "raise" would go by way of a buffer
+
+
+def together(*records: Any) -> tuple[Any, ...]:
+    """The named tuples, or None, with their arrays copied into one piece of memory, each at the start of a line of the
+    cache: scattered over as many pages as there are of them, small ones that a kernel reads are late by more than what
+    it does with them takes."""
+    arrays = [value for record in records for value in record or () if isinstance(value, np.ndarray)]
+    starts = np.cumsum([0] + [-(-array.nbytes // _CACHE_LINE) * _CACHE_LINE for array in arrays]).tolist()
+    memory = np.empty(starts[-1] + _CACHE_LINE, np.uint8)
+    memory = memory[-memory.ctypes.data % _CACHE_LINE :]
+    copies = []
+    for array, first in zip(arrays, starts[:-1], strict=True):
+        copy = memory[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+        copy[...] = array
+        copy.setflags(write=array.flags.writeable)
+        copies.append(copy)
+    each = iter(copies)
+    return tuple(
+        record and record._make(next(each) if isinstance(value, np.ndarray) else value for value in record)
+        for record in records
+    )
 
 
 def memory_of(array: Any) -> Any:

@@ -14,7 +14,8 @@ import numpy as np
 from numba.extending import register_jitable
 
 from intergreen.envs import observation, reward
-from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray, copy_rows
+from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray, copy_rows, together
+from intergreen.envs.compiled_bits import compile_bits
 from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.layout import ObservationLayout, arrival_bounds_m
 from intergreen.envs.network import RoadNetwork
@@ -192,9 +193,9 @@ class TrafficCore:
         self._overruled: IntArray = np.zeros((replicas, plan.n_signals), np.int32)
         self._wanted: IntArray = np.zeros((replicas, plan.n_signals), np.int32)
         self._notes = _notes(network, replicas)
-        self._shown = signal_state(plan, network, replicas)
+        self._rules = plan.rules
         self._card = program_card(network, plan.timing) if monitored else None
-        self._watched = None if self._card is None else monitor.make_memory(self._card, replicas)
+        self._new_signals()
         self._period: Period | None = None
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
@@ -204,13 +205,19 @@ class TrafficCore:
         """
         start_phase = checked_start(start_phase, (self.n_replicas, self.plan.n_signals))
         self.engine.reset(trips, seeds)
-        self._shown = signal_state(self.plan, self.network, self.n_replicas)
+        self._new_signals()
         self.engine.green[:] = self._shown.aspects == GREEN
         self._calls[:] = 0
-        shield.start(start_phase, self.plan.rules, self._shown)
-        if self._card is not None:
-            self._watched = monitor.make_memory(self._card, self.n_replicas)
+        shield.start(start_phase, self._rules, self._shown)
         self._period = None
+
+    def _new_signals(self) -> None:
+        """Shield and monitor have seen nothing. All that they read and write every second stands together."""
+        watched = None if self._card is None else monitor.make_memory(self._card, self.n_replicas)
+        shown = signal_state(self.plan, self.network, self.n_replicas)
+        self._rules, self._shown, self._notes, self._detectors, self._card, self._watched = together(
+            self._rules, shown, self._notes, self._detectors, self._card, watched
+        )
 
     def run(self, wanted: IntArray, seconds: int, senses: Senses | None = None) -> None:
         """One decision period: ask for the local phases `wanted` (B, I), then simulate `seconds`.
@@ -218,7 +225,7 @@ class TrafficCore:
         What is shown is up to the plan's rules. A number that is no phase keeps the present one.
         With `senses`, observations and rewards are made before it returns.
         """
-        self._wanted[:] = checked_wishes(wanted, self._wanted.shape)
+        self._wanted[...] = checked_wishes(wanted, self._wanted.shape)
         if self._period is None or self._period.senses is not senses:
             self._period = self._make_period(senses)
         run_period = _run_period if self._detectors is None else _run_period_with_calls
@@ -233,7 +240,7 @@ class TrafficCore:
             engine.trips,
             engine.state,
             engine.changes,
-            self.plan.rules,
+            self._rules,
             self._shown,
             self._detectors,
             self._calls,
@@ -282,13 +289,13 @@ class TrafficCore:
     def observe(self, senses: Senses, interval_s: int) -> None:
         """Make the observations of the present moment, between periods; rewards stay as they are."""
         engine = self.engine
-        rules, shown = self.plan.rules, self._shown
+        rules, shown = self._rules, self._shown
         arguments = engine.statics, engine.state, rules, shown, self._calls, self._granted, self._red_s, senses
         engine.share_out(_sense, arguments, interval_s)
 
     def signals(self, interval_s: int) -> SignalStatus:
         """What the signals show and would grant within `interval_s`; the caller's own, to keep or to write to."""
-        rules, shown = self.plan.rules, self._shown
+        rules, shown = self._rules, self._shown
         told = self._calls, self._granted, self._red_s, self._overruled
         self.engine.share_out(_tell, (rules, shown, *told), interval_s)
         return own_status(shown.phase, shown.green_s, self._red_s, self._granted, self._overruled)
@@ -432,9 +439,10 @@ def _notes(network: RoadNetwork, replicas: int) -> Notes:
     return Notes(np.zeros(rows, np.uint8), np.zeros(rows, np.uint8), np.zeros((replicas, network.n_lanes), np.int32))
 
 
+compile_bits()
 for _helper in shield.HELPERS + monitor.HELPERS:
     register_jitable(_nrt=False, error_model="numpy", forceinline=True)(_helper)
-_request = kernel(shield.request)
+_request = inlined(shield.request)
 _tick = inlined(shield.tick)  # handing all their arrays over takes as long as most of the seconds that they watch
 _watch = inlined(monitor.watch)
 _replica_rows = kernel(monitor.replica_rows)

@@ -325,7 +325,7 @@ def _checked_flows(flows_vph: ArrayLike, network: RoadNetwork) -> FloatArray:
 def _red_first_s(card: MonitorCard, plan: SignalPlan) -> int:
     """Seconds of red that clear every junction of whatever had green when another controller stopped, beside those with
     which the timing lets signals begin."""
-    longest_s = max(int(card.clearance.max(initial=0)), int(card.red_revert.max(initial=0)))
+    longest_s = max(int(card.clearance_before.max(initial=0)), int(card.red_revert.max(initial=0)))
     return max(0, longest_s - startup_red_s(plan.timing))
 
 

@@ -182,9 +182,9 @@ def _foes(card: MonitorCard, sizes: IntArray) -> tuple[NDArray[np.intp], IntArra
     clearance = np.zeros(foes.shape, np.int32)
     for size in np.unique(sizes).tolist():
         which = np.flatnonzero(sizes == size)
-        entries = card.matrix_start[which, None, None] + np.arange(size * size).reshape(size, size).T
+        entries = card.matrix_start[which, None, None] + np.arange(size * size).reshape(size, size)
         channels = card.channel_start[which, None] + np.arange(size)
         is_foe = card.permissive[entries] == 0  # (signals, its channels, the others)
         foes[channels, :size] = np.where(is_foe, channels[:, None, :], n)
-        clearance[channels, :size] = np.where(is_foe, card.clearance[entries], 0)
+        clearance[channels, :size] = np.where(is_foe, card.clearance_before[entries], 0)
     return foes, clearance

@@ -72,7 +72,7 @@ def signal_model(
         n_movements=n,
         first_movement=int(rules.movement_start[rules.intersection[i]]),
         permissive=card.permissive[square].reshape(n, n) != 0,
-        clearance=card.clearance[square].reshape(n, n),
+        clearance=card.clearance_before[square].reshape(n, n).T,
         yellow=card.yellow[start:past],
         longest_yellow=card.longest_yellow[start:past],
         min_green=card.green[start:past],

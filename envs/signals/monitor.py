@@ -38,6 +38,7 @@ import numpy as np
 
 from intergreen.envs.arrays import FROM_START
 from intergreen.envs.signals.aspects import DARK, GREEN, RED_AMBER, YELLOW
+from intergreen.envs.signals.bits import ALL, WIDTH, alike, lit, lowest
 from intergreen.envs.signals.monitor_card import NEVER
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ UNSEEN, STOP_STAGE, YELLOW_STAGE, GREEN_STAGE = 0, 1, 2, 3
 # Plain numbers, because a compiled function cannot mix the members of an enumeration with integers.
 _CONFLICT, _RED_FAIL, _SHORT_YELLOW, _SKIPPED_YELLOW = 1, 2, 3, 4
 _CLEARANCE, _DUAL, _SHORT_GREEN, _LONG_YELLOW, _RED_REVERT, _CYCLE_FAIL = 5, 6, 7, 8, 9, 10
-_AT_ONCE, _FEW = 32, 8  # channels compared together
 
 
 class MonitorState(NamedTuple):
@@ -180,21 +180,22 @@ def watch(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state: Monito
     t = state.tick[0]
     state.tick[0] = t + 1
     n_changed = list_changes(aspects, calls, card, state)
-    found, c = 0, 0
-    while c < n_changed:
-        first, i = c, card.signal[state.changed[c]]
-        while c < n_changed and card.signal[state.changed[c]] == i:
-            n = state.changed[c] & FROM_START
-            m = card.channel[n] & FROM_START
-            notice_call(n, t, aspects[m], calls[m], card, state)
-            if aspects[m] != state.seen[n]:
-                found += notice_lamps(n, t, aspects[m], card, state)
-            c += 1
-        found += settle(i & FROM_START, first, c, t, card, state)
+    found, n_begun = 0, 0
+    for c in range(n_changed):
+        n = state.changed[c] & FROM_START
+        m = card.channel[n] & FROM_START
+        before, now = state.seen[n], aspects[m]
+        notice_call(n, t, now, calls[m], card, state)
+        if now != before:
+            found += notice_lamps(n, t, now, card, state)
+        state.changed[n_begun] = n  # from here on those whose right of way begins
+        n_begun += (now != before) & has_way(now) & ((now != YELLOW) | (has_way(before) == 0))
+    for c in range(n_begun):
+        found += check_pairs(state.changed[c] & FROM_START, t, card, state)
     if any_due(t, state):
         for i in range(state.tick.shape[0]):
             if t >= state.next_check[i]:
-                found += settle(i, 0, 0, t, card, state)
+                found += settle(i, t, card, state)
     return found
 
 
@@ -205,38 +206,38 @@ def list_changes(aspects: ByteArray, calls: ByteArray, card: MonitorCard, state:
         past_i, column = card.row_past[i], card.first_column[i]
         start, past = card.channel_start[i] & FROM_START, card.channel_start[past_i] & FROM_START
         i = past_i
-        n_parts = (past - start) // _AT_ONCE if column >= 0 else 0
-        if n_parts > 0:
-            whole = n_parts * _AT_ONCE
-            lamps, waiting = aspects[column : column + whole], calls[column : column + whole]
-            seen, called = state.seen[start : start + whole], state.called[start : start + whole]
-            for part in range(n_parts):
-                if any_changes(part * _AT_ONCE, _AT_ONCE, lamps, waiting, seen, called):
-                    for few in range(part * _AT_ONCE, (part + 1) * _AT_ONCE, _FEW):
-                        if any_changes(few, _FEW, lamps, waiting, seen, called):
-                            for k in range(_FEW):
-                                c = np.uint64(few + k)
-                                state.changed[n_changed & FROM_START] = start + few + k
-                                n_changed += changes(lamps[c], waiting[c], seen[c], called[c])
-        for n in range(start + n_parts * _AT_ONCE, past):
+        if column >= 0 and past - start >= WIDTH:
+            n_changed = list_wide(n_changed, column - start, start, past, aspects, calls, state)
+            continue
+        for n in range(start, past):
             m = card.channel[n] & FROM_START
             state.changed[n_changed] = n
             n_changed += changes(aspects[m], calls[m], state.seen[n], state.called[n])
     return n_changed
 
 
+def list_wide(
+    n_changed: int, shift: int, start: int, past: int, aspects: ByteArray, calls: ByteArray, state: MonitorState
+) -> int:
+    """The same for the channels from `start` on, `WIDTH` or more, whose columns are theirs and `shift`."""
+    seen, called = state.seen[start:past], state.called[start:past]
+    lamps, waiting = aspects[start + shift : past + shift], calls[start + shift : past + shift]
+    size = int(past - start)
+    for part in range(0, size, WIDTH):
+        first = min(part, size - WIDTH)  # the last part begins in the one before
+        turned = (ALL ^ alike(waiting, called, first)) & (ALL ^ lit(lamps, GREEN, first))
+        found = (ALL ^ alike(lamps, seen, first)) | turned
+        found = (found >> (part - first)) << (part - first)
+        while found != 0:
+            state.changed[n_changed & FROM_START] = start + first + lowest(found)
+            n_changed += 1
+            found &= found - 1
+    return n_changed
+
+
 def changes(lamps: int, waiting: int, seen: int, called: int) -> bool:
     """Are the lamps of a channel, or its call without green, others than a tick ago? Answered without a branch."""
     return (lamps != seen) | ((waiting != called) & (lamps & GREEN == 0))
-
-
-def any_changes(first: int, n: int, lamps: ByteArray, waiting: ByteArray, seen: ByteArray, called: ByteArray) -> bool:
-    """Is there a change on any of `n` channels? Without branches 32 take hardly longer than one."""
-    found = False
-    for k in range(n):
-        c = np.uint64(first + k)  # unsigned: nothing in the loop asks whether an index counts from the end
-        found |= (lamps[c] != seen[c]) | ((waiting[c] != called[c]) & (lamps[c] & GREEN == 0))
-    return found
 
 
 def any_due(t: int, state: MonitorState) -> bool:
@@ -253,8 +254,10 @@ def notice_call(n: int, t: int, aspect: int, calling: int, card: MonitorCard, st
     waits = (calling != 0) & (aspect & GREEN == 0)
     longest = card.longest_wait[n]
     due = t + longest if waits & (longest > 0) else NEVER
-    state.call_due[n] = state.call_due[n] if waits == waited else due
+    due = state.call_due[n] if waits == waited else due
+    state.call_due[n] = due
     state.called[n] = calling
+    look_at(card.signal[n] & FROM_START, due, state)
 
 
 def notice_lamps(n: int, t: int, aspect: int, card: MonitorCard, state: MonitorState) -> int:
@@ -262,11 +265,26 @@ def notice_lamps(n: int, t: int, aspect: int, card: MonitorCard, state: MonitorS
     before = state.seen[n]
     lit_until = state.shown_since[n] if before == DARK else t
     state.shown_since[n] = t
+    i = card.signal[n] & FROM_START
     if aspect == RED_AMBER or aspect > GREEN or before == RED_AMBER or before > GREEN:
         note_dual(n, t, aspect, before, card, state)
+        look_at(i, state.dual_due[n], state)
     state.seen[n] = aspect
-    stage = stage_of(aspect, state.stage[n])
-    return 0 if stage == state.stage[n] else enter_stage(n, t, stage, lit_until, card, state)
+    stage, found = stage_of(aspect, state.stage[n]), 0
+    if stage != state.stage[n]:
+        found = enter_stage(n, t, stage, lit_until, card, state)
+    if aspect == YELLOW:
+        look_at(i, state.yellow_due[n], state)
+    elif aspect == DARK:
+        look_at(i, t + card.red_fail_ticks - 1, state)
+    if state.conflict_since[i] >= 0:  # it may have ended
+        look_at(i, t, state)
+    return found
+
+
+def look_at(i: int, t: int, state: MonitorState) -> None:
+    """Look at signal `i` in tick `t` at the latest. In vain, where what was to end in time has ended."""
+    state.next_check[i] = min(state.next_check[i], t)
 
 
 def has_way(aspect: int) -> bool:
@@ -326,47 +344,49 @@ def enter_stage(n: int, t: int, stage: int, lit_until: int, card: MonitorCard, s
     return found
 
 
-def settle(i: int, first: int, past: int, t: int, card: MonitorCard, state: MonitorState) -> int:
-    """What concerns signal `i` as a whole, once the lamps `changed[first:past]` are noticed: pairs, and what lasts too
-    long."""
-    found, in_conflict = 0, state.conflict_since[i] >= 0
-    for c in range(first, past):
-        k = state.changed[c] & FROM_START
-        if state.shown_since[k] == t and has_way(state.seen[k]):
-            in_conflict |= has_way_against(i, k, card, state)
-            if state.stage_since[k] == t and state.stage[k] == GREEN_STAGE:
-                found += check_clearances(i, k, t, card, state)
-    start, past_n = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
-    wake = soonest(start, past_n, t, card, state)
-    if wake <= t:
-        for n in range(start, past_n):
-            found += end_waits(n, t, card, state)
-        wake = soonest(start, past_n, t + 1, card, state)
-    state.next_check[i] = wake
-    return found + note_conflict(i, t, card, state) if in_conflict else found
-
-
-def has_way_against(i: int, k: int, card: MonitorCard, state: MonitorState) -> bool:
-    """Has a channel of signal `i` right of way that may not go together with `k`?"""
+def settle(i: int, t: int, card: MonitorCard, state: MonitorState) -> int:
+    """What has lasted too long at signal `i`, and when to look at it again."""
     start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
-    row = (card.matrix_start[i] & FROM_START) + (k - start) * (past - start)
-    found = False
-    for n in range(start, past):
-        found |= (card.permissive[np.uint64(row + n - start)] == 0) & has_way(state.seen[np.uint64(n)])
-    return found
+    found, wake = 0, soonest(start, past, t, card, state)
+    if wake <= t:
+        for n in range(start, past):
+            found += end_waits(n, t, card, state)
+        wake = soonest(start, past, t + 1, card, state)
+    state.next_check[i] = wake
+    return found + note_conflict(i, t, card, state) if state.conflict_since[i] >= 0 else found
+
+
+def check_pairs(k: int, t: int, card: MonitorCard, state: MonitorState) -> int:
+    """Channel `k` has right of way from this tick on: together with another that may not, or too soon after it?"""
+    i = card.signal[k] & FROM_START
+    start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
+    row, size = (card.matrix_start[i] & FROM_START) + (k - start) * (past - start), past - start
+    in_conflict = False
+    for other in range(size):  # all are read, and none by a branch: so the processor takes many at a time
+        n = np.uint64(start + other)
+        in_conflict |= (card.permissive[np.uint64(row + other)] == 0) & has_way(state.seen[n])
+    if in_conflict:
+        state.conflict_since[i] = t if state.conflict_since[i] < 0 else state.conflict_since[i]
+        look_at(i, t, state)
+    if state.stage_since[k] != t or state.stage[k] != GREEN_STAGE:
+        return 0
+    is_short = False
+    for other in range(size):
+        n = np.uint64(start + other)
+        pair, ended = np.uint64(row + other), green_ended(n, t, state)  # type: ignore[arg-type]
+        is_short |= (card.permissive[pair] == 0) & (ended >= 0) & (t - ended < card.clearance_before[pair])
+    return latch_clearances(i, k, t, card, state) if is_short else 0
 
 
 def note_conflict(i: int, t: int, card: MonitorCard, state: MonitorState) -> int:
-    """Note since when there has been a conflict at signal `i`, and raise it once it has lasted."""
+    """Note whether the conflict at signal `i` goes on, and raise it once it has lasted."""
     one, other = first_conflict(i, card, state)
     if one < 0:
         state.conflict_since[i] = -1
         return 0
-    if state.conflict_since[i] < 0:
-        state.conflict_since[i] = t
     due = state.conflict_since[i] + card.conflict_ticks - 1
     if t < due:
-        state.next_check[i] = min(state.next_check[i], due)
+        look_at(i, due, state)
     return latch(_CONFLICT, i, t, one, other, state) if t == due else 0
 
 
@@ -399,19 +419,21 @@ def end_waits(n: int, t: int, card: MonitorCard, state: MonitorState) -> int:
     return found
 
 
-def check_clearances(i: int, k: int, t: int, card: MonitorCard, state: MonitorState) -> int:
-    """Channel `k` becomes green: has every green that may not go with it ended for long enough?"""
+def green_ended(n: int, t: int, state: MonitorState) -> int:
+    """The tick in which the last green of channel `n` ended, `t` if it goes on; -1 none seen."""
+    on_until = state.shown_since[n] if state.seen[n] == DARK else t
+    is_on = (state.stage[n] == GREEN_STAGE) & (state.stage_since[n] < t)
+    return on_until if is_on else state.green_end[n]
+
+
+def latch_clearances(i: int, k: int, t: int, card: MonitorCard, state: MonitorState) -> int:
+    """Raise every clearance that is too short before the green of channel `k`."""
     start, past = card.channel_start[i] & FROM_START, card.channel_start[i + 1] & FROM_START
-    pair, found = (card.matrix_start[i] & FROM_START) + k - start, 0
-    for channel in range(start, past):
-        n = np.uint64(channel)
-        dark_since, green_end = state.shown_since[n], state.green_end[n]
-        on_until = dark_since if state.seen[n] == DARK else t
-        is_on = (state.stage[n] == GREEN_STAGE) & (state.stage_since[n] < t)  # it has not ended
-        ended = on_until if is_on else green_end
-        if (card.permissive[np.uint64(pair)] == 0) & (ended >= 0) & (t - ended < card.clearance[np.uint64(pair)]):
+    row, found = (card.matrix_start[i] & FROM_START) + (k - start) * (past - start), 0
+    for n in range(start, past):
+        pair, ended = row + n - start, green_ended(n, t, state)
+        if card.permissive[pair] == 0 and ended >= 0 and t - ended < card.clearance_before[pair]:
             found += latch(_CLEARANCE, i, t, card.channel[n], card.channel[k], state)
-        pair += past - start
     return found
 
 
@@ -441,8 +463,9 @@ HELPERS = (
     has_way,
     stage_of,
     latch,
+    look_at,
     changes,
-    any_changes,
+    list_wide,
     list_changes,
     any_due,
     note_dual,
@@ -451,8 +474,9 @@ HELPERS = (
     notice_lamps,
     soonest,
     end_waits,
-    check_clearances,
-    has_way_against,
+    green_ended,
+    latch_clearances,
+    check_pairs,
     first_conflict,
     note_conflict,
     settle,

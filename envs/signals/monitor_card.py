@@ -64,7 +64,7 @@ class MonitorCard(NamedTuple):
     row_past: IntArray  # (I,) one past the last signal whose columns go on from this one's without a gap
     matrix_start: IntArray  # (I + 1,)
     permissive: ByteArray  # (sum of n n,) 1 where the pair may have right of way together
-    clearance: IntArray  # (sum of n n,) least ticks from the end of green of the row to the start of the column's
+    clearance_before: IntArray  # (sum of n n,) least ticks from the column's end of green to the row's start
     yellow: IntArray  # (N,) least yellow, 0 none required
     longest_yellow: IntArray  # (N,) 0 no limit
     green: IntArray  # (N,) least green, 0 none
@@ -110,7 +110,8 @@ def make_joined_card(sizes: IntArray, channels: Channels, *, tick_s: float = 1.0
     if columns.shape != (start[-1],) or permissive.shape != (matrix_start[-1],):
         raise ValueError(f"signals of {sizes.tolist()} channels do not fit {columns.shape} and {permissive.shape}")
     _check_columns(columns, start)
-    _check_pairs(columns, permissive, start, matrix_start)
+    mirrored = _mirrored(matrix_start, sizes)
+    _check_pairs(columns, permissive, start, matrix_start, mirrored)
 
     def ticks(name: str, starts: IntArray) -> IntArray:
         return _ticks(getattr(channels, name), name, starts, tick_s)
@@ -123,7 +124,7 @@ def make_joined_card(sizes: IntArray, channels: Channels, *, tick_s: float = 1.0
         row_past=_row_past(columns, start),
         matrix_start=matrix_start,
         permissive=permissive.astype(np.uint8),
-        clearance=ticks("intergreen_s", matrix_start),
+        clearance_before=ticks("intergreen_s", matrix_start)[mirrored],
         yellow=ticks("yellow_s", start),
         longest_yellow=ticks("longest_yellow_s", start),
         green=ticks("min_green_s", start),
@@ -184,20 +185,30 @@ def _check_columns(columns: NDArray[Any], start: IntArray) -> None:
         _refuse_columns(columns[start[i] : start[i + 1]], i)
 
 
-def _check_pairs(columns: NDArray[Any], permissive: NDArray[Any], start: IntArray, matrix_start: IntArray) -> None:
-    sizes = np.diff(start)
-    width = np.repeat(sizes, sizes * sizes)
-    at = np.arange(len(permissive)) - np.repeat(matrix_start[:-1], sizes * sizes)
-    row, column = at // np.maximum(width, 1), at % np.maximum(width, 1)
-    mirrored = permissive[np.repeat(matrix_start[:-1], sizes * sizes) + column * width + row]
-    for k in np.flatnonzero((permissive != mirrored) | (~permissive & (row == column)))[:1].tolist():
+def _mirrored(matrix_start: IntArray, sizes: IntArray) -> NDArray[np.intp]:
+    """Of every entry of all matrices, where that of the same pair the other way stands."""
+    width, first = np.repeat(sizes, sizes * sizes), np.repeat(matrix_start[:-1], sizes * sizes)
+    row, column = np.divmod(np.arange(len(first)) - first, width)
+    return np.asarray(first + column * width + row, np.intp)
+
+
+def _check_pairs(
+    columns: NDArray[Any],
+    permissive: NDArray[Any],
+    start: IntArray,
+    matrix_start: IntArray,
+    mirrored: NDArray[np.intp],
+) -> None:
+    wrong = np.where(mirrored == np.arange(len(permissive)), ~permissive, permissive != permissive[mirrored])
+    for k in np.flatnonzero(wrong)[:1].tolist():
         i = _signal_at(matrix_start, k)
-        a, b = columns[start[i] + row[k]], columns[start[i] + column[k]]
+        row, column = divmod(k - int(matrix_start[i]), int(start[i + 1] - start[i]))
+        a, b = columns[start[i] + row], columns[start[i] + column]
         if a == b:
             raise ValueError(f"signal {i}: permissive must be True on its diagonal, column {a} is False")
         raise ValueError(
             f"signal {i}: permissive must be symmetric, columns {a} and {b} "
-            f"are {permissive[k]} one way and {mirrored[k]} the other"
+            f"are {permissive[k]} one way and {permissive[mirrored[k]]} the other"
         )
 
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from intergreen.envs.arrays import FROM_START
 from intergreen.envs.signals.aspects import GREEN, RED, RED_AMBER, YELLOW
+from intergreen.envs.signals.bits import WIDTH, alike, lowest
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import ByteArray, IntArray
@@ -40,7 +41,6 @@ INTERVENTIONS = ("overdue call", "maximum green", "minimum green", "no such phas
 _STAYS = 8  # marks a movement while its signal is painted
 ALWAYS, NEVER = -(1 << 30), 1 << 30  # when a signal is due
 NO_NEWS = 2  # no call is that
-_AT_ONCE, _FEW = 32, 8  # calls looked at together
 
 
 class SignalState(NamedTuple):
@@ -279,22 +279,22 @@ def note_greens(
 
 def hear(rules: Rules, state: SignalState, calls: ByteArray) -> None:
     """Note the calls that begin or end in this second; where somebody calls the longest green ends."""
-    if len(calls) < _AT_ONCE:
-        hear_few(0, len(calls), rules, state, calls)
+    if len(calls) < WIDTH:
+        for m in range(len(calls)):
+            hear_one(m, rules, state, calls)
         return
-    for part in range((len(calls) + _AT_ONCE - 1) // _AT_ONCE):
-        first = min(part * _AT_ONCE, len(calls) - _AT_ONCE)  # the last part begins in the one before
-        if any_news(first, _AT_ONCE, state, calls):
-            for few in range(first, first + _AT_ONCE, _FEW):
-                if any_news(few, _FEW, state, calls):
-                    hear_few(few, few + _FEW, rules, state, calls)
+    for part in range(0, len(calls), WIDTH):
+        first = min(part, len(calls) - WIDTH)  # the last part begins in the one before
+        news = alike(calls, state.news, first)
+        while news != 0:
+            hear_one(first + lowest(news), rules, state, calls)
+            news &= news - 1
 
 
-def hear_few(first: int, past: int, rules: Rules, state: SignalState, calls: ByteArray) -> None:
-    """Note the calls that begin or end for movements from the first on."""
-    for m in range(first, past):
-        if note_call(m, state, calls):
-            state.rests[signal_of(m, rules)] = 0
+def hear_one(m: int, rules: Rules, state: SignalState, calls: ByteArray) -> None:
+    """The same for one movement."""
+    if note_call(m, state, calls):
+        state.rests[signal_of(m, rules)] = 0
 
 
 def note_call(m: int, state: SignalState, calls: ByteArray) -> bool:
@@ -316,15 +316,6 @@ def signal_of(m: int, rules: Rules) -> int:
         else:
             past = middle
     return i
-
-
-def any_news(first: int, n: int, state: SignalState, calls: ByteArray) -> bool:
-    """Does a call begin or end for any of `n` movements? Without branches 32 take hardly longer than one."""
-    is_news = False
-    for k in range(n):
-        m = np.uint64(first + k)  # unsigned: nothing in the loop asks whether an index counts from the end
-        is_news |= calls[m] == state.news[m]
-    return is_news
 
 
 def red_seconds(state: SignalState, out: IntArray) -> None:
@@ -429,8 +420,11 @@ def overdue_at(i: int, at: int, rules: Rules, state: SignalState) -> tuple[int, 
 
     With k turns that have had a call for as long as this one or longer, it is the k-th limit that counts.
     """
+    oldest = oldest_call(i, rules, state)
+    if oldest + rules.overdue[i] > at:  # as at most times
+        return min(oldest + rules.overdue[i], NEVER), oldest
     first, past = rules.turn_start[i], rules.turn_start[i + 1]
-    soonest = oldest = NEVER
+    soonest = NEVER
     for t in range(first, past):
         since = call_of(i, rules.turns[t], rules, state)
         due = since + rules.overdue[i]
@@ -440,8 +434,16 @@ def overdue_at(i: int, at: int, rules: Rules, state: SignalState) -> tuple[int, 
                 k += call_of(i, rules.turns[other], rules, state) <= since
             due = since + rules.call_limit[k]
         soonest = min(soonest, due)
-        oldest = min(oldest, since)
     return soonest, oldest
+
+
+def oldest_call(i: int, rules: Rules, state: SignalState) -> int:
+    """The second in which the oldest call of signal `i` began that still lasts; NEVER: none."""
+    j, oldest = rules.intersection[i], NEVER
+    for k in range(rules.movement_start[j], rules.movement_start[j + 1]):
+        since = state.call_since[np.uint64(k)]
+        oldest = min(oldest, since if since >= 0 else NEVER)
+    return oldest
 
 
 def call_of(i: int, phase: int, rules: Rules, state: SignalState) -> int:
@@ -547,6 +549,7 @@ HELPERS = (
     next_phase,
     may_be_overdue,
     call_of,
+    oldest_call,
     overdue_at,
     overdue_phase,
     waiting_phase,
@@ -557,9 +560,8 @@ HELPERS = (
     may_change,
     change,
     note_greens,
-    any_news,
     note_call,
     signal_of,
-    hear_few,
+    hear_one,
     hear,
 )

@@ -15,8 +15,8 @@ from numba import njit
 _logger = logging.getLogger(__name__)
 _ENVS = Path(__file__).parent.parent
 _SOURCES = (
-    "arrays.py", "simulation/*.py", "demand/lanes.py", "signals/shield.py", "signals/monitor.py", "observation.py",
-    "reward.py", "core.py",
+    "arrays.py", "simulation/*.py", "demand/lanes.py", "signals/shield.py", "signals/monitor.py", "signals/bits.py",
+    "observation.py", "reward.py", "compiled_bits.py", "core.py",
 )  # fmt: skip
 _CACHES = ("simulation/__pycache__/*.nb[ic]", "signals/__pycache__/*.nb[ic]", "__pycache__/core.*.nb[ic]")
 

@@ -42,7 +42,7 @@ def test_no_green_begins_before_that_of_the_controller_before_is_cleared(bundle_
         for i, (start, past) in enumerate(zip(card.channel_start[:-1], card.channel_start[1:], strict=True)):
             n, at = past - start, card.matrix_start[i]
             conflicts = card.permissive[at : at + n * n].reshape(n, n) == 0
-            clearance = card.clearance[at : at + n * n].reshape(n, n)
+            clearance = card.clearance_before[at : at + n * n].reshape(n, n).T
             channels = card.channel[start:past]
             was_green, begins = last[channels] == GREEN, is_green[channels] & ~begun[channels]
             bad = conflicts & was_green[:, None] & begins & (clearance > second)
@@ -64,7 +64,7 @@ def test_red_that_is_no_whole_seconds_is_one_line(bundle_folder, red):
 def test_red_lasts_as_long_as_the_longest_clearance_or_as_asked(bundle_folder, protocol):
     network = NETWORKS["town"]
     timing = protocol_by_name(protocol).plan(network).timing
-    longest_s = int(program_card(network, timing).clearance.max())
+    longest_s = int(program_card(network, timing).clearance_before.max())
 
     def seconds_of_red(**red):
         controller = SignalController.load(bundle_folder, network, protocol=protocol, **red)

@@ -242,14 +242,14 @@ def card_of(network, j, timing):
         seconds = timing.seconds if isinstance(timing, FixedClearance) else 0
         none, every = [0] * len(each), [seconds] * len(each)
         return {
-            "permissive": may, "clearance": [0 if go else seconds for go in may], "yellow": every,
+            "permissive": may, "clearance_before": [0 if go else seconds for go in may], "yellow": every,
             "longest_yellow": every, "green": none, "red_revert": none, "longest_wait": none, "red_amber": [0],
         }  # fmt: skip
     profile = timing.profile
-    apart = [0 if go else whole(one.intergreen_s(profile, *pair)) for go, pair in zip(may, pairs, strict=True)]
+    apart = [0 if go else whole(one.intergreen_s(profile, b, a)) for go, (a, b) in zip(may, pairs, strict=True)]
     return {
         "permissive": may,
-        "clearance": apart,
+        "clearance_before": apart,
         "yellow": [whole(one.yellow_s(profile, m)) for m in each],
         "longest_yellow": [ceil(profile.longest_yellow_s)] * len(each),
         "green": [whole(one.least_s(profile, m)) for m in each],

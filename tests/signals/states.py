@@ -1,8 +1,10 @@
-"""States of the shield to try it with."""
+"""States of the shield to try it with, and what holds of the monitor's whatever was watched."""
+
+from itertools import pairwise
 
 import numpy as np
 
-from intergreen.envs.signals import shield
+from intergreen.envs.signals import monitor, shield
 
 
 def equal_states(network, plan, random):
@@ -14,3 +16,9 @@ def equal_states(network, plan, random):
         shield.start(first, plan.rules, state)
         states.append(shield.replica_state(state, 0))
     return states
+
+
+def assert_looks_in_time(card, state):
+    """The next look at each signal comes when something will have lasted too long, or before."""
+    for i, (first, past) in enumerate(pairwise(card.channel_start.tolist())):
+        assert state.next_check[i] <= monitor.soonest(first, past, int(state.tick[0]), card, state), i

@@ -112,7 +112,7 @@ def assert_card_is_that_of_each(network, timing):
     for i, (first, past) in enumerate(pairwise(card.channel_start.tolist())):
         j = int(network.signalled[i])
         square = slice(card.matrix_start[i], card.matrix_start[i + 1])
-        places = {"permissive": square, "clearance": square, "red_amber": slice(i, i + 1)}
+        places = {"permissive": square, "clearance_before": square, "red_amber": slice(i, i + 1)}
         for name, values in card_of(network, j, timing).items():
             assert np.array_equal(getattr(card, name)[places.get(name, slice(first, past))], values), (i, name)
         columns = np.arange(network.movement_start[j], network.movement_start[j + 1])
@@ -222,7 +222,7 @@ def by_plain_numbers(network, plan, i: int, j: int, model: SignalModel) -> Signa
         model,
         rules=model.rules._replace(**times),
         permissive=np.array(card["permissive"]).reshape(n, n),
-        clearance=np.array(card["clearance"]).reshape(n, n),
+        clearance=np.array(card["clearance_before"]).reshape(n, n).T,
         min_green=np.array(card["green"]),
         max_green=np.array(longest),
         **{name: np.array(card[name]) for name in ("yellow", "longest_yellow", "red_revert", "longest_wait")},

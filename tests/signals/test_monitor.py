@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba.extending import register_jitable
 
+from intergreen.envs.compiled_bits import compile_bits
 from intergreen.envs.signals import monitor
 from intergreen.envs.signals.aspects import DARK, GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.signals.monitor import (
@@ -30,6 +31,7 @@ from intergreen.envs.signals.monitor_card import Channels, make_card
 
 LAMPS = {"R": RED, "Y": YELLOW, "G": GREEN, "A": RED_AMBER, "-": DARK, "X": RED | GREEN, "Z": YELLOW | GREEN}
 kernel = numba.njit(error_model="numpy", _nrt=False)  # as the batched core compiles it
+compile_bits()
 for _helper in monitor.HELPERS:
     register_jitable(_nrt=False, error_model="numpy")(_helper)
 compiled_watch, compiled_rows = kernel(watch), kernel(replica_rows)
@@ -354,7 +356,7 @@ def twin_faults(rows, calls, card):
     n = len(card.channel)
     ticks, width = range(len(rows)), range(n)
     allowed = card.permissive.reshape(n, n)
-    clearance = card.clearance.reshape(n, n)
+    clearance = card.clearance_before.reshape(n, n).T
     runs = [stage_runs(rows[:, c]) for c in width]
     found = []
 
@@ -587,12 +589,13 @@ def test_card_without_signals_watches_nothing():
     assert latched(card, np.zeros((3, 4), np.uint8)) is None
 
 
-def test_monitor_knows_of_the_project_only_lamps_and_array_types():
+def test_monitor_knows_of_the_project_only_lamps_arrays_and_how_to_compare_them():
     tree = ast.parse(Path(monitor.__file__).read_text(encoding="utf-8"))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     ours = {name for name in imported if name.split(".")[0] == "intergreen"}
-    assert ours == {"intergreen.envs.signals.aspects", "intergreen.envs.signals.monitor_card", "intergreen.envs.arrays"}
+    signals = {f"intergreen.envs.signals.{name}" for name in ("aspects", "bits", "monitor_card")}
+    assert ours == {*signals, "intergreen.envs.arrays"}
 
 
 def test_monitor_names_nothing_of_phases_plans_shields_or_policies():
@@ -606,6 +609,5 @@ def test_monitor_names_nothing_of_phases_plans_shields_or_policies():
 
 def test_numbers_inside_the_kernel_are_those_of_the_enumeration():
     inside = {name: value for name, value in vars(monitor).items() if name.startswith("_") and type(value) is int}
-    del inside["_AT_ONCE"], inside["_FEW"]
     inside["_DUAL_INDICATION"] = inside.pop("_DUAL")
     assert inside == {f"_{fault.name}": int(fault) for fault in Fault if fault is not Fault.NONE}

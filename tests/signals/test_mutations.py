@@ -601,10 +601,9 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("soonest = oldest = NEVER", "soonest, oldest = NEVER, 0"),
     (
-        "oldest = min(oldest, since)\n    return soonest",
-        "oldest = max(oldest, since if since < NEVER else 0)\n    return soonest",
+        "return soonest, oldest\n",
+        "return soonest, max([since for since in state.call_since if since >= 0], default=NEVER)\n",
     ),
     ("anybody |= waits(m, call_s, state, calls)", "anybody |= calls[m] != 0"),
     (
@@ -618,7 +617,7 @@ in_shield(
     "us",
     "I9",
     "cycle fail",
-    ("oldest = min(oldest, since)\n    return soonest", "oldest = since\n    return soonest"),
+    ("return soonest, oldest\n", "return soonest, since\n"),
 )
 in_shield(
     "calls that have ended count",
@@ -657,8 +656,6 @@ in_shield(
     "I9",
     "cycle fail",
     ("is_news = calls[m] == state.news[m]", "is_news = calls[m] != 0 and state.aspects[m] != GREEN"),
-    ("any_news(first, _AT_ONCE, state, calls):", "True:"),
-    ("any_news(few, _FEW, state, calls):", "True:"),
 )
 in_shield(
     "calls are forgotten when the first movement has green",
@@ -698,7 +695,7 @@ in_shield(
     "us",
     "I9",
     f"unseen: longest green: {UNKNOWN_TO_MONITOR}",
-    ("            state.rests[signal_of(m, rules)] = 0\n", "            pass\n"),
+    ("        state.rests[signal_of(m, rules)] = 0\n", "        pass\n"),
 )
 in_shield(
     "signal is passed over for a second after its least green",
