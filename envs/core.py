@@ -54,7 +54,7 @@ class Detectors(NamedTuple):
 
     start: IntArray  # (L + 1,)
     movement: IntArray  # (C,) of lane l those from start[l] to start[l + 1]
-    reach_m: FloatArray  # (L, 2) length of the lane, and how near to its end is arrived; never where nobody may call
+    from_m: FloatArray  # (L,) m from the beginning of the lane where one has arrived; never where nobody may call
 
 
 class Notes(NamedTuple):
@@ -430,8 +430,19 @@ def _detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
     lane, movement = np.array(sorted(pairs), np.int32).reshape(-1, 2).T.copy()
     start = np.searchsorted(lane, np.arange(network.n_lanes + 1)).astype(np.int32)
     within_m = AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M)
-    within_m[np.diff(start) == 0] = -np.inf
-    return Detectors(start, movement, np.column_stack([network.lane_length_m, within_m]))
+    from_m = _least_position_m(network.lane_length_m, within_m)
+    from_m[np.diff(start) == 0] = np.inf
+    return Detectors(start, movement, from_m)
+
+
+def _least_position_m(length_m: FloatArray, within_m: FloatArray) -> FloatArray:
+    """(L,) the least float whose distance to the end of the lane is no more than so much, as floats are subtracted."""
+    position_m = length_m - within_m
+    while (is_beyond := length_m - position_m > within_m).any():
+        position_m = np.where(is_beyond, np.nextafter(position_m, np.inf), position_m)
+    while (is_within := length_m - (before_m := np.nextafter(position_m, -np.inf)) <= within_m).any():
+        position_m = np.where(is_within, before_m, position_m)
+    return position_m
 
 
 def _notes(network: RoadNetwork, replicas: int) -> Notes:
@@ -466,7 +477,7 @@ def _run_period(packed, seconds):
         _begin_period(packed, b)
         for first in range(0, seconds, _AT_ONCE_S):
             n_seconds = min(_AT_ONCE_S, seconds - first)
-            _show_seconds(packed, b, 0, n_seconds)
+            _show_seconds(packed, b, n_seconds)
             _drive_seconds(packed, b, 0, n_seconds)
             _watch_seconds(packed, b, n_seconds)
         _end_period(packed, b, seconds)
@@ -486,8 +497,7 @@ def _run_period_with_calls(packed, seconds):
         for first in range(0, seconds, _AT_ONCE_S):
             n_seconds = min(_AT_ONCE_S, seconds - first)
             for t in range(n_seconds):
-                _hear_calls(packed, b, t)
-                _show_seconds(packed, b, t, 1)
+                _hear_and_show_second(packed, b, t)
                 _drive_seconds(packed, b, t, 1)
             _watch_seconds(packed, b, n_seconds)
         _end_period(packed, b, seconds)
@@ -511,18 +521,21 @@ def _begin_period(packed, b):
 
 
 @apart
-def _hear_calls(packed, b, t):
-    """The detectors: who has arrived at a stop line, where that matters; noted for the monitor."""
+def _hear_and_show_second(packed, b, t):
+    """The detectors and the shield: who has arrived at a stop line, and what is shown; noted for the monitor."""
     _, period = opened(packed)
     _hear_detectors(period.detectors, replica_state(period.state, b), period.calls[b], period.notes, b, t)
+    signals, green = _replica_signals(period.shown, b), period.state.green[b]
+    _tick(period.rules, signals, period.calls[b], green)
+    _note(signals.aspects, period.notes.aspects[b, t])
 
 
 @apart
-def _show_seconds(packed, b, first, n_seconds):
+def _show_seconds(packed, b, n_seconds):
     """The shield: what the signals show; noted for traffic and monitor."""
     _, period = opened(packed)
     signals, calls, green = _replica_signals(period.shown, b), period.calls[b], period.state.green[b]
-    for t in range(first, first + n_seconds):
+    for t in range(n_seconds):
         _tick(period.rules, signals, calls, green)
         _note(signals.aspects, period.notes.aspects[b, t])
 
@@ -622,9 +635,8 @@ def _detect(state, detectors, calls, arrived):
     n_arrived = np.uint64(0)
     for entry in range(state.tally[LANES_IN_USE]):  # without branches all lanes are fetched at the same time
         lane = np.uint32(state.in_use[entry])  # unsigned: no index is asked whether it counts from the end
-        length_m, within_m = detectors.reach_m[lane, 0], detectors.reach_m[lane, 1]
         arrived[n_arrived] = lane
-        n_arrived += np.uint64(length_m - position[np.uint32(state.head[lane])] <= within_m)
+        n_arrived += np.uint64(position[np.uint32(state.head[lane])] >= detectors.from_m[lane])
     for entry in range(n_arrived):
         lane = np.uint32(arrived[entry])
         for k in range(np.uint32(detectors.start[lane]), np.uint32(detectors.start[lane + np.uint32(1)])):
