@@ -23,8 +23,16 @@ class Signals(NamedTuple):
     choice_phase: IntArray  # (I, C) phase of the signal, -1 where it has no such choice
 
 
-def greens_that_yield(network: RoadNetwork, signals: Signals) -> BoolArray:
-    """(all phases, M): in which phases which movements have green and must give way to another that has green.
+class Ways(NamedTuple):
+    """Of W greens that must give way to another one: in which phase, who, and to whom, as movements of the signal."""
+
+    row: IntArray  # (W,) one of all phases
+    second: IntArray  # (W,)
+    first: IntArray  # (W,)
+
+
+def ways_given(network: RoadNetwork, signals: Signals) -> Ways:
+    """In which phases which movements have green and must give way to others that have green, pair by pair.
 
     Not those that every choice serves, as right turns in the literature: they tell no choice from another.
     """
@@ -40,10 +48,10 @@ def greens_that_yield(network: RoadNetwork, signals: Signals) -> BoolArray:
     pair = np.repeat(np.arange(len(second)), n_phases[signal[second]])
     row = ranges(signals.phase_start[signal[second]], n_phases[signal[second]])
     serves = signals.phase_serves != 0
-    both = serves[row, local[second][pair]] & serves[row, local[first][pair]]
-    yields = np.zeros(serves.shape, np.bool_)
-    yields[row[both], local[second][pair[both]]] = True
-    return yields & ~np.repeat(_always_green(signals), n_phases, axis=0)
+    second, first = local[second][pair], local[first][pair]
+    always = np.repeat(_always_green(signals), n_phases, axis=0)
+    counts = serves[row, second] & serves[row, first] & ~always[row, second]
+    return Ways(row[counts], second[counts], first[counts])
 
 
 def _always_green(signals: Signals) -> BoolArray:

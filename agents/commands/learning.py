@@ -156,6 +156,9 @@ def refine(
     yielding: Annotated[
         bool, typer.Option("--yielding", help="from now on it sees which greens must give way (feature `yielding`)")
     ] = False,
+    oncoming: Annotated[
+        bool, typer.Option("--oncoming", help="likewise, while somebody comes who goes first (feature `oncoming`)")
+    ] = False,
     average: Annotated[
         bool, typer.Option("--average", help="write the mean of the weights it began with and had after each round")
     ] = False,
@@ -181,6 +184,7 @@ def refine(
         from_sumo=from_sumo,
         protocols=parse_names(protocols, "--protocols") if protocols else None,
         yielding=yielding,
+        oncoming=oncoming,
         average=average,
         seed=seed,
     )

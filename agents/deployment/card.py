@@ -162,10 +162,7 @@ def _refined_how(how: dict[str, Any], recipe: Recipe) -> str:
     words += ["--rounds", how["rounds"], "--moments", how["moments"], "--look-ahead", how["look_ahead_s"]]
     if recipe.worlds is not None and recipe.worlds.from_sumo:
         words += ["--from-sumo", recipe.worlds.from_sumo]
-    if how.get("yielding"):
-        words.append("--yielding")
-    if how.get("average"):
-        words.append("--average")
+    words += [f"--{name}" for name in ("yielding", "oncoming", "average") if how.get(name)]
     return shlex.join(str(word) for word in [*words, "--seed", recipe.seed])
 
 

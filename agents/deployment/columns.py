@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from intergreen.envs.observation import ARRIVAL_BOUNDS_S, HIGHEST, YIELDING, YIELDING_SHARE
+from intergreen.envs.observation import ARRIVAL_BOUNDS_S, HIGHEST, ONCOMING, YIELDING, YIELDING_SHARE
 
 
 class Column(NamedTuple):
@@ -56,12 +56,10 @@ COLUMNS: dict[str, Column] = {
 def serves_column(features: Sequence[str]) -> dict[str, object]:
     """What a value of the block that says whom a choice serves means, for a policy that sees these features."""
     meaning = "1 where the choice gives the movement green"
-    if YIELDING in features:
-        return {
-            "unit": "share",
-            "range": [0.0, 1.0],
-            "meaning": f"{meaning}, {YIELDING_SHARE:g} where it must give way to another green there",
-        }
+    if YIELDING in features or ONCOMING in features:
+        way = f"{YIELDING_SHARE:g} where it must give way to another green there"
+        when = ", while somebody comes who goes first" if ONCOMING in features else ""
+        return {"unit": "share", "range": [0.0, 1.0], "meaning": f"{meaning}, {way}{when}"}
     return {"unit": "flag", "range": [0.0, 1.0], "meaning": meaning}
 
 

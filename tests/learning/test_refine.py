@@ -213,6 +213,7 @@ def test_folder_states_what_it_came_from_and_what_each_round_gained(refined, poo
         "moments": 1_500,
         "look_ahead_s": 60,
         "yielding": False,
+        "oncoming": False,
         "average": False,
     }
     assert content["refined"] == expected
@@ -319,16 +320,26 @@ def test_policy_for_any_network_is_refined_under_the_timings_that_are_asked_for(
         assert printed.count("\n") == 1
 
 
-def test_policy_may_see_from_now_on_which_greens_must_give_way(pair_file, tmp_path, stated):
-    settings = {"yielding": True, "rounds": 1, "moments": 40, "look_ahead_s": 20}
-    folder = refine(prepare_refinement("universal-0", str(pair_file), out=tmp_path / "run", **settings))
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["yielding"], "told which greens yield"),
+        (["oncoming"], "told when greens yield"),
+        (["yielding", "oncoming"], "told which greens yield and when they do"),
+    ],
+)
+def test_policy_may_see_from_now_on_which_greens_must_give_way(asked, told, pair_file, tmp_path, stated):
+    settings = dict.fromkeys(asked, True) | {"rounds": 1, "moments": 40, "look_ahead_s": 20}
+    refinement = prepare_refinement("universal-0", str(pair_file), out=tmp_path / "run", **settings)
+    assert told in refinement.summary()
+    folder = refine(refinement)
     content, before = stated(folder), read_probable("universal-0")
-    assert content["refined"]["yielding"]
-    assert content["recipe"]["features"] == [*before.features, "yielding"]
-    assert read_probable(str(folder)).features == (*before.features, "yielding")
-    again = prepare_refinement(str(folder), out=tmp_path / "again", yielding=True).training
+    assert [name for name in ("yielding", "oncoming") if content["refined"][name]] == asked
+    assert content["recipe"]["features"] == [*before.features, *asked]
+    assert read_probable(str(folder)).features == (*before.features, *asked)
+    again = prepare_refinement(str(folder), out=tmp_path / "again", **dict.fromkeys(asked, True)).training
     assert list(again.recipe.features) == content["recipe"]["features"]
-    assert not again.run["refined"]["yielding"]
+    assert not any(again.run["refined"][name] for name in asked)
 
 
 def test_networks_of_sumos_are_refused_in_one_line_where_there_is_no_sumo(tmp_path, monkeypatch, capsys):
