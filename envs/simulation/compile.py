@@ -19,6 +19,7 @@ _SOURCES = (
     "observation.py", "reward.py", "compiled_bits.py", "core.py",
 )  # fmt: skip
 _CACHES = ("simulation/__pycache__/*.nb[ic]", "signals/__pycache__/*.nb[ic]", "__pycache__/core.*.nb[ic]")
+_TESTS = "*/__pycache__/*.nb[ic]"  # in a checkout: they measure kernels of their own
 
 
 def drop_stale_kernels() -> None:
@@ -28,6 +29,7 @@ def drop_stale_kernels() -> None:
     reach a kernel of `step.py` that has its code inlined.
     """
     cached = [path for pattern in _CACHES for path in _ENVS.glob(pattern)]
+    cached += (_ENVS.parent / "tests").glob(_TESTS)
     if not cached:
         return
     edited = max(path.stat().st_mtime for pattern in _SOURCES for path in _ENVS.glob(pattern))

@@ -8,14 +8,20 @@ import pytest
 
 from intergreen.envs.simulation import compile as compiling
 
-KERNELS = ("simulation/__pycache__/step.f.nbi", "simulation/__pycache__/step.f.1.nbc", "__pycache__/core.g.nbi")
+KERNELS = (
+    "envs/simulation/__pycache__/step.f.nbi",
+    "envs/simulation/__pycache__/step.f.1.nbc",
+    "envs/__pycache__/core.g.nbi",
+    "tests/benchmarks/__pycache__/test_safety.h.nbi",
+)
+SOURCES = ("envs/simulation/driving.py", "envs/core.py")
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     """A folder with sources of second 100 and compiled kernels of second 200."""
-    monkeypatch.setattr(compiling, "_ENVS", tmp_path)
-    for name, second in [("simulation/driving.py", 100), ("core.py", 100), *((name, 200) for name in KERNELS)]:
+    monkeypatch.setattr(compiling, "_ENVS", tmp_path / "envs")
+    for name, second in [*((name, 100) for name in SOURCES), *((name, 200) for name in KERNELS)]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -32,7 +38,7 @@ def test_kernels_newer_than_their_sources_stay(tree):
     assert kept(tree) == set(KERNELS)
 
 
-@pytest.mark.parametrize("edited", ["simulation/driving.py", "core.py"])
+@pytest.mark.parametrize("edited", SOURCES)
 def test_one_edited_source_drops_them_all(tree, edited):
     os.utime(tree / edited, (300, 300))
     compiling.drop_stale_kernels()
