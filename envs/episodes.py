@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intergreen.envs.choices import chosen_phases, start_phase
-from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.demand import vary
 from intergreen.envs.demand.volumes import released_vehicles
 from intergreen.envs.detector_faults import FaultyDetectors
@@ -35,6 +34,7 @@ from intergreen.envs.protocol import Protocol, checked_seconds, is_shipped
 from intergreen.envs.reward import BACKLOG_PERIODS, make_reward, neighbour_mixing
 from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.scenario_fingerprint import scenario_fingerprint
+from intergreen.envs.senses import observe_all, whole_counts
 from intergreen.envs.simulators import NATIVE, Simulator, make_core, simulator_name
 from intergreen.envs.verification import refuse_unsafe
 

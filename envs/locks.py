@@ -12,7 +12,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, Float32Array, IntArray
-    from intergreen.envs.core import Core, Senses
+    from intergreen.envs.core import Core
+    from intergreen.envs.senses import Senses
 
 WATCHED_S = 180  # looked back
 ARRIVING_SHARE = 0.25  # of as many as set out in that time; fewer arrive where traffic is locked

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from intergreen.envs.core import Senses, checked_start, checked_wishes, make_senses, observe_into, own_status
+from intergreen.envs.core import checked_start, checked_wishes, own_status
 from intergreen.envs.layout import arrival_bounds_m
 from intergreen.envs.reward import reward_of
+from intergreen.envs.senses import Senses, make_senses, observe_into
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.grants import granted_phases, make_grants
 from intergreen.envs.signals.plain_monitor import PlainMonitor
 from intergreen.envs.signals.plain_shield import PlainShield
-from intergreen.envs.signals.shield import SignalStatus, signal_state
+from intergreen.envs.signals.state import N_INTERVENTIONS, SignalStatus, replica_state, signal_state
 from intergreen.envs.simulation import LaneSums
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class SteppedCore:
         """What the signals show and would grant within `interval_s`, as `TrafficCore.signals`."""
         shown = self._shown
         granted = [
-            granted_phases(self._grants, shield.replica_state(shown, b), self.simulator.calls[b], interval_s)
+            granted_phases(self._grants, replica_state(shown, b), self.simulator.calls[b], interval_s)
             for b in range(self.n_replicas)
         ]
         self._red_s[:] = np.where(shown.red_since < 0, 0, shown.time - shown.red_since)
@@ -183,7 +184,7 @@ class SteppedCore:
     @property
     def interventions(self) -> IntArray:
         """(B, I, 4) how often the shield overruled a wish so far."""
-        return self._shown.interventions.reshape(self.n_replicas, self.plan.n_signals, shield.N_INTERVENTIONS)
+        return self._shown.interventions.reshape(self.n_replicas, self.plan.n_signals, N_INTERVENTIONS)
 
     @property
     def displayed(self) -> IntArray:
@@ -230,7 +231,7 @@ class SteppedCore:
     def _begin(self) -> None:
         replicas = range(self.n_replicas)
         self._shown = signal_state(self.plan, self.network, self.n_replicas)
-        self._shields = [PlainShield(self.plan.rules, shield.replica_state(self._shown, b)) for b in replicas]
+        self._shields = [PlainShield(self.plan.rules, replica_state(self._shown, b)) for b in replicas]
         self._monitors = [] if self._card is None else [PlainMonitor(self._card) for _ in replicas]
 
     def _second(self) -> None:

@@ -38,7 +38,7 @@ class PlanProof:
 def fastest_shield() -> dict[str, Callable[..., None]]:
     """`request` and `tick` as the core has compiled them; without a compiler, the plain functions."""
     try:
-        from intergreen.envs.core import compiled_shield
+        from intergreen.envs.compiled_signals import compiled_shield
     except ImportError:
         return {"request": shield.request, "tick": shield.tick}
     return compiled_shield()

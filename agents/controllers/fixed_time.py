@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from intergreen.envs.errors import InputError
-from intergreen.envs.signals.shield import NO_PHASE
+from intergreen.envs.signals.state import NO_PHASE
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from intergreen.envs.choices import chosen_phases, start_phase
-from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.layout import make_layout
 from intergreen.envs.observation import DEFAULT_FEATURES, allowed_choices
+from intergreen.envs.senses import observe_all, whole_counts
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.base import LaneCounts, Setup

@@ -38,6 +38,7 @@ from intergreen.envs.signals.card import program_card, startup_red_s
 from intergreen.envs.signals.grants import granted_phases, make_grants
 from intergreen.envs.signals.plain_monitor import PlainMonitor
 from intergreen.envs.signals.plain_shield import PlainShield
+from intergreen.envs.signals.state import N_INTERVENTIONS, replica_state, signal_state
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -106,9 +107,9 @@ class SignalController:
         self._decider = BundleController(bundle, settings)
         first = self._decider.start(Setup(network, self.plan, protocol, 1, flows_vph=flows_vph))
         self.unlike_training = self._decider.unlike_training
-        state = shield.signal_state(self.plan, network, 1)
+        state = signal_state(self.plan, network, 1)
         shield.start(first, self.plan.rules, state)
-        self._signals = shield.replica_state(state, 0)
+        self._signals = replica_state(state, 0)
         self._shield = PlainShield(self.plan.rules, self._signals)
         self._grants = make_grants(self.plan.rules, network.n_phases, network.n_movements)
         self._monitor = PlainMonitor(card)
@@ -237,7 +238,7 @@ class SignalController:
         """(1, I) the phases wanted now; what `step` asks the shield for."""
         state = self._signals
         red_s = np.where(state.red_since < 0, 0, state.time[0] - state.red_since).astype(np.int32)
-        overruled = state.interventions.reshape(-1, shield.N_INTERVENTIONS).sum(axis=1, dtype=np.int32)
+        overruled = state.interventions.reshape(-1, N_INTERVENTIONS).sum(axis=1, dtype=np.int32)
         status = SignalStatus(
             state.phase[None],
             state.green_s[None],

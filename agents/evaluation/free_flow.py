@@ -16,7 +16,7 @@ from intergreen.agents.evaluation.fallback import FallbackRecord
 from intergreen.agents.evaluation.metrics import metrics_of, series_row
 from intergreen.agents.evaluation.safety import safety_of
 from intergreen.agents.evaluation.statistics import summarise_all
-from intergreen.envs.signals.shield import N_INTERVENTIONS
+from intergreen.envs.signals.state import N_INTERVENTIONS
 from intergreen.envs.signals.stated import timing_stated
 from intergreen.envs.simulation import Totals
 from intergreen.envs.simulation.alone import AloneTrips, drive_alone

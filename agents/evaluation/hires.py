@@ -13,7 +13,7 @@ import numpy as np
 
 from intergreen.agents.evaluation.hires_map import LogMap, log_map
 from intergreen.envs.signals.aspects import GREEN, YELLOW
-from intergreen.envs.signals.shield import INTERVENTIONS
+from intergreen.envs.signals.state import INTERVENTIONS
 from intergreen.envs.simulators import engine_core
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intergreen.envs.signals.believed import junctions_believed
-from intergreen.envs.signals.shield import INTERVENTIONS
+from intergreen.envs.signals.state import INTERVENTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

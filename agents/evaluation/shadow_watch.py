@@ -22,7 +22,7 @@ from intergreen.agents.evaluation.served import Served, phase_lanes, served_of
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.fault_kinds import DetectorFault, PolicyFault
 from intergreen.envs.signals import OwnClearance
-from intergreen.envs.signals.shield import SignalStatus
+from intergreen.envs.signals.state import SignalStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from intergreen.envs.signals.plan import SignalPlan, make_plan
 from intergreen.envs.signals.rules import FieldTiming, FixedClearance, OwnClearance, Rules, Timing
-from intergreen.envs.signals.shield import SignalState, SignalStatus
+from intergreen.envs.signals.state import SignalState, SignalStatus
 
 __all__ = [
     "FieldTiming",

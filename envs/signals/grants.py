@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.envs.signals.aspects import GREEN
-from intergreen.envs.signals.shield import NEVER, NO_PHASE
+from intergreen.envs.signals.state import NEVER, NO_PHASE
 from intergreen.envs.signals.turns import NO_TURN, calls_in_turn, make_turns, overdue_at
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
     from intergreen.envs.signals.rules import Rules
-    from intergreen.envs.signals.shield import SignalState
+    from intergreen.envs.signals.state import SignalState
     from intergreen.envs.signals.turns import Turns
 
 _LATER = 1 << 20  # in turn: a phase below the present one comes when all above it have had theirs

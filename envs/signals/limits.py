@@ -16,7 +16,7 @@ import numpy as np
 
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.machine import FIRST_ASPECT, PHASE, TARGET, Input, served_by
-from intergreen.envs.signals.shield import NO_PHASE
+from intergreen.envs.signals.state import NO_PHASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,7 @@ import numpy as np
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN, RED
 from intergreen.envs.signals.rules import Rules
-from intergreen.envs.signals.shield import NEVER, NO_NEWS, NO_PHASE, NOT_SHOWN, SignalState, blank_state
+from intergreen.envs.signals.state import NEVER, NO_NEWS, NO_PHASE, NOT_SHOWN, SignalState, blank_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

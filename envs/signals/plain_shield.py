@@ -17,7 +17,7 @@ from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN, YELLOW
 from intergreen.envs.signals.remembered import Remembered, Situations
 from intergreen.envs.signals.rules import Rules
-from intergreen.envs.signals.shield import DELAYED, FORCED_WAIT, N_INTERVENTIONS, NEVER, NO_PHASE, SignalState
+from intergreen.envs.signals.state import DELAYED, FORCED_WAIT, N_INTERVENTIONS, NEVER, NO_PHASE, SignalState
 from intergreen.envs.signals.turns import calls_in_turn, make_turns, overdue_at
 
 if TYPE_CHECKING:

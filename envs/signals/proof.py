@@ -57,7 +57,7 @@ from intergreen.envs.signals.machine import (
 )
 from intergreen.envs.signals.observer import LETTERS, Observer
 from intergreen.envs.signals.reachable import UnforeseenError, explore
-from intergreen.envs.signals.shield import NO_PHASE
+from intergreen.envs.signals.state import NO_PHASE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,7 +15,17 @@ import numpy as np
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.machine import single
 from intergreen.envs.signals.rules import Rules
-from intergreen.envs.signals.shield import BOTH_GREEN, FORCED_WAIT, N_INTERVENTIONS, NO_PHASE, NOT_SHOWN, SignalState
+from intergreen.envs.signals.state import (
+    ALWAYS,
+    BOTH_GREEN,
+    FORCED_WAIT,
+    N_INTERVENTIONS,
+    NEVER,
+    NO_NEWS,
+    NO_PHASE,
+    NOT_SHOWN,
+    SignalState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,15 +183,15 @@ class Remembered:
             left=[left],
             displayed=[displayed],
             green_s=[green_s],
-            due=[shield.ALWAYS],
+            due=[ALWAYS],
             least=[0],
             rests=[0],
             wish=[wish],
             time=[max(rules.call_limit, default=0) + rules.service[0]],
             red_since=[0] * n,
             call_since=[call - 1 for call in calls],  # 0 is as long ago as makes a single call overdue
-            news=[shield.NO_NEWS] * n,
-            call_due=[0 if callers else shield.NEVER],
+            news=[NO_NEWS] * n,
+            call_due=[0 if callers else NEVER],
             aspects=list(aspects),
             interventions=[0] * N_INTERVENTIONS,
         )

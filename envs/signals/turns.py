@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.signals.shield import NEVER
+from intergreen.envs.signals.state import NEVER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

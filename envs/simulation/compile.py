@@ -15,10 +15,11 @@ from numba import njit
 _logger = logging.getLogger(__name__)
 _ENVS = Path(__file__).parent.parent
 _SOURCES = (
-    "arrays.py", "simulation/*.py", "demand/lanes.py", "signals/shield.py", "signals/monitor.py", "signals/bits.py",
-    "observation.py", "reward.py", "compiled_bits.py", "core.py",
+    "arrays.py", "simulation/*.py", "demand/lanes.py", "signals/state.py", "signals/shield.py", "signals/monitor.py",
+    "signals/bits.py", "compiled_bits.py", "compiled_signals.py", "stop_lines.py", "observation.py", "reward.py",
+    "senses.py", "period.py",
 )  # fmt: skip
-_CACHES = ("simulation/__pycache__/*.nb[ic]", "signals/__pycache__/*.nb[ic]", "__pycache__/core.*.nb[ic]")
+_CACHES = ("simulation/__pycache__/*.nb[ic]", "signals/__pycache__/*.nb[ic]", "__pycache__/*.nb[ic]")
 _TESTS = "*/__pycache__/*.nb[ic]"  # in a checkout: they measure kernels of their own
 
 

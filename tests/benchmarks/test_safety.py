@@ -16,20 +16,21 @@ from signals.test_safety_runs import REQUESTS, hostile_run, random_world
 
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.base import Setup, near_distance_m
-from intergreen.envs import core
+from intergreen.envs import compiled_signals as compiled
 from intergreen.envs.arrays import ByteArray, IntArray
 from intergreen.envs.core import TrafficCore
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario, scenario_names
-from intergreen.envs.signals import SignalPlan
+from intergreen.envs.signals import SignalPlan, monitor, shield
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.monitor_card import MonitorCard
-from intergreen.envs.signals.shield import signal_state
+from intergreen.envs.signals.state import signal_state
 from intergreen.envs.simulation.compile import inlined, kernel
 from intergreen.envs.simulation.packed import opened
 from intergreen.envs.simulation.state import replica_state, replica_trips
 from intergreen.envs.simulation.step import advance_one_second
 from intergreen.envs.simulation.turns import take_turn
+from intergreen.envs.stop_lines import detect
 
 SIGNAL_S, SHORT_SIGNAL_S = 10_000_000, 50_000
 
@@ -133,19 +134,19 @@ def _engine_replicas(turns, net, routes, loops, trips, state, changes, aspects, 
 
 @kernel
 def _shield_alone(rules, shown, wanted, every_s, calls, green):
-    signals = core._replica_signals(shown, 0)
+    signals = compiled.replica_signals(shown, 0)
     for t in range(calls.shape[0]):
         if t % every_s == 0:
-            core._request(wanted[t // every_s, 0], rules, signals)
-        core._tick(rules, signals, calls[t], green)
+            compiled.request(wanted[t // every_s, 0], rules, signals)
+        compiled.tick(rules, signals, calls[t], green)
 
 
 @kernel
 def _monitor_alone(card, watched, aspects, calls):
-    mine = core._replica_rows(watched, 0)
+    mine = compiled.replica_rows(watched, 0)
     faults = 0
     for t in range(calls.shape[0]):
-        faults += core._watch(aspects[t], calls[t], card, mine)
+        faults += compiled.watch(aspects[t], calls[t], card, mine)
     return faults
 
 
@@ -153,7 +154,7 @@ def _monitor_alone(card, watched, aspects, calls):
 def _detectors_alone(state, detectors, calls, arrived, seconds):
     mine = replica_state(state, 0)
     for _ in range(seconds):
-        core._detect(mine, detectors, calls, arrived)
+        detect(mine, detectors, calls, arrived)
 
 
 def drive_all(drive: Drive, traffic: TrafficCore) -> float:
@@ -177,7 +178,7 @@ def drive_engine(drive: Drive, traffic: TrafficCore) -> float:
 
 def drive_shield(drive: Drive, green: ByteArray) -> float:
     shown = signal_state(drive.plan, drive.world.network, 1)
-    core.shield.start(drive.first, drive.plan.rules, shown)
+    shield.start(drive.first, drive.plan.rules, shown)
     began = time.process_time()
     _shield_alone(drive.plan.rules, shown, drive.wanted, drive.protocol.interval_s, drive.calls, green)
     taken_s = time.process_time() - began
@@ -186,7 +187,7 @@ def drive_shield(drive: Drive, green: ByteArray) -> float:
 
 
 def drive_monitor(drive: Drive, card: MonitorCard) -> float:
-    memory = core.monitor.make_memory(card)
+    memory = monitor.make_memory(card)
     began = time.process_time()
     assert _monitor_alone(card, memory, drive.aspects, drive.calls) == 0
     return time.process_time() - began

@@ -10,7 +10,7 @@ from intergreen.envs.core import TrafficCore
 from intergreen.envs.demand import TurnSpec, generate_demand, release_trips
 from intergreen.envs.demand.volumes import movement_volumes
 from intergreen.envs.protocol import protocol_by_name
-from intergreen.envs.signals.shield import REFUSED
+from intergreen.envs.signals.state import REFUSED
 
 SECONDS = 400
 

@@ -31,13 +31,13 @@ from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.train import train
 from intergreen.envs.choices import chosen_phases, start_phase
-from intergreen.envs.core import observe_all
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.observation import DEFAULT_FEATURES, Blocks
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.senses import observe_all
 
 PROTOCOL = "literature-10-5"  # the scenario's own
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from intergreen.envs.core import observe_all, whole_counts
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.episode_state import episode_state, restore_episodes
 from intergreen.envs.errors import InputError
 from intergreen.envs.fault_kinds import Dead, Noise, Stick
 from intergreen.envs.gym_vector_env import TrafficSignalVectorEnv
+from intergreen.envs.senses import observe_all, whole_counts
 from intergreen.envs.traffic_env import TrafficSignalEnv
 
 ALL_DEAD = (Dead(share=1.0),)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intergreen.envs import core
+from intergreen.envs import senses
 from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
 from intergreen.envs.layout import feature_names, make_layout
@@ -50,7 +50,7 @@ class World(NamedTuple):
         return make_layout(self.network, self.plan, features=features, **room)
 
     def observed(self, layout):
-        return core.observe_all(self.counts, self.signals, INTERVAL_S, layout)
+        return senses.observe_all(self.counts, self.signals, INTERVAL_S, layout)
 
     def by_name(self, layout):
         """{name: (B, I)}"""
@@ -343,6 +343,6 @@ def test_arriving_vehicles_stand_in_the_bin_of_their_seconds_to_the_stop_line(dr
 def test_episodes_observe_what_their_core_counts(driven):
     episodes, observation = driven
     running, interval_s = episodes.core, episodes.protocol.interval_s
-    again = core.observe_all(running.counts(), running.signals(interval_s), interval_s, episodes.layout)
+    again = senses.observe_all(running.counts(), running.signals(interval_s), interval_s, episodes.layout)
     assert episodes.layout.features == DEFAULT_FEATURES
     assert np.array_equal(again, observation)

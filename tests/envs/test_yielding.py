@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intergreen.agents.learning.drawn_phases import permitted_left, with_phases
-from intergreen.envs.core import observe_all
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network import STRAIGHT, TURN_LEFT, TURN_RIGHT, GridSpec, generate_grid
 from intergreen.envs.network.sumo import read_sumo_network
@@ -23,6 +22,7 @@ from intergreen.envs.observation import (
     YIELDING_SHARE,
 )
 from intergreen.envs.observation_arrays import make_gathers, observe_arrays, vectors
+from intergreen.envs.senses import observe_all
 from intergreen.envs.signals import SignalStatus, make_plan
 from intergreen.envs.simulation import Counts
 from intergreen.envs.yielding import goes_second

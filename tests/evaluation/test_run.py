@@ -17,7 +17,7 @@ from intergreen.envs.network import read_cityflow_network
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.signals import make_plan
-from intergreen.envs.signals.shield import INTERVENTIONS
+from intergreen.envs.signals.state import INTERVENTIONS
 
 PROTOCOL = protocol_by_name("literature-10-5")
 METRICS = {

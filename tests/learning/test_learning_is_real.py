@@ -22,7 +22,6 @@ from intergreen.agents.learning.prepare import prepare
 from intergreen.agents.learning.recipe import read_recipe
 from intergreen.agents.learning.train import train
 from intergreen.envs.choices import chosen_phases
-from intergreen.envs.core import observe_all
 from intergreen.envs.episodes import Episodes
 from intergreen.envs.layout import make_layout
 from intergreen.envs.network import streets
@@ -31,6 +30,7 @@ from intergreen.envs.network.description import PhaseDescription
 from intergreen.envs.observation import ALL_FEATURES, DEFAULT_FEATURES, HIGHEST, Blocks
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
+from intergreen.envs.senses import observe_all
 from intergreen.envs.signals import SignalStatus, make_plan
 from intergreen.envs.vector_env import TrafficVecEnv
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from intergreen.envs.signals import monitor, shield
+from intergreen.envs.signals.state import replica_state, signal_state
 
 
 def equal_states(network, plan, random):
@@ -12,9 +13,9 @@ def equal_states(network, plan, random):
     first = random.integers(-1, 4, (1, plan.n_signals)).astype(np.int32)
     states = []
     for _ in range(2):
-        state = shield.signal_state(plan, network, 1)
+        state = signal_state(plan, network, 1)
         shield.start(first, plan.rules, state)
-        states.append(shield.replica_state(state, 0))
+        states.append(replica_state(state, 0))
     return states
 
 

@@ -16,6 +16,7 @@ from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.monitor import MonitorState, make_memory, replica_rows
 from intergreen.envs.signals.plain_monitor import PlainMonitor
 from intergreen.envs.signals.plain_shield import PlainShield
+from intergreen.envs.signals.state import replica_state, signal_state
 
 
 def assert_watched_alike(card, rows, calls):
@@ -52,9 +53,9 @@ def drive(protocol, seconds, seed=0, rows=2, columns=3):
     network, random = generate_grid(GridSpec(rows=rows, columns=columns)), np.random.default_rng(seed)
     timing = protocol_by_name(protocol)
     plan = timing.plan(network)
-    state = shield.signal_state(plan, network, 1)
+    state = signal_state(plan, network, 1)
     shield.start(np.full((1, plan.n_signals), -1, np.int32), plan.rules, state)
-    mine = shield.replica_state(state, 0)
+    mine = replica_state(state, 0)
     showing, calls, shown = PlainShield(plan.rules, mine), np.zeros(network.n_movements, np.uint8), []
     for second in range(seconds):
         calls[random.random(len(calls)) < 0.02] = 1

@@ -34,7 +34,7 @@ from intergreen.envs.signals.machine import single
 from intergreen.envs.signals.model import SignalModel
 from intergreen.envs.signals.monitor import SignalMonitor
 from intergreen.envs.signals.proof import prove
-from intergreen.envs.signals.shield import signal_state
+from intergreen.envs.signals.state import signal_state
 from intergreen.envs.verification import distinct_models
 
 REST, MAIN, MAIN_LEFT, SIDE = range(4)  # phases of T_PHASES

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from signals.states import equal_states
 from signals.test_mutations import rewritten
 
-from intergreen.envs.core import compiled_shield
+from intergreen.envs.compiled_signals import compiled_shield
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import shield
 from intergreen.envs.signals.aspects import GREEN
+from intergreen.envs.signals.state import NO_PHASE, SignalState, replica_state, signal_state
 
 PROTOCOLS = ("literature-10-5", "literature-5-2", "us-mutcd-5", "de-rilsa-5", "cn-gb-5")
 NETWORKS = ("single", "arterial6")  # one part of a row of calls, and several
@@ -49,7 +50,7 @@ def test_signals_passed_over_show_what_they_show_if_come_to_in_every_second(netw
     states = equal_states(network, plan, random)
     greens = np.zeros((2, network.n_movements), np.uint8)
     shields = compiled_shield(), {"request": restless().request, "tick": restless().tick}
-    calls, wanted = np.zeros(network.n_movements, np.uint8), np.full(plan.n_signals, shield.NO_PHASE, np.int32)
+    calls, wanted = np.zeros(network.n_movements, np.uint8), np.full(plan.n_signals, NO_PHASE, np.int32)
     for second in range(160):
         calls[random.random(len(calls)) < story["call_share"]] = 1
         calls[random.random(len(calls)) < story["gone_share"]] = 0
@@ -60,7 +61,7 @@ def test_signals_passed_over_show_what_they_show_if_come_to_in_every_second(netw
                 one["request"](wanted, plan.rules, state)
             one["tick"](plan.rules, state, calls, green)
         calls[states[0].aspects == GREEN] = 0
-        for name in shield.SignalState._fields:
+        for name in SignalState._fields:
             if name not in NOTES:
                 assert getattr(states[0], name).tolist() == getattr(states[1], name).tolist(), (second, name)
         assert greens[0].tolist() == greens[1].tolist()
@@ -86,9 +87,9 @@ def run_beyond_longest_green(one, *, comes_back: bool) -> bool:
     """Is the first green over, some seconds after its longest?"""
     network = load_scenario("single").network
     rules = protocol_by_name("us-mutcd-5").plan(network).rules
-    state = one.signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
+    state = signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
     one.start(np.array([[1]], np.int32), rules, state)
-    state = one.replica_state(state, 0)
+    state = replica_state(state, 0)
     calls, green = np.zeros(network.n_movements, np.uint8), np.zeros(network.n_movements, np.uint8)
     begins_s = int(rules.transition[1])
     beyond_s = begins_s + int(rules.max_green[1]) + 3

@@ -16,6 +16,7 @@ from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.grants import granted_phases, make_grants
 from intergreen.envs.signals.plain_monitor import PlainMonitor
 from intergreen.envs.signals.plain_shield import PlainShield
+from intergreen.envs.signals.state import NO_PHASE, SignalState
 
 LAMPS = np.array([DARK, RED, YELLOW, GREEN, RED_AMBER, RED | GREEN, YELLOW | GREEN], np.uint8)
 PROTOCOLS = ("literature-10-5", "literature-5-2", "us-mutcd-5", "de-rilsa-5")
@@ -50,7 +51,7 @@ def calls_due(plan, state):
 
 
 def assert_equal_states(mine, plain, plan):
-    for name in shield.SignalState._fields:
+    for name in SignalState._fields:
         if name not in NOTES:
             assert getattr(mine, name).tolist() == getattr(plain, name).tolist(), name
     heard = plan.rules.overdue > 0
@@ -82,7 +83,7 @@ def test_signals_passed_over_are_as_if_each_had_been_asked(network_name, protoco
     card = program_card(network, plan.timing)
     watching, memory = PlainMonitor(card), monitor.make_memory(card)
     calls, green = np.zeros(network.n_movements, np.uint8), np.zeros(network.n_movements, np.uint8)
-    wanted = np.full(plan.n_signals, shield.NO_PHASE, np.int32)
+    wanted = np.full(plan.n_signals, NO_PHASE, np.int32)
     for second in range(100):
         turned = random.random(len(calls)) < story["turn_share"]
         calls = np.where(turned, random.random(len(calls)) < story["call_share"], calls).astype(np.uint8)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from network.small import crossroads, write
 
-from intergreen.envs import core
+from intergreen.envs.compiled_signals import compiled_shield
 from intergreen.envs.network import RoadNetwork, read_cityflow_network
 from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import load_scenario
@@ -30,6 +30,7 @@ from intergreen.envs.signals.model import SignalModel
 from intergreen.envs.signals.monitor import SignalMonitor
 from intergreen.envs.signals.presets import PROFILES
 from intergreen.envs.signals.proof import Proof, Step, prove
+from intergreen.envs.signals.state import NEVER, NO_NEWS, signal_state
 from intergreen.envs.verification import distinct_models
 
 W_AHEAD, S_RIGHT, S_LEFT, E_AHEAD, E_LEFT = range(5)
@@ -37,7 +38,7 @@ _KEPT = (1, 3, 5, 7, 8)  # of the crossroads' movements
 T_PHASES = ([S_RIGHT], [W_AHEAD, S_RIGHT, E_AHEAD], [S_RIGHT, E_AHEAD, E_LEFT], [S_RIGHT, S_LEFT])
 FIELD = ("us-mutcd-5", "de-rilsa-5", "cn-gb-5")
 PROTOCOLS = ("literature-10-5", "literature-5-2", *FIELD)
-COMPILED = {"request": core._request, "tick": core._tick}
+COMPILED = compiled_shield()
 LETTERS = {RED: "r", YELLOW: "y", GREEN: "G", RED_AMBER: "u"}
 
 
@@ -367,7 +368,7 @@ def replayed(rules: Rules, steps: Sequence[Step]) -> list[list[str]]:
 def blank_state(n_movements: int) -> SignalState:
     """One replica of a single signal of which nothing has been shown, as the shield's own maker gives it."""
     network = t_junction()
-    state = shield.signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
+    state = signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
     return state._replace(
         aspects=np.full((1, n_movements), RED, np.uint8),
         red_since=np.zeros((1, n_movements), np.int32),
@@ -382,8 +383,8 @@ def make_overdue(state: SignalState, rules: Rules, movements: Sequence[int]) -> 
     state.call_since[:] = -1
     red = [m for m in movements if state.aspects[m] != GREEN]
     state.call_since[red] = state.time[0] - longest_s
-    state.news[:] = np.where(state.aspects == GREEN, shield.NO_NEWS, state.call_since < 0)
-    state.call_due[:] = state.time[0] - rules.service if movements else shield.NEVER
+    state.news[:] = np.where(state.aspects == GREEN, NO_NEWS, state.call_since < 0)
+    state.call_due[:] = state.time[0] - rules.service if movements else NEVER
 
 
 def faulty_rules(model: SignalModel) -> dict[str, Rules]:
@@ -581,7 +582,7 @@ def waits_of(model: SignalModel, wished: Sequence[int], callers: Sequence[int], 
     """The seconds from the call of each caller to its green, while two phases are wished for in turn, each until a
     second after its least green."""
     network = load_scenario("single").network
-    state = shield.signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
+    state = signal_state(protocol_by_name("us-mutcd-5").plan(network), network, 1)
     shield.start(np.array([[wished[0]]], np.int32), model.rules, state)
     state = SignalState(*(values[0] for values in state))
     green, calls = np.zeros(model.n_movements, np.uint8), np.zeros(model.n_movements, np.uint8)

@@ -21,14 +21,15 @@ from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.plain_monitor import PlainMonitor
 from intergreen.envs.signals.plain_shield import PlainShield
+from intergreen.envs.signals.state import replica_state, signal_state
 
 
 def twins(network, plan):
     """Two equal states before the first second."""
-    states = [shield.signal_state(plan, network, 1) for _ in range(2)]
+    states = [signal_state(plan, network, 1) for _ in range(2)]
     for state in states:
         shield.start(np.full((1, plan.n_signals), -1, np.int32), plan.rules, state)
-    return [shield.replica_state(state, 0) for state in states]
+    return [replica_state(state, 0) for state in states]
 
 
 def wishes(random, plan, kind):

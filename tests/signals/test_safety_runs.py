@@ -28,6 +28,7 @@ from intergreen.envs.signals.aspects import GREEN, RED
 from intergreen.envs.signals.card import program_card
 from intergreen.envs.signals.conflicts import permissive_matrix
 from intergreen.envs.signals.monitor import FaultReport, SignalMonitor
+from intergreen.envs.signals.state import REFUSED, signal_state
 
 SIGNAL_S = 200_000
 HORIZON_S = 300
@@ -213,7 +214,7 @@ def test_plain_shield_takes_any_number_for_a_wish(number, protocol):
     """Without the compiler and its integers, every second another wish, one in two of them this one."""
     network = generate_grid(GridSpec(rows=1, columns=2))
     plan = protocol_by_name(protocol).plan(network)
-    state = shield.signal_state(plan, network, 1)
+    state = signal_state(plan, network, 1)
     shield.start(np.array([[1, -1]], np.int32), plan.rules, state)
     state = SignalState(*(values[0] for values in state))
     monitor = SignalMonitor(program_card(network, plan.timing))
@@ -229,4 +230,4 @@ def test_plain_shield_takes_any_number_for_a_wish(number, protocol):
         monitor.watch(state.aspects, calls)
         assert set(state.wish.tolist()) <= set(range(-1, 9))
     assert monitor.faults == []
-    assert state.interventions.reshape(2, -1)[:, shield.REFUSED].min() > 50
+    assert state.interventions.reshape(2, -1)[:, REFUSED].min() > 50

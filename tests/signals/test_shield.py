@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from signals import at_one
 
+from intergreen.envs import compiled_signals as compiled
 from intergreen.envs import core
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
@@ -22,6 +23,7 @@ from intergreen.envs.signals import FieldTiming, FixedClearance, OwnClearance, S
 from intergreen.envs.signals.aspects import GREEN, RED, RED_AMBER, YELLOW
 from intergreen.envs.signals.conflicts import permissive_matrix
 from intergreen.envs.signals.presets import PROFILES, profile_by_name
+from intergreen.envs.signals.state import N_INTERVENTIONS, REFUSED, signal_state, standing_greens
 
 LITERATURE = ["rights", "rights+we", "rights+ns", "rights+we left", "rights+ns left"]
 TWO_STREETS = ["rights+we+we left", "rights+ns+ns left"]
@@ -46,13 +48,13 @@ class Signals:
 
     def __init__(self, network, plan, start=-1, *, compile=True):
         self.network, self.plan, self.rules = network, plan, plan.rules
-        batch = shield.signal_state(plan, network, 1)
+        batch = signal_state(plan, network, 1)
         begin = np.broadcast_to(np.array(start, np.int32), (1, plan.n_signals)).astype(np.int32)
         shield.start(begin, plan.rules, batch)
         self.state = SignalState(*(array[0] for array in batch))
-        self.green = shield.standing_greens(network, plan)
+        self.green = standing_greens(network, plan)
         self.nobody = np.zeros(network.n_movements, np.uint8)
-        functions = (core._request, core._tick, core._granted, core._red_seconds)
+        functions = (compiled.request, compiled.tick, compiled.tell_granted, compiled.tell_red_s)
         plain = (shield.request, shield.tick, shield.granted, shield.red_seconds)
         self.request, self.tick, self.grant, self.tell_red = functions if compile else plain
         self.aspects, self.greens, self.told = [], [], []
@@ -99,7 +101,7 @@ class Signals:
 
     def interventions(self):
         """(I, reasons)"""
-        return self.state.interventions.reshape(-1, shield.N_INTERVENTIONS)
+        return self.state.interventions.reshape(-1, N_INTERVENTIONS)
 
 
 def serves(network, j):
@@ -237,7 +239,7 @@ def test_the_literatures_shield_intervenes_for_nothing_but_nonsense_and_hears_no
         quiet.second(wish)
     nonsense = sum(wish is not None and wish != -1 and not 0 <= wish < N_PHASES for wish in wishes)
     counted = one.interventions()[0].tolist()
-    assert counted == [nonsense if reason == shield.REFUSED else 0 for reason in range(shield.N_INTERVENTIONS)]
+    assert counted == [nonsense if reason == REFUSED else 0 for reason in range(N_INTERVENTIONS)]
     assert one.shown == quiet.shown
 
 
@@ -614,7 +616,7 @@ def test_no_phase_means_stay_and_is_counted(name, profile, story):
     network, plan = field(name, profile)
     signals = story.run(network, plan)
     strange, stay = signals.copy(), signals.copy()
-    before = signals.interventions()[:, shield.REFUSED].copy()
+    before = signals.interventions()[:, REFUSED].copy()
     no_choice = np.array(
         [
             next((p for p in range(n) if p not in own), n)
@@ -632,8 +634,8 @@ def test_no_phase_means_stay_and_is_counted(name, profile, story):
         strange.second(wanted, signals.called[-1])
         stay.second(np.full(plan.n_signals, -1), signals.called[-1])
     assert np.array_equal(strange.aspects, stay.aspects)
-    assert (strange.interventions()[:, shield.REFUSED] - before).tolist() == [25] * plan.n_signals
-    assert np.array_equal(stay.interventions()[:, shield.REFUSED], before)
+    assert (strange.interventions()[:, REFUSED] - before).tolist() == [25] * plan.n_signals
+    assert np.array_equal(stay.interventions()[:, REFUSED], before)
 
 
 @everywhere

@@ -11,10 +11,10 @@ from intergreen.envs.simulation import compile as compiling
 KERNELS = (
     "envs/simulation/__pycache__/step.f.nbi",
     "envs/simulation/__pycache__/step.f.1.nbc",
-    "envs/__pycache__/core.g.nbi",
+    "envs/__pycache__/period.g.nbi",
     "tests/benchmarks/__pycache__/test_safety.h.nbi",
 )
-SOURCES = ("envs/simulation/driving.py", "envs/core.py")
+SOURCES = ("envs/simulation/driving.py", "envs/period.py")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from intergreen.agents.evaluation.pages.codec import pack
 from intergreen.agents.evaluation.pages.learning import Learnt, learnt
 from intergreen.agents.evaluation.pages.svg import colour
 from intergreen.agents.evaluation.report import comparisons, group_by_setting, html_table
-from intergreen.envs.signals.shield import INTERVENTIONS
+from intergreen.envs.signals.state import INTERVENTIONS
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.compare import Cell

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.signals.shield import NOT_SHOWN
+from intergreen.envs.signals.state import NOT_SHOWN
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import BoolArray, IntArray
@@ -94,7 +94,7 @@ class SignalEvents:
         return self._queue.events()
 
     def interventions(self) -> Events:
-        """`what` counts in `shield.INTERVENTIONS`."""
+        """`what` counts in `INTERVENTIONS`."""
         columns = np.array(self._interventions, np.int32).reshape(-1, 3)
         return Events(columns[:, 0], columns[:, 1], columns[:, 2])
 

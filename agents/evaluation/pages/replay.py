@@ -16,7 +16,7 @@ from intergreen.agents.evaluation.pages.trajectories import QUANTUM_M
 from intergreen.agents.evaluation.pages.world import world_arrays, world_facts
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.progress import Progress, part_of
-from intergreen.envs.signals.shield import INTERVENTIONS
+from intergreen.envs.signals.state import INTERVENTIONS
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.compare import Cell

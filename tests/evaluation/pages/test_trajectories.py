@@ -15,7 +15,7 @@ from intergreen.agents.evaluation.pages.trajectories import QUANTUM_M, TOLERANCE
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
-from intergreen.envs.signals.shield import INTERVENTIONS
+from intergreen.envs.signals.state import INTERVENTIONS
 
 HORIZON_S = 300
 
