@@ -1,16 +1,20 @@
 """Reader of CityFlow's ``flow.json``, checked against the road network it drives on."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from intergreen.envs.demand.demand import Demand, VehicleType
+from intergreen.envs.demand.lanes import lane_costs
 from intergreen.envs.demand.routes import RouteCollector, Router
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.fields import Field
 from intergreen.envs.network.files import read_json
 from intergreen.envs.network.road_network import RoadNetwork
+
+_LOG = logging.getLogger(__name__)
 
 # CityFlow's name -> ours
 PARAMETERS = {
@@ -61,10 +65,27 @@ def read_cityflow_demand(path: str | Path, network: RoadNetwork, *, drop_invalid
         document.fail("no flow has a route that exists", "fix the routes, or check that roadnet.json belongs to it")
     route_start, route_roads = table.arrays()
     columns = np.array(rows, np.float64).reshape(-1, 5)
-    return Demand(
+    demand = Demand(
         types.all, route_start, route_roads, columns[:, 0].astype(np.int32), columns[:, 1].astype(np.int32),
         columns[:, 2].copy(), columns[:, 3].copy(), columns[:, 4].copy(), len(broken),
     )  # fmt: skip
+    _tell_of_gaps(str(path), network, demand)
+    return demand
+
+
+def _tell_of_gaps(path: str, network: RoadNetwork, demand: Demand) -> None:
+    """Say of which flows no vehicle comes to the end of its route, since no lane leads there from its first road."""
+    cost = lane_costs(network, demand.route_start, demand.route_roads)
+    lanes = np.diff(network.road_lane_start)[demand.route_roads]
+    first = (np.cumsum(lanes) - lanes)[demand.route_start[:-1]]
+    best = [cost[at : at + lanes[j]].min() for at, j in zip(first.tolist(), demand.route_start.tolist(), strict=False)]
+    lost = np.flatnonzero(np.isinf(best)[demand.flow_route])
+    if len(lost):
+        roads = shown([network.road_ids[r] for r in demand.route(int(demand.flow_route[lost[0]]))], 120)
+        words = (
+            "%s: no lanes lead along the whole of %s; vehicles of %d such flows leave where lanes end, as CityFlow's"
+        )
+        _LOG.warning(words, path, roads, len(lost))
 
 
 def _times(field: Field) -> tuple[float, float, float]:

@@ -5,15 +5,15 @@ from numba import njit
 
 from intergreen.envs.arrays import FloatArray, IntArray
 from intergreen.envs.demand.demand import Demand, Trips, check_vehicles
-from intergreen.envs.demand.lanes import best_first_lanes, leads_to
+from intergreen.envs.demand.lanes import best_first_lanes, lane_costs, leads_to
 from intergreen.envs.network.road_network import RoadNetwork
 
 
 def release_trips(network: RoadNetwork, demand: Demand, *, horizon_s: int, seed: int) -> Trips:
     """Trips with ``release_s < horizon_s``.
 
-    A vehicle starts on a random lane among those of its first road with a link to the second: the only thing the
-    seed decides here.
+    A vehicle starts on a random lane among those of its first road from which its route can be driven to its end,
+    where there is none, among those with a link to the second road: the only thing the seed decides here.
     """
     flow, release_s = release_times(demand, horizon_s)
     order = np.argsort(release_s, kind="stable")
@@ -60,9 +60,12 @@ def choose_start_lanes(network: RoadNetwork, demand: Demand, route: IntArray, ra
     if network.conventions == "sumo":
         return _among_best_lanes(network, demand, route, draw)
     lane = np.empty(len(route), np.int32)
+    leads_on = np.isfinite(lane_costs(network, demand.route_start, demand.route_roads))
+    entries = np.concatenate(([0], np.cumsum(np.diff(network.road_lane_start)[demand.route_roads])))
+    whole = leads_on, entries[demand.route_start[:-1]]
     roads = demand.route_start, demand.route_roads, network.road_lane_start
     links = network.lane_link_start, network.lane_links, network.link_to_lane, network.lane_road
-    _among_fitting_lanes(route, draw, *roads, *links, lane)
+    _among_fitting_lanes(route, draw, *whole, *roads, *links, lane)
     return lane
 
 
@@ -83,17 +86,28 @@ def _among_best_lanes(network: RoadNetwork, demand: Demand, route: IntArray, dra
 
 @njit(cache=True)
 def _among_fitting_lanes(
-    route, draw, route_start, route_roads, road_lanes, lane_link_start, lane_links, link_to, lane_road, lane
-):
-    """Lane (N,), overwritten: one of those of the first road with a link to the second, by draw (N,) from the left."""
+    route, draw, leads_on, entry, route_start, route_roads, road_lanes, lane_link_start, lane_links, link_to, lane_road,
+    lane,
+):  # fmt: skip
+    """Lane (N,), overwritten: one of the first road's that lead to the end, by draw (N,) from the left.
+
+    leads_on  (.,) whether the route can be driven to its end, one entry a lane of its roads
+    entry     (routes,) that of each route's first lane
+    """
     for n in range(len(route)):
         road, following = route_roads[route_start[route[n]]], route_roads[route_start[route[n]] + 1]
-        fitting = 0
-        for one in range(road_lanes[road], road_lanes[road + 1]):
-            fitting += leads_to(one, following, lane_link_start, lane_links, link_to, lane_road)
+        first, past = road_lanes[road], road_lanes[road + 1]
+        fits = leads_on[entry[route[n]] : entry[route[n]] + past - first]
+        fitting = np.sum(fits)
+        is_whole = fitting > 0
+        if not is_whole:
+            for one in range(first, past):
+                fitting += leads_to(one, following, lane_link_start, lane_links, link_to, lane_road)
         skip = int(draw[n] * fitting)
-        for one in range(road_lanes[road], road_lanes[road + 1]):
-            if leads_to(one, following, lane_link_start, lane_links, link_to, lane_road):
+        for one in range(first, past):
+            if fits[one - first] or (
+                not is_whole and leads_to(one, following, lane_link_start, lane_links, link_to, lane_road)
+            ):
                 if skip == 0:
                     lane[n] = one
                     break

@@ -1,8 +1,9 @@
 """Which lane link a vehicle takes: fixed by its route and its lane, so computed once per route.
 
 CityFlow's rule: of the links to the next road whose end lane leads on to the road after it, the one whose
-end lane is nearest the own lane index, the first on ties. In networks from SUMO, whose drivers look farther ahead, it
-is the link that leads to the fewest lane changes (`intergreen.envs.demand.lanes`).
+end lane is nearest the own lane index, the first on ties. As long as there are such, only those count that lead on to
+the end of the route: CityFlow's vehicles may leave in the middle of it. In networks from SUMO, whose drivers look
+farther ahead, it is the link that leads to the fewest lane changes (`intergreen.envs.demand.lanes`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def build_route_table(network: RoadNetwork, demand: Demand) -> RouteTable:
     next_link = _choose_links(
         demand.route_start,
         demand.route_roads,
-        int(entries[-1]),
+        np.isfinite(lane_costs(network, demand.route_start, demand.route_roads)),
         network.road_lane_start,
         network.lane_link_start,
         network.lane_links,
@@ -64,16 +65,21 @@ def _by_changes(network: RoadNetwork, demand: Demand, cost: FloatArray) -> IntAr
 
 @njit(cache=True)
 def _choose_links(
-    route_start, route_roads, n_entries, road_lanes, lane_link_start, lane_links, link_to, lane_road, lane_index
+    route_start, route_roads, leads_on, road_lanes, lane_link_start, lane_links, link_to, lane_road, lane_index
 ):
-    """(n_entries,) int32 link per route, road and lane; -1 on the last road and where no link leads on."""
-    out = np.full(n_entries, NO_LINK, np.int32)
+    """(.,) int32 link per route, road and lane; -1 on the last road and where no link leads on.
+
+    leads_on  (.,) whether the route can be driven to its end from there
+    """
+    out = np.full(len(leads_on), NO_LINK, np.int32)
     entry = 0
     for route in range(route_start.shape[0] - 1):
         for j in range(route_start[route], route_start[route + 1]):
             left = route_start[route + 1] - j - 1  # roads still to come
-            for lane in range(road_lanes[route_roads[j]], road_lanes[route_roads[j] + 1]):
-                nearest = 1 << 30
+            first, past = road_lanes[route_roads[j]], road_lanes[route_roads[j] + 1]
+            ahead = entry + past - first  # entry of the next road's first lane
+            for lane in range(first, past):
+                nearest, to_the_end = 1 << 30, False
                 if left > 0:
                     for e in range(lane_link_start[lane], lane_link_start[lane + 1]):
                         link = lane_links[e]
@@ -85,8 +91,9 @@ def _choose_links(
                         ):
                             continue
                         away = abs(lane_index[end] - lane_index[lane])
-                        if away < nearest:
-                            nearest = away
+                        is_whole = leads_on[ahead + end - road_lanes[route_roads[j + 1]]]
+                        if (is_whole and not to_the_end) or (is_whole == to_the_end and away < nearest):
+                            nearest, to_the_end = away, is_whole
                             out[entry] = link
                 entry += 1
     return out
