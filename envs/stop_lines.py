@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, stop_line_ahead_m
+from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, links_over_cuts, stop_line_ahead_m
 from intergreen.envs.simulation.compile import inlined
 from intergreen.envs.simulation.state import LANES_IN_USE, STEP
 
@@ -23,6 +23,9 @@ class Detectors(NamedTuple):
     start: IntArray  # (L + 1,)
     movement: IntArray  # (C,) of lane l those from start[l] to start[l + 1]
     from_m: FloatArray  # (L,) m from the beginning of the lane where one has arrived; never where nobody may call
+    over_cut: IntArray  # (S,) drivables of links on which one calls like those on the lane that they lead to, ...
+    over_cut_lane: IntArray  # (S,) ... that one, ...
+    over_cut_from_m: FloatArray  # (S,) ... and m from the beginning of the link where one has arrived
 
 
 def stop_line_detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
@@ -34,7 +37,11 @@ def stop_line_detectors(network: RoadNetwork, plan: SignalPlan) -> Detectors:
     within_m = AT_STOP_LINE_M - stop_line_ahead_m(network, reach_m=AT_STOP_LINE_M)
     from_m = least_position_m(network.lane_length_m, within_m)
     from_m[np.diff(start) == 0] = np.inf
-    return Detectors(start, movement, from_m)
+    links = links_over_cuts(network, reach_m=AT_STOP_LINE_M)
+    behind = network.link_to_lane[links].astype(np.int32)
+    length_m = network.link_length_m[links]
+    over_m = least_position_m(length_m, within_m[behind] - network.lane_length_m[behind])
+    return Detectors(start, movement, from_m, (network.n_lanes + links).astype(np.int32), behind, over_m)
 
 
 def least_position_m(length_m: FloatArray, within_m: FloatArray) -> FloatArray:
@@ -62,3 +69,8 @@ def detect(state, detectors, calls, arrived):
         lane = np.uint32(arrived[entry])
         for k in range(np.uint32(detectors.start[lane]), np.uint32(detectors.start[lane + np.uint32(1)])):
             calls[np.uint32(detectors.movement[k])] = 1
+    for entry in range(detectors.over_cut.shape[0]):
+        link, lane = detectors.over_cut[entry], detectors.over_cut_lane[entry]
+        if state.n_inside[link] > 0 and position[state.head[link]] >= detectors.over_cut_from_m[entry]:
+            for k in range(detectors.start[lane], detectors.start[lane + 1]):
+                calls[detectors.movement[k]] = 1

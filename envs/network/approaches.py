@@ -1,7 +1,7 @@
 """What is seen at a stop line: the lanes before it, as far as a detection zone goes, however a file cuts the street.
 
 Files from real cities cut a street wherever its lanes change, often metres or centimetres before the stop line. Whoever
-waits there waits on the road behind the cut; a count of the last road alone would miss them.
+waits there waits on the road behind the cut, or on the way over it; a count of the last road alone would miss them.
 """
 
 from __future__ import annotations
@@ -61,6 +61,26 @@ def stop_line_ahead_m(network: RoadNetwork, *, reach_m: float = REACH_M) -> Floa
     return ahead_m
 
 
+def links_over_cuts(network: RoadNetwork, *, reach_m: float = REACH_M) -> IntArray:
+    """Links over cuts of a street before a signal, less than `reach_m` before its stop line, ascending, int32.
+
+    Who is on one is seen with those on the lane that it leads to.
+    """
+    seen: set[int] = set()
+    for last in _stop_line_lanes(network).tolist():
+        for lane, distance_m in _before(network, last, reach_m).items():
+            if distance_m + float(network.lane_length_m[lane]) < reach_m:
+                seen.update(_links_onto(network, lane))
+    return np.array(sorted(seen), np.int32)
+
+
+def _links_onto(network: RoadNetwork, lane: int) -> list[int]:
+    """Those that lead onto the lane through a junction without a signal."""
+    links = np.flatnonzero(network.link_to_lane == lane)
+    at_signal = np.isin(network.movement_intersection[network.link_movement[links]], network.signalled)
+    return list(links[~at_signal].tolist())
+
+
 def _stop_line_lanes(network: RoadNetwork) -> IntArray:
     at_signal = np.isin(network.movement_intersection, network.signalled)
     lanes: IntArray = np.unique(network.link_from_lane[at_signal[network.link_movement]])
@@ -78,9 +98,7 @@ def _before(network: RoadNetwork, stop_line_lane: int, reach_m: float) -> dict[i
         behind_m = distance_m[lane] + float(network.lane_length_m[lane])
         if behind_m >= reach_m:
             continue
-        for link in np.flatnonzero(network.link_to_lane == lane).tolist():
-            if network.movement_intersection[network.link_movement[link]] in network.signalled:
-                continue
+        for link in _links_onto(network, lane):
             before = int(network.link_from_lane[link])
             if behind_m < distance_m.get(before, np.inf):
                 distance_m[before] = behind_m

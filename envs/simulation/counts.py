@@ -14,7 +14,8 @@ from intergreen.envs.simulation.statics import N_COLUMNS, OCCUPANCY
 
 
 class Counts(NamedTuple):
-    """Lane counts of B replicas and L lanes at one moment."""
+    """Lane counts of B replicas and L lanes at one moment; who crosses a cut of the street before a stop line counts on
+    the lane behind it."""
 
     vehicles: IntArray  # (B, L)
     waiting: IntArray  # (B, L) slower than 0.1 m/s
@@ -69,6 +70,11 @@ def count_lanes(net, state, near_m, bounds_m, vehicles, waiting, near, arriving,
                     moving_near += 1
             near[b, lane] = moving_near
             mean_speed[b, lane] = total / count if count > 0 else 0.0
+        for entry in range(net.over_cuts.shape[0]):
+            drivable, lane = _over_cut(net, entry)
+            for slot in range(state.head[b, drivable], state.head[b, drivable] + state.n_inside[b, drivable]):
+                distance = net.length[drivable] - position[slot] + net.length[lane]
+                near[b, lane] += (speed[slot] >= HALTED_BELOW_MPS) & (distance <= near_m[lane])
 
 
 @kernel
@@ -105,6 +111,27 @@ def count_replica(net, state, bounds_m, waiting, vehicles, arriving):
                     arriving[lane, bin_] += 1
             slot += 1
         waiting[lane] = halted
+    for entry in range(net.over_cuts.shape[0]):
+        drivable, lane = _over_cut(net, entry)
+        first = natural(state.head[drivable])
+        vehicles[lane] += state.n_inside[drivable]
+        for slot in range(first, first + state.n_inside[drivable]):
+            if speed[slot] < HALTED_BELOW_MPS:
+                waiting[lane] += 1
+                continue
+            distance = net.length[drivable] - position[slot] + net.length[lane]
+            bin_ = 0
+            while bin_ < bounds_m.shape[1] and distance > bounds_m[lane, bin_]:
+                bin_ += 1
+            if bin_ < bounds_m.shape[1]:
+                arriving[lane, bin_] += 1
+
+
+@inlined
+def _over_cut(net, entry):
+    """The drivable of a link over a cut, and the lane that it leads to."""
+    link = net.over_cuts[entry]
+    return natural(net.lane_index.shape[0] + link), natural(net.link_to[link])
 
 
 @inlined
@@ -129,6 +156,16 @@ def add_lane_second(net, trips, state, with_persons, sums):
             for slot in range(first, first + count):
                 people = net.types[trips.kind[state.vehicle[slot]] * N_COLUMNS + OCCUPANCY]
                 sums.person_delay[lane] += people * max(0.0, 1.0 - speed[slot] / free)
+    for entry in range(net.over_cuts.shape[0]):
+        drivable, lane = _over_cut(net, entry)
+        free = min(net.base_limit[lane], net.fastest)
+        first = natural(state.head[drivable])
+        for slot in range(first, first + state.n_inside[drivable]):
+            lacks = max(0.0, 1.0 - speed[slot] / free)
+            sums.queue[lane] += speed[slot] < HALTED_BELOW_MPS
+            sums.delay[lane] += lacks
+            if with_persons:
+                sums.person_delay[lane] += net.types[trips.kind[state.vehicle[slot]] * N_COLUMNS + OCCUPANCY] * lacks
 
 
 @kernel

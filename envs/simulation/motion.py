@@ -265,6 +265,21 @@ def drive_lanes(net, routes, trips, state, changes, moment, new_position, new_sp
 
 
 @inlined
+def add_queues_over_cuts(net, state, new_speed):
+    """Add who stands on the way over a cut of the street before a stop line to the queue of the lane behind it."""
+    for entry in range(net.over_cuts.shape[0]):
+        drivable = natural(net.lane_index.shape[0] + net.over_cuts[entry])
+        first = natural(state.head[drivable])
+        queue = 0
+        for slot in range(first, first + state.n_inside[drivable]):
+            queue += new_speed[slot] < HALTED_BELOW_MPS
+        if queue > 0:
+            state.tally[QUEUE_TIME] += queue
+            on_lane = state.lane_halted[natural(net.link_to[net.over_cuts[entry]])]
+            state.tally[MAX_QUEUE] = max(state.tally[MAX_QUEUE], queue + max(on_lane, 0))
+
+
+@inlined
 def _fetch_vehicles(state, moment, new_position, new_speed, lane):
     """Have the first vehicles of `lane` at hand when their turn comes."""
     slot = state.head[lane]

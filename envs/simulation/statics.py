@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from intergreen.envs.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from intergreen.envs.demand import VehicleType
 from intergreen.envs.network import RoadNetwork
-from intergreen.envs.network.approaches import queue_lanes
+from intergreen.envs.network.approaches import links_over_cuts, queue_lanes
 from intergreen.envs.network.crossings import first_crossing
 from intergreen.envs.network.road_network import LINK_SPEED_LIMIT_MPS, TURN_SPEED_MPS, YIELD_DISTANCE_M
 from intergreen.envs.simulation import driving
@@ -66,6 +66,7 @@ class Statics(NamedTuple):
     lane_width: IntArray  # (L,) lanes of the lane's road: the stride of a route table row
     lane_approach: ByteArray  # (L,) 1 where the lane ends at a controlled signal, ...
     lane_queues: ByteArray  # (L,) ... or somebody who waits for one is seen, where a file cuts the street
+    over_cuts: IntArray  # (S,) links on which one is seen as on the lane that they lead to
     link_from: IntArray  # (K,) lane
     link_to: IntArray  # (K,) lane
     link_movement: IntArray  # (K,)
@@ -131,6 +132,7 @@ def build_statics(network: RoadNetwork, types: Sequence[VehicleType]) -> Statics
         lane_width=lanes_of_road[network.lane_road].astype(np.int32),
         lane_approach=signalled[network.road_to[network.lane_road]].astype(np.uint8).reshape(n_lanes),
         lane_queues=queue_lanes(network).astype(np.uint8),
+        over_cuts=links_over_cuts(network),
         link_from=network.link_from_lane,
         link_to=network.link_to_lane,
         link_movement=network.link_movement,

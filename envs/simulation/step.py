@@ -11,7 +11,7 @@ from intergreen.envs.simulation.foes import mark_hot_links, unmark_hot_links
 from intergreen.envs.simulation.junction import Moment
 from intergreen.envs.simulation.lane_change import plan_changes, settle_changes
 from intergreen.envs.simulation.lc2013 import change_lanes
-from intergreen.envs.simulation.motion import drive_lanes, drive_links
+from intergreen.envs.simulation.motion import add_queues_over_cuts, drive_lanes, drive_links
 from intergreen.envs.simulation.sight import announce
 from intergreen.envs.simulation.slots import MANY_LANES, list_in_order
 from intergreen.envs.simulation.state import (
@@ -57,6 +57,7 @@ def advance_one_second(net, routes, loops, trips, state, changes):
     n_leaving = drive_lanes(
         net, routes, trips, state, changes, moment, new_position, new_speed, hide_entrants, n_leaving
     )
+    add_queues_over_cuts(net, state, new_speed)
     unmark_hot_links(net, state)
     if changes is not None:
         settle_changes(net, trips, state, changes, moment, new_position, new_speed)

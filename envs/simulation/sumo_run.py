@@ -116,9 +116,9 @@ class SumoRun:
         """The fields of `Counts`, (L,) or (L, bins) each."""
         begin = time.process_time()
         n_lanes, second = self._world.n_lanes, self._sums.seen
-        on_lane = second.lane >= 0
-        lane, speed = second.lane[on_lane], second.speed_mps[on_lane]
-        rest_m = self._rest_m(second.trip[on_lane], lane)
+        on_lane = second.seen >= 0
+        lane, speed = second.seen[on_lane], second.speed_mps[on_lane]
+        rest_m = self._rest_m(second.trip[on_lane], lane) + second.crossing_m[on_lane]
         vehicles = np.bincount(lane, minlength=n_lanes).astype(np.int32)
         halted = speed < HALTED_BELOW_MPS
         waiting = np.bincount(lane[halted], minlength=n_lanes).astype(np.int32)
@@ -179,7 +179,22 @@ class SumoRun:
         self._row = {name: row for row, name in enumerate(names)}
         self._row[""] = len(names)  # of nobody, or of a vehicle that SUMO has taken off the road
         self._lane_of_row = np.array([*(ours.get(name, -1) for name in names), -1], np.int32)
+        self._seen_of_row, self._crossing_of_row_m = self._lane_of_row.copy(), np.zeros(len(names) + 1)
+        for row, name in enumerate(names):
+            behind = self._behind_cut(name, ours)
+            if behind >= 0:
+                self._seen_of_row[row], self._crossing_of_row_m[row] = behind, self._sumo.lane.getLength(name)
         self._limit_of_row = np.array([*(self._sumo.lane.getMaxSpeed(name) for name in names), np.inf])
+
+    def _behind_cut(self, name: str, ours: dict[str, int]) -> int:
+        """The lane of ours that this one, inside a junction, leads to over a cut of the street; -1 for all others."""
+        behind, passed = name, set[str]()
+        while behind.startswith(":") and behind not in passed:  # paths of pedestrians lead in circles
+            passed.add(behind)
+            links = self._sumo.lane.getLinks(behind)
+            behind = links[0][0] if links else ""
+        number = ours.get(behind, -1) if passed else -1
+        return number if number in self._world.behind_cuts else -1
 
     def _observe(self) -> Second:
         """Everybody in the network now; two plain getters each cost a tenth of what SUMO itself takes for a vehicle,
@@ -194,13 +209,15 @@ class SumoRun:
         rows = np.array([row[lane_id(name)] for name in names], np.int32)
         speeds = np.array([speed(name) for name in names], np.float64)
         trips = np.array([int(name) for name in names], np.int32)
-        return Second(trips, self._lane_of_row[rows], self._limit_of_row[rows], np.maximum(speeds, 0.0))
+        lane, limit_mps = self._lane_of_row[rows], self._limit_of_row[rows]
+        seen, crossing_m = self._seen_of_row[rows], self._crossing_of_row_m[rows]
+        return Second(trips, lane, limit_mps, np.maximum(speeds, 0.0), seen, crossing_m)
 
     def _add_lane_second(self, second: Second) -> None:
         world = self._world
-        here = second.lane >= 0
-        here[here] = world.queues[second.lane[here]]
-        lane, speed = second.lane[here], second.speed_mps[here]
+        here = second.seen >= 0
+        here[here] = world.queues[second.seen[here]]
+        lane, speed = second.seen[here], second.speed_mps[here]
         lacks = np.maximum(0.0, 1.0 - speed / np.minimum(world.lane_limit_mps[lane], world.fastest_mps))
         self._taken.queue[:] += np.bincount(lane[speed < HALTED_BELOW_MPS], minlength=world.n_lanes)
         self._taken.delay[:] += np.bincount(lane, lacks, minlength=world.n_lanes)
@@ -210,10 +227,10 @@ class SumoRun:
     def _calls(self) -> ByteArray:
         second, world = self._sums.seen, self._world
         lanes, movements, within_m = world.calling
-        here = np.isin(second.lane, lanes)
-        lane = second.lane[here]
+        here = np.isin(second.seen, lanes)
+        lane = second.seen[here]
         nearest_m = np.full(world.n_lanes, np.inf)
-        np.minimum.at(nearest_m, lane, self._rest_m(second.trip[here], lane))
+        np.minimum.at(nearest_m, lane, self._rest_m(second.trip[here], lane) + second.crossing_m[here])
         calls = np.zeros(world.n_movements, np.uint8)
         calls[movements[nearest_m[lanes] <= within_m]] = 1
         return calls

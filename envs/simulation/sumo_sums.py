@@ -29,6 +29,8 @@ class Second(NamedTuple):
     lane: IntArray  # (n,) -1 inside a junction, or on a lane that is not ours
     limit_mps: FloatArray  # (n,) of where they are
     speed_mps: FloatArray  # (n,)
+    seen: IntArray  # (n,) `lane`, or the one behind the cut of a street that they are crossing before a stop line
+    crossing_m: FloatArray  # (n,) of those who do, the length of the way over the cut; 0
 
 
 class Sums:
@@ -52,7 +54,8 @@ class Sums:
         self._updates = self._approach_s = self._queue_s = self._max_queue = 0
         self._wait_max = np.zeros(world.n_movements)
         self._wait_count = np.zeros((world.n_movements, len(WAIT_BIN_START_S)), np.int64)
-        self.seen = Second(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
+        none, nothing = np.zeros(0, np.int32), np.zeros(0)
+        self.seen = Second(none, none, nothing, nothing, none, nothing)
 
     def enter(self, trip: int, factor: float, top_mps: float) -> None:
         """A vehicle has been put on the road in the second that is about to be added, and drives from the next on."""
@@ -71,8 +74,8 @@ class Sums:
     def add(self, second: Second) -> None:
         """Add a second."""
         drove = self.entered[second.trip] <= self.now
-        self.seen = Second(second.trip[drove], second.lane[drove], second.limit_mps[drove], second.speed_mps[drove])
-        trip, lane, limit_mps, speed = self.seen
+        self.seen = Second._make(values[drove] for values in second)
+        trip, lane, limit_mps, speed = self.seen[:4]
         world, halted = self._world, speed < HALTED_BELOW_MPS
         self._leave_approaches(trip, lane)
         free = np.minimum(limit_mps * self.factor[trip], self.top_mps[trip])
@@ -84,8 +87,8 @@ class Sums:
         self._approached[trip[on_approach]] = True
         self._approach_s += int(np.count_nonzero(on_approach))
         self._waited[trip[on_approach & halted]] += 1
-        stands = (lane >= 0) & world.queues[lane] & halted
-        queue = np.bincount(lane[stands], minlength=world.n_lanes)
+        stands = (self.seen.seen >= 0) & world.queues[self.seen.seen] & halted
+        queue = np.bincount(self.seen.seen[stands], minlength=world.n_lanes)
         self._queue_s += int(queue.sum())
         self._max_queue = max(self._max_queue, int(queue.max(initial=0)))
         self._speed[trip], self._lane[trip] = speed, lane

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from intergreen.envs.network.approaches import AT_STOP_LINE_M, approach_lanes, queue_lanes, stop_line_ahead_m
+from intergreen.envs.network.approaches import (
+    AT_STOP_LINE_M,
+    approach_lanes,
+    links_over_cuts,
+    queue_lanes,
+    stop_line_ahead_m,
+)
 from intergreen.envs.network.sumo_index import SumoIndex
 from intergreen.envs.simulation.fan_out import fan_out_share
 
@@ -37,6 +43,7 @@ class SumoWorld(NamedTuple):
     lane_road: IntArray  # (L,)
     is_approach: BoolArray  # (L,) ends at a signal with a choice, ...
     queues: BoolArray  # (L,) ... or somebody who waits for one is seen, where a file cuts the street
+    behind_cuts: IntArray  # lanes onto which people drive over a cut of the street before a stop line
     movement_of: dict[tuple[int, int], int]  # lane and next road -> movement
     calling: tuple[IntArray, IntArray, FloatArray]  # (C,) lane, movement, m: who is so near the end calls
     n_movements: int
@@ -80,6 +87,7 @@ def sumo_world(
         lane_road=network.lane_road,
         is_approach=signalled[network.road_to[network.lane_road]],
         queues=queue_lanes(network),
+        behind_cuts=np.unique(network.link_to_lane[links_over_cuts(network)]),
         movement_of={(lane, int(network.movement_to_road[m])): m for lane, m in pairs},
         calling=_calling(network),
         n_movements=network.n_movements,

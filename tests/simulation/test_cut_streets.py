@@ -1,5 +1,7 @@
 """Queues that reach over a cut of the street: counted whole, by metrics and rewards, as controllers see them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from network.test_approaches import street
@@ -7,7 +9,7 @@ from simulation.sumo_scenarios import NEEDS_SUMO
 
 from intergreen.envs.demand import Demand, VehicleType
 from intergreen.envs.layout import make_layout
-from intergreen.envs.network.approaches import queue_lanes
+from intergreen.envs.network.approaches import links_over_cuts, queue_lanes
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.reward import REWARD_VEHICLES, make_reward
 from intergreen.envs.scenario import Scenario, load_scenario
@@ -67,3 +69,48 @@ def test_a_citys_queues_are_those_on_all_lanes_that_its_signals_see(benchmark_da
     assert int(totals.queue_time_veh_s[0]) == pytest.approx(stood[:, seen].sum(), rel=0.02)  # who arrives halted: later
     assert set(table.incoming.tolist()) == set(np.flatnonzero(seen).tolist())
     assert reward == pytest.approx(-stood[:, seen].sum() / len(table.incoming) / REWARD_VEHICLES, rel=0.02)
+
+
+STUB_M = 0.2
+
+
+def alone_before_a_stub(folder, *, way_m=5.4):
+    """One vehicle, which stops a metre before the line: on the way over the cut, since the road behind is shorter."""
+    network = street(folder, [200.0, STUB_M, 200.0], signals=(2,))
+    over_cut = links_over_cuts(network)
+    assert network.lane_road[network.link_to_lane[over_cut]].tolist() == [network.road_ids.index("e1")]
+    length_m = network.link_length_m.copy()
+    length_m[over_cut] = way_m
+    network = dataclasses.replace(network, link_length_m=length_m)
+    route = np.array([network.road_ids.index(road) for road in ("e0", "e1", "e2")], np.int32)
+    none, once = np.zeros(1, np.int32), np.zeros(1)
+    types = (VehicleType("car", follows_krauss=True),)
+    demand = Demand(types, np.array([0, 3], np.int32), route, none, none, once, once, np.ones(1))
+    return Scenario("alone", network, demand, 300, True, "us-mutcd-5"), int(over_cut[0])
+
+
+def test_who_stands_on_the_way_over_a_cut_counts_on_the_lane_behind_it(tmp_path):
+    scenario, link = alone_before_a_stub(tmp_path)
+    totals, reward, table, stood = run(scenario, "native", 1, SECONDS)
+    behind = int(scenario.network.link_to_lane[link])
+    assert np.flatnonzero(stood[-1]).tolist() == [behind]
+    assert stood[-1, behind] == 1
+    assert int(totals.queue_time_veh_s[0]) == stood.sum() > SECONDS / 2
+    assert int(totals.max_queue_veh[0]) == 1
+    assert reward == pytest.approx(-stood.sum() / len(table.incoming) / REWARD_VEHICLES)
+
+
+def test_who_stands_on_the_way_over_a_cut_calls(tmp_path):
+    scenario, link = alone_before_a_stub(tmp_path)
+    plan = protocol_by_name("us-mutcd-5").plan(scenario.network)
+    core = make_core("native", scenario, plan)
+    side = np.full((1, plan.n_signals), 1, np.int32)
+    core.reset([scenario.trips(0)], [0], side)
+    stood_s = 0
+    while core.time_s < scenario.horizon_s and not core.passed()[0, 1]:
+        core.run(side, 5)
+        here = core.positions(0)
+        stood_s += 5 * int(((here.drivable == scenario.network.n_lanes + link) & (here.speed < 0.1)).sum())
+    assert core.passed()[0].tolist() == [1, 1]  # the shield has served the call, whatever was wished
+    assert 20 < stood_s <= 120
+    core.close()
