@@ -25,6 +25,7 @@ _KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
 _MORE = rf"\s*(?:,\s*({_NUMBER})"
 _FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER}){_MORE}{_MORE}{_MORE}\s*(?:,[^)]*)?)?)?)?\)?", re.ASCII)
 _UNBOUNDED = 1000.0
+_ANY_SPEED = 10_000 / 3.6  # SUMO's desiredMaxSpeed where a type states none
 _AS_FAST_AS_IS_SAFE = ("max", "desired", "speedLimit", "avg", "last", "random")  # departSpeed
 _FASTEST_DEVIATIONS = (
     3.0  # beyond the mean: nobody is faster, since the farther drivers look, the longer a second takes
@@ -119,6 +120,8 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
         max_speed_mps=tag.number("maxSpeed", usual.max_speed_mps, above=0),
     )
     factor, deviation = _speed_factor(tag, usual.speed_deviation)
+    desired_mps = tag.number("desiredMaxSpeed", _ANY_SPEED, above=0) * factor
+    own = own._replace(max_speed_mps=min(own.max_speed_mps, desired_mps))
     driver = _Driver(
         tau_s=tag.number("tau", 1.0, above=0),
         sigma=min(tag.number("sigma", 0.5, least=0), 1.0),
@@ -210,7 +213,11 @@ def with_pace(kind: VehicleType, factor: float, fastest_mps: float) -> VehicleTy
     usual = _CLASSES["passenger" if kind.name == "car" else kind.name]
     return replace(
         kind,
-        max_speed_mps=min(float(stated.get("maxSpeed", usual.max_speed_mps)), fastest_mps * factor),
+        max_speed_mps=min(
+            float(stated.get("maxSpeed", usual.max_speed_mps)),
+            float(stated.get("desiredMaxSpeed", _ANY_SPEED)) * factor,
+            fastest_mps * factor,
+        ),
         speed_factor=factor,
         speed_deviation=0.0,
         sumo_attributes=tuple(sorted(stated.items())) if kind.sumo_attributes else (),

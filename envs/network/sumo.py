@@ -66,6 +66,9 @@ def read_sumo_network(
     name = Path(path).name.removesuffix(".gz").removesuffix(".xml").removesuffix(".net")
     build = _Build(net, begin_s)
     _tell_of_switches(net, build.junctions)
+    if net.restricted:
+        words = "%s: limits of %d edge types for single classes (<restriction>) are not obeyed, but in SUMO"
+        _LOG.warning(words, net.source, net.restricted)
     for remark in build.remarks:
         _LOG.warning("%s: %s", net.source, remark)
     return build.network(name)

@@ -94,6 +94,7 @@ class SumoNet:
     junctions: dict[str, SumoJunction] = field(default_factory=dict)
     programmes: dict[str, Programme] = field(default_factory=dict)
     rings: set[str] = field(default_factory=set)  # edges of roundabouts, where nobody keeps junctions clear
+    restricted: int = 0  # edge types with limits for single classes of vehicles
 
     def junction_of(self, connection: SumoConnection) -> str:
         return self.edges[connection.start_edge].end
@@ -128,6 +129,8 @@ def read_sumo_net(
             _add(net.junctions, tag, _junction(tag))
         elif tag.name == "connection":
             connections.append(tag)
+        elif tag.name == "type":
+            net.restricted += any(child.name == "restriction" for child in tag.children())
         elif tag.name == "roundabout":
             net.rings.update(tag.words("edges"))
         else:

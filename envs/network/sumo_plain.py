@@ -29,7 +29,8 @@ def write_sumo_plain(network: RoadNetwork, folder: Path) -> dict[str, Path]:
         ElementTree.SubElement(trees["nod"], "node", id=name, x=f"{x}", y=f"{y}", type=kind)
     lanes = np.diff(network.road_lane_start)
     for r, name in enumerate(network.road_ids):
-        ElementTree.SubElement(
+        limits = network.lane_speed_limit_mps[network.road_lane_start[r] : network.road_lane_start[r + 1]].tolist()
+        edge = ElementTree.SubElement(
             trees["edg"],
             "edge",
             {
@@ -37,10 +38,14 @@ def write_sumo_plain(network: RoadNetwork, folder: Path) -> dict[str, Path]:
                 "from": network.intersection_ids[network.road_from[r]],
                 "to": network.intersection_ids[network.road_to[r]],
                 "numLanes": f"{lanes[r]}",
-                "speed": f"{network.lane_speed_limit_mps[network.road_lane_start[r]]}",
+                "speed": f"{limits[0]}",
                 "length": f"{network.road_length_m[r]}",
             },
         )
+        for from_the_left, limit in enumerate(limits):
+            if limit != limits[0]:
+                index = lanes[r] - 1 - from_the_left
+                ElementTree.SubElement(edge, "lane", index=f"{index}", speed=f"{limit}")
     for k in side_by_side(network).tolist():
         begin, end = int(network.link_from_lane[k]), int(network.link_to_lane[k])
         ElementTree.SubElement(
@@ -71,6 +76,8 @@ def side_by_side(network: RoadNetwork) -> IntArray:
     for m in range(network.n_movements):
         links = np.arange(*network.movement_link_start[m : m + 2])
         lanes = network.start_lanes(m)
+        if not len(lanes):
+            continue
         first = int(network.road_lane_start[network.movement_to_road[m]])
         n_to = int(network.road_lane_start[network.movement_to_road[m] + 1]) - first
         aim = {

@@ -630,3 +630,16 @@ def written(folder: Path, network: RoadNetwork, demand: Demand) -> list[str]:
     trips = release_trips(network, demand, horizon_s=100, seed=0)
     write_sumo_trips(folder / "written.xml", demand, trips, network.road_ids)
     return [vehicle.get("departSpeed") for vehicle in ElementTree.parse(folder / "written.xml").iter("vehicle")]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "top_mps"),
+    [
+        ('desiredMaxSpeed="5"', 5.0),
+        ('desiredMaxSpeed="5" speedFactor="1.2" speedDev="0"', 6.0),
+        ('maxSpeed="4" desiredMaxSpeed="5"', 4.0),
+    ],
+)
+def test_speed_that_drivers_wish_for_is_their_highest(tmp_path, network, attributes, top_mps):
+    demand = load(tmp_path, network, f'<vType id="k" {attributes}/>', TRIP.replace("from", 'type="k" from'))
+    assert demand.types[int(demand.flow_type[0])].max_speed_mps == pytest.approx(top_mps)

@@ -127,6 +127,13 @@ def test_connection_that_never_has_green_is_not_there_and_told(tmp_path, caplog)
     assert "first 'in_N' -> 'out_E' (signal 'C', link index 2)" in told
 
 
+def test_limits_for_single_classes_are_told(tmp_path, caplog):
+    more = '<type id="m" speed="27"><restriction vClass="truck" speed="10"/></type><type id="n" speed="27"/>'
+    load(tmp_path, Crossroads(more=more).xml())
+    (told,) = caplog.messages
+    assert "limits of 1 edge types for single classes (<restriction>) are not obeyed" in told
+
+
 def test_cycles_that_never_begin_anew_are_stretched_to_the_longest_and_told(tmp_path, caplog):
     other = small.programme("D", [(30, "rrrG"), (13.7, "rrrr")], offset=4.37)
     network = load(tmp_path, Crossroads(signal_of={3: "D"}, more=other).xml())

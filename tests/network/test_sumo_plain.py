@@ -1,5 +1,6 @@
 """Plain XML for SUMO: names, signals and lanes are the network's; netconvert and libsumo take it where installed."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from network import small
 
-from intergreen.envs.network import ArterialSpec, TownSpec, generate_arterial, generate_town
+from intergreen.envs.network import ArterialSpec, TownSpec, generate_arterial, generate_town, read_cityflow_network
 from intergreen.envs.network.sumo_plain import side_by_side, write_sumo_plain
 
 NETWORKS = {
@@ -122,3 +124,27 @@ def test_netconvert_and_libsumo_drive_the_network_of_a_scenario():
     # 4 entries of 650 veh/h: some 43 vehicles enter in the minute, half a minute in the network each on average
     assert 300 < measured["vehicle_updates"] < 43 * 60
     assert measured["cpu_s"] > 0
+
+
+def test_lanes_keep_the_limits_in_which_they_differ(tmp_path):
+    network = generate_arterial(ArterialSpec(signals=1, main_lanes=3, side_lanes=1))
+    limits = network.lane_speed_limit_mps.copy()
+    first = int(network.road_lane_start[network.road_ids.index("road_0_1_0")])
+    limits[first : first + 3] = 5.0, 11.0, 5.0
+    network = dataclasses.replace(network, lane_speed_limit_mps=limits)
+    edges = ElementTree.parse(write_sumo_plain(network, tmp_path)["edg"]).getroot()
+    told = {edge.get("id"): [(lane.get("index"), lane.get("speed")) for lane in edge] for edge in edges}
+    assert told.pop("road_0_1_0") == [("1", "11.0")]
+    assert not any(told.values())
+    assert {edge.get("speed") for edge in edges if edge.get("id") == "road_0_1_0"} == {"5.0"}
+
+
+def test_movement_without_lane_links_has_no_connection(tmp_path):
+    roadnet = small.crossroads()
+    (centre,) = (one for one in roadnet["intersections"] if one.get("roadLinks"))
+    ends = centre["roadLinks"][0]["startRoad"], centre["roadLinks"][0]["endRoad"]
+    centre["roadLinks"][0]["laneLinks"] = []
+    small.write(tmp_path, roadnet=roadnet)
+    network = read_cityflow_network(tmp_path / "roadnet.json")
+    connections = ElementTree.parse(write_sumo_plain(network, tmp_path)["con"]).getroot()
+    assert ends not in {(c.get("from"), c.get("to")) for c in connections if c.tag == "connection"}
