@@ -68,6 +68,8 @@ class TrafficSignalVectorEnv(VectorEnv[Any, Any, Any]):
         self.render_mode = render_mode
         modes = self.metadata["render_modes"]
         self._screen = Screen(self.episodes.core, self.episodes.scenario.name, render_mode, modes)
+        if not self._screen.can_draw:
+            self.metadata = self.metadata | {"render_modes": []}
         layout = self.episodes.layout
         self.feature_names = feature_names(layout)
         self._n_choices = layout.n_choices

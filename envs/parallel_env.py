@@ -53,6 +53,8 @@ class TrafficParallelEnv(ParallelEnv[str, Any, Any]):  # type: ignore[misc]
         self.episodes = Episodes(scenario, replicas=1, **episode_settings)
         self.render_mode = render_mode
         self._screen = Screen(self.episodes.core, self.episodes.scenario.name, render_mode)
+        if not self._screen.can_draw:
+            self.metadata = self.metadata | {"render_modes": []}
         layout, plan = self.episodes.layout, self.episodes.plan
         self.feature_names = feature_names(layout)
         self._n_choices = layout.n_choices

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from intergreen.envs.core import TrafficCore
 from intergreen.envs.simulation.motion import HALTED_BELOW_MPS
 from intergreen.envs.simulation.statics import LENGTH, MAX_SPEED, N_COLUMNS
 from intergreen.envs.simulators import engine_core
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pygame
 
     from intergreen.envs.arrays import ByteArray, FloatArray, IntArray
-    from intergreen.envs.core import Core, TrafficCore
+    from intergreen.envs.core import Core
 
 RENDER_MODES = ("rgb_array", "human")
 RENDER_FPS = 5  # decisions shown in a second
@@ -65,6 +66,7 @@ class Screen:
             core = engine_core(core, title, "be drawn")
             import_pygame()
         self.mode = mode
+        self.can_draw = isinstance(core, TrafficCore)
         self._core, self._title = core, title
         self._picture: Picture | None = None
         self._window: Any = None

@@ -89,6 +89,8 @@ class TrafficSignalEnv(gym.Env[Any, Any]):
         self.episodes = Episodes(scenario, replicas=1, **episode_settings)
         self.render_mode = render_mode
         self._screen = Screen(self.episodes.core, self.episodes.scenario.name, render_mode)
+        if not self._screen.can_draw:
+            self.metadata = self.metadata | {"render_modes": []}
         layout = self.episodes.layout
         self._n_choices = layout.n_choices
         self._is_running = False

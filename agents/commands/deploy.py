@@ -40,7 +40,10 @@ def export(
         str | None,
         typer.Option("--scenarios", metavar="A,B", help="measured for the card; by default what the run was judged on"),
     ] = None,
-    protocol: ProtocolOption = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", help="timing rules of what is measured; default: those it was judged under"),
+    ] = None,
     seeds: SeedsOption = "0-4",
     threads: ThreadsOption = 1,
 ) -> None:

@@ -20,7 +20,7 @@ from intergreen.agents.controllers.base import (
     Timetable,
     near_distance_m,
 )
-from intergreen.agents.evaluation.answers import checked_answer, checked_period
+from intergreen.agents.evaluation.answers import checked_answer, checked_beginning, checked_period
 from intergreen.agents.evaluation.metrics import metrics_of, series_row
 from intergreen.envs.detector_faults import FaultyDetectors
 from intergreen.envs.simulators import NATIVE, Simulator, engine_core, make_core
@@ -159,7 +159,8 @@ class BatchRun:
             self._flows_vph(),
             tuple(int(seed) for seed in seeds),
         )
-        core.reset(trips, seeds, self.controller.start(setup))
+        begun = checked_beginning(self.controller.start(setup), core.phase.shape, self.plan, self.controller.name)
+        core.reset(trips, seeds, begun)
         if isinstance(self.controller, Foresighted):
             self.controller.look_into(engine_core(core, self.scenario.name, f"be copied for {self.controller.name}"))
 

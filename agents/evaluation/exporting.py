@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from intergreen.agents.deployment.draft import Draft
+    from intergreen.agents.learning.recipe import Recipe
     from intergreen.agents.progress import Progress
     from intergreen.envs.scenario import Scenario
 
@@ -52,7 +53,7 @@ def export_run(
     ----------
     best : the policy that was best in the run's evaluations instead of its last
     scenarios : measured for the card; None: what the run was judged on; none at all: nothing is measured
-    protocol : of these measurements; None: each scenario's own
+    protocol : of these measurements; None: what the run was judged under, its own or each scenario's
 
     Raises
     ------
@@ -63,8 +64,7 @@ def export_run(
     refuse_in_use(folder)
     require_learning_stack("export")
     loaded = _to_measure(run, scenarios)
-    if protocol is not None:
-        protocol_by_name(protocol)
+    protocol = _recipe(run).protocol if protocol is None else protocol_by_name(protocol).name
     draft = draft_bundle(run, best=best, threads=threads, progress=part_of(progress, 0, 2, ""))
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
@@ -92,11 +92,14 @@ def _holds_a_bundle_or_nothing(folder: Path) -> bool:
     return not names or (SUMS in names and names <= {SUMS, *MOST_BYTES})
 
 
+def _recipe(run: Path) -> Recipe:
+    return make_recipe(run / RUN, read_run(run)["recipe"])
+
+
 def _to_measure(run: Path, names: Sequence[str] | None) -> list[Scenario]:
     """The scenarios of these names, all of which the policy can run on; None: those that the run was judged on."""
-    stated = read_run(run)
-    recipe = make_recipe(run / RUN, stated["recipe"])
-    own = None if recipe.scenario is None else fingerprint_of(own_scenario(run, recipe.scenario, stated).network)
+    recipe = _recipe(run)
+    own = None if recipe.scenario is None else fingerprint_of(own_scenario(run, recipe.scenario, read_run(run)).network)
     loaded = [load_scenario(name, drop_invalid_routes=True) for name in (recipe.judged if names is None else names)]
     if own is None:
         return loaded

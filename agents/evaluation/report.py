@@ -140,8 +140,9 @@ def seed_text(seeds: Sequence[int]) -> str:
 
 
 _READING = (
-    "Mean over the seeds; in brackets the 95 % interval of the mean (bootstrap-t) where there are several seeds. "
-    "Travel time counts every vehicle whose departure time has come, the waiting outside the network included."
+    "Mean over the seeds; in brackets the 95 % interval of the mean where there are several seeds (bootstrap-t, below "
+    "eight seeds Student's t). Travel time counts every vehicle whose departure time has come, the waiting outside the "
+    "network included."
 )
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,7 @@ from intergreen.envs.scenario_fingerprint import scenario_fingerprint
 from intergreen.envs.sumo_net_file import require_sumo
 from intergreen.envs.verification import refuse_unsafe
 
+_LOG = logging.getLogger(__name__)
 _FREE_ON_RESUME = {"minutes", "steps", "threads", "checkpoint_s"}
 _OF_START = {"features", "width"}  # what a recipe has from the run that it starts from
 _PACKAGES = ("intergreen", "numpy", "numba", "torch", "stable-baselines3", "sb3-contrib", "gymnasium")
@@ -146,6 +148,7 @@ def _prepare_resumed(
     recipe = make_recipe(resume / RUN, changed(stored, longer))
     asked = make_recipe("command line", changed(stored, given)) if config is None else read_recipe(config, **given)
     _refuse_other_recipe(resume, recipe, asked)
+    _tell_what_stays(config, recipe, asked)
     outcome = _outcome_of(run, resume)
     for key, value in longer.items():
         used = outcome.get(key)
@@ -182,6 +185,15 @@ def _refuse_other_recipe(folder: Path, recipe: Recipe, asked: Recipe) -> None:
         if other[key] != value:
             problem = f"was begun with {key} {shown(value)}, now asked for {shown(other[key])}"
             raise InputError(folder, "recipe", problem, "go on with the same, or begin another run")
+
+
+def _tell_what_stays(config: str | None, recipe: Recipe, asked: Recipe) -> None:
+    """Say which numbers of the file that was named do not count: the budget is the run's, whatever it began with."""
+    mine, other = recipe.model_dump(include=_FREE_ON_RESUME), asked.model_dump(include=_FREE_ON_RESUME)
+    stays = [f"{key} {shown(mine[key])}, not {shown(other[key])}" for key in sorted(mine) if mine[key] != other[key]]
+    if config is not None and stays:
+        words = "the run goes on with its own %s of %s; --steps and --minutes raise its budget"
+        _LOG.warning(words, ", ".join(stays), config)
 
 
 def _scenarios(recipe: Recipe, drop_invalid_routes: bool) -> tuple[Scenario | None, tuple[Scenario, ...]]:

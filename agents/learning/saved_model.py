@@ -169,6 +169,9 @@ def _settings_of(worlds: Sequence[Mapping[str, Any]], reward: RewardSpec | None)
     if world["faults"] and not isinstance(world["faults"], str):
         raise ValueError("the model was trained with faults that have no name; give its environment a file of them")
     as_they_are = ("reward", "horizon_s", "neighbour_share", "demand_scale", "end_locked")
+    for key in (*as_they_are, "faults"):
+        if any(other[key] != world[key] for other in worlds[1:]):
+            raise ValueError(f"the model's environments differ in {key}, and a run states one; give all the same")
     simulator = SUMO if world["simulator"] == SUMO else NATIVE
     return {key: world[key] for key in as_they_are} | {"faults": world["faults"] or None, "simulator": simulator}
 

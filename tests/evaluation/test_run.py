@@ -104,6 +104,15 @@ class Halves(Own):
     interval_s = 2.5
 
 
+class Begins(Own):
+    def __init__(self, begun):
+        self.begun = begun
+
+    def start(self, setup):
+        super().start(setup)
+        return self.begun
+
+
 class Zero(Own):
     interval_s = 0
 
@@ -117,10 +126,27 @@ class Zero(Own):
         (Talks(), AnswerError, "own decided 'north' at 0 s; need numbers of phases"),
         (Alone(), AnswerError, r"own decided \(6,\) of int32 at 0 s; need numbers of phases, \(1, 6\) replicas"),
         (Uneven(), AnswerError, "own decided list of no shape at 0 s"),
+        (Begins(None), AnswerError, "own begins with nothing: its start returned None"),
+        (
+            Begins([0] * 6),
+            AnswerError,
+            r"own begins with \(6,\) of int64 in its start; need numbers of phases, \(1, 6\)",
+        ),
+        (
+            Begins([[0, 0, float("nan"), 0, 0, 0]]),
+            AnswerError,
+            "own begins with phase nan, which is none; signal 2 has",
+        ),
+        (Begins([[0, 0, 0, 0, 0, 50]]), AnswerError, "own begins with phase 50, which is none; signal 5 has 0 to"),
+        (Begins([[0, -2, 0, 0, 0, 0]]), AnswerError, "phase -2, which is none; signal 1 has .*, and -1 is a clearance"),
         (Halves(), ValueError, "whole seconds >= 1, or None for the protocol's, got 2.5"),
         (Zero(), ValueError, "got 0"),
     ],
-    ids=["class", "unfinished", "no return", "text", "one replica", "uneven", "half seconds", "no seconds"],
+    ids=[
+        *("class", "unfinished", "no return", "text", "one replica", "uneven"),
+        *("no beginning", "beginning of one replica", "beginning of no number", "no such phase", "phase below", "half"),
+        "no seconds",
+    ],
 )
 def test_controller_that_is_none_is_refused_and_not_run(arterial, controller, error, words):
     assert evaluate(arterial, Own(), PROTOCOL, seeds=[0], horizon_s=60)["controller"] == "own"

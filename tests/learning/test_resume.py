@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
+import yaml
 from learning.small_run import write_recipe, write_scenario
 
 from intergreen.agents.controllers import controller_by_name
@@ -124,6 +125,17 @@ def test_finished_run_goes_on_with_a_larger_budget(copied_run):
     assert steps_logged(copied_run) == [80, 160, 240, 320, 400]
     moments = [content["optimizer"]["state"][0]["step"] for content in (before, after)]
     assert moments[1] > moments[0] > 0
+
+
+def test_budget_of_the_recipe_that_is_named_does_not_count_and_that_is_told(copied_run, caplog):
+    stated = yaml.safe_load((copied_run / "recipe.yaml").read_text())
+    recipe = copied_run.parent / "longer.yaml"
+    recipe.write_text(yaml.safe_dump(stated | {"steps": 9_000, "checkpoint_s": 7.0}))
+    prepare(str(recipe), resume=copied_run, steps=400)
+    (told,) = caplog.messages
+    assert "goes on with its own checkpoint_s" in told
+    assert "not 7.0 of" in told
+    assert "steps 400" not in told
 
 
 def test_resuming_with_nothing_left_to_do_changes_nothing(copied_run, run, stated):

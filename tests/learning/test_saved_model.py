@@ -18,6 +18,7 @@ from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.model import network_of
 from intergreen.agents.learning.policies import SignalPolicy
 from intergreen.agents.learning.saved_model import save_as_run
+from intergreen.envs.episodes import Episodes
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import DEFAULT_FEATURES
 from intergreen.envs.protocol import protocol_by_name
@@ -226,3 +227,10 @@ def test_seed_beyond_those_of_recipes_is_stated_as_the_learners(pair, pair_file,
     model = make("ppo", pair)
     model.seed = 2**31 + 5
     assert stated(save_as_run(model, tmp_path / "mine", scenario=pair_file))["saved"]["seed"] == 2**31 + 5
+
+
+@pytest.mark.parametrize(("other", "key"), [({"reward": "pressure"}, "reward"), ({"horizon_s": 200}, "horizon_s")])
+def test_environments_that_differ_cannot_be_stated(other, key, pair_file, tmp_path):
+    env = TrafficVecEnv([Episodes(str(pair_file), **{"horizon_s": 300, **one}) for one in ({}, other)])
+    with pytest.raises(ValueError, match=f"the model's environments differ in {key}, and a run states one"):
+        save_as_run(make("ppo", env), tmp_path / "mine", scenario=pair_file)
