@@ -21,22 +21,22 @@ from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
 LEARNERS = ("universal-0", "universal-1", "universal-2")
-DISTILLED, REFINED = "universal-distilled", "universal-refined"
+DISTILLED, REFINED, ONCOMING = "universal-distilled", "universal-refined", "universal-oncoming"
 BASELINES = ("fixed-time", "max-pressure", "advanced-max-pressure")
 SEEDS = [0, 1]
 
 
 def test_names_are_those_of_the_card():
-    assert policy_names() == (*LEARNERS, DISTILLED, REFINED)
+    assert policy_names() == (*LEARNERS, DISTILLED, ONCOMING, REFINED)
     card = (files("intergreen.checkpoints") / "README.md").read_text()
     assert all(f"`{name}`" in card for name in policy_names())
 
 
-@pytest.mark.parametrize("name", [*LEARNERS, DISTILLED, REFINED])
+@pytest.mark.parametrize("name", [*LEARNERS, DISTILLED, REFINED, ONCOMING])
 def test_run_is_finished_and_knew_no_benchmark(name):
     run = json.loads((files("intergreen.checkpoints") / name / "run.json").read_text())
     assert run["outcome"]["finished"]
-    if name == REFINED:
+    if name in (REFINED, ONCOMING):
         assert run["outcome"]["moments"] >= run["refined"]["rounds"] * run["refined"]["moments"]
     else:
         assert run["outcome"]["steps"] >= run["recipe"]["steps"] == (1_500_000 if name == DISTILLED else 5_000_000)
@@ -51,11 +51,12 @@ def test_teachers_are_the_learners_beside_it():
     assert {one["name"]: one["sha256"] for one in run["teachers"]} == beside
 
 
-def test_refined_policy_comes_from_the_distilled_one_beside_it():
+@pytest.mark.parametrize(("name", "source"), [(REFINED, DISTILLED), (ONCOMING, REFINED)])
+def test_refined_policy_comes_from_the_one_beside_it(name, source):
     folder = files("intergreen.checkpoints")
-    run = json.loads((folder / REFINED / "run.json").read_text())
-    beside = sha256((folder / DISTILLED / "policy.npz").read_bytes()).hexdigest()
-    assert (run["refined"]["name"], run["refined"]["sha256"]) == (DISTILLED, beside)
+    run = json.loads((folder / name / "run.json").read_text())
+    beside = sha256((folder / source / "policy.npz").read_bytes()).hexdigest()
+    assert (run["refined"]["name"], run["refined"]["sha256"]) == (source, beside)
 
 
 def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
@@ -76,7 +77,7 @@ def test_card_of_the_bundle_tells_all_that_it_was_trained_on():
     assert told in (folder / "universal" / "MODEL_CARD.md").read_text()
 
 
-@pytest.mark.parametrize("policy", [*LEARNERS, "universal-0:best", DISTILLED, REFINED])
+@pytest.mark.parametrize("policy", [*LEARNERS, "universal-0:best", DISTILLED, REFINED, ONCOMING])
 @pytest.mark.parametrize("scenario", ["single", "town", "arterial6"])
 def test_same_policy_beats_the_baselines_on_any_shape(policy, scenario):
     network, protocol = load_scenario(scenario), protocol_by_name("literature-10-5")
