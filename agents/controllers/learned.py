@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from intergreen.agents.controllers.near_signals import NearSignals
 from intergreen.agents.controllers.observed import ObservedController
 from intergreen.agents.controllers.parted_lanes import PartedLanes
 from intergreen.agents.controllers.policy_network import PolicyNetwork, read_network
@@ -27,20 +28,22 @@ class Chooser(Protocol):
 
 
 class PolicyController(ObservedController):
-    """A policy that sees `features`; who closes a shared lane goes first (`PartedLanes`)."""
+    """A policy that sees `features`; who closes a shared lane goes first (`PartedLanes`), and signals close together do
+    not lock (`NearSignals`)."""
 
     def __init__(self, name: str, network: Chooser, features: Sequence[str]) -> None:
         super().__init__(name, lambda seen, _: network.best_choices(seen, self._layout.blocks), features=features)
 
     def start(self, setup: Setup) -> IntArray:
         self._parted = PartedLanes(setup.network, setup.plan)
+        self._near = NearSignals(setup.network, setup.plan)
         return super().start(setup)
 
     def decide(self, counts: LaneCounts, signals: SignalStatus, time_s: int) -> IntArray:
-        """The phases of the best choices, or of who closes a lane."""
-        return self._parted.first(
-            super().decide(counts, signals, time_s), counts.waiting, signals.red_s, signals.granted
-        )
+        """The phases of the best choices, or of who closes a lane or would lock."""
+        best = super().decide(counts, signals, time_s)
+        wished = self._parted.first(best, counts.waiting, signals.red_s, signals.granted)
+        return self._near.apart(wished, counts.vehicles, signals)
 
 
 def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyController:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from intergreen.agents.controllers.actuated import Actuated
+from intergreen.agents.controllers.near_signals import NearSignals
 from intergreen.agents.controllers.parted_lanes import PartedLanes
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
@@ -126,6 +127,7 @@ class BundleController:
         self._layout = make_layout(setup.network, plan, features=self.bundle.features)
         self._gathers = make_gathers(self._layout)
         self._parted = PartedLanes(setup.network, plan)
+        self._near = NearSignals(setup.network, plan)
         self._programme = fixed_programme(setup)
         self._detectors = detectors_of(setup.network, plan.intersection)
         self._unserved_s = self.settings.unserved_cycles * np.maximum(
@@ -256,7 +258,7 @@ class BundleController:
         if (rung == Rung.ACTUATED).any():
             actuated = self._actuated.decide(self._estimated(readings, waiting, arriving, found), signals, time_s)
             wished = np.where(rung == Rung.ACTUATED, actuated, wished)
-        return wished.astype(np.int32)
+        return self._near.apart(wished.astype(np.int32), vehicles, signals)
 
     def _asked(self, needs: Needs, observed: Observed, phase: IntArray) -> IntArray:
         """What the policy wants; where it fails, the present phases, and every signal has to go down."""

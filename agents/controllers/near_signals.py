@@ -1,0 +1,153 @@
+"""Two signals so near each other that who waits between them soon stands in the junction of the other one.
+
+If both at once let people turn who must give way, in each direction the first one waits for those who come the other
+way, and these stand behind the one who waits there: traffic locks, and no change of the lamps undoes it. So of two such
+signals one at most shows a phase in which who comes from the road between must give way; the other empties that road in
+a phase that has it go first. The two change places, once the road of both is empty, before somebody who would have
+green in the other phase waits for long. For the same reason the two signals of a diamond interchange are run as one
+(NCHRP Report 812, *Signal Timing Manual*, 2nd edition, 2015). Where the road has no phase of that kind nothing changes,
+and nothing is wished that the shield would refuse.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from intergreen.agents.controllers.usable import usable
+from intergreen.envs.yielding import goes_second
+
+if TYPE_CHECKING:
+    from intergreen.envs.arrays import ByteArray, Float32Array, FloatArray, IntArray
+    from intergreen.envs.network import RoadNetwork
+    from intergreen.envs.signals import SignalPlan, SignalStatus
+
+    Counts = IntArray | FloatArray | Float32Array
+
+NEAR_M = 30.0  # of road between two signals, at most: four cars
+LONGEST_RED_S = 90  # of who stands and would have green in the phase that is not shown
+
+
+class NearSignals:
+    """Those of a network under a plan, two by two, with the movements that must give way between them."""
+
+    def __init__(self, network: RoadNetwork, plan: SignalPlan) -> None:
+        turns = _yielding_turns(network, plan)
+        self._pairs = [
+            (one, other)
+            for n, one in enumerate(turns)
+            for other in turns[:n]
+            if one.intersection in other.behind and other.intersection in one.behind
+        ]
+
+    def apart(self, wanted: IntArray, vehicles: Counts, signals: SignalStatus) -> IntArray:
+        """The wishes (B, I), but that one signal at most of each pair lets the other's traffic turn and give way.
+
+        The other one is that which empties its road already, unless somebody there has waited for too long, then the
+        one with more vehicles on that road, then behind it. `vehicles` (B, L) on each lane.
+        """
+        if not self._pairs:
+            return wanted
+        parted = wanted.copy()
+        for one, other in self._pairs:
+            for b in range(len(parted)):
+                wishes = parted[b].tolist()
+                if wishes[one.signal] not in one.gives_way or wishes[other.signal] not in other.gives_way:
+                    continue
+                phase = signals.phase[b].tolist()
+                known = usable(vehicles[b].astype(np.float64))
+                needs = [turn.need(known, phase[turn.signal], signals.red_s[b]) for turn in (one, other)]
+                first, second = (one, other) if needs[0] > needs[1] else (other, one)
+                served = [turn.served(phase[turn.signal], signals.granted[b]) for turn in (first, second)]
+                if served[0] is not None:
+                    parted[b, first.signal] = served[0]
+                    in_time = needs[0][0] and needs[1][0]
+                    fills = phase[first.signal] in first.gives_way or known[second.lanes].any()
+                    if not in_time and fills and phase[second.signal] not in second.gives_way and served[1] is not None:
+                        parted[b, second.signal] = served[1]  # who changes places with a full road locks, too
+                elif served[1] is not None:
+                    parted[b, second.signal] = served[1]
+        return parted
+
+
+class _Turn(NamedTuple):
+    """A movement from a short road behind which another signal stands, that must give way in some phases only."""
+
+    signal: int
+    intersection: int
+    behind: frozenset[int]  # intersections with a signal
+    phase_offset: int
+    gives_way: tuple[int, ...]  # choices
+    goes_first: tuple[int, ...]  # choices
+    lanes: IntArray
+    lanes_behind: IntArray
+    others: tuple[tuple[int, IntArray], ...]  # movements, with their lanes, that none of `goes_first` serves
+
+    def need(self, vehicles: Counts, phase: int, red_s: IntArray) -> tuple[bool, bool, float, float]:
+        """What decides which of two empties its road; `vehicles` (L,), `red_s` (M,)."""
+        in_time = not any(red_s[m] >= LONGEST_RED_S and vehicles[lanes].any() for m, lanes in self.others)
+        road, behind = (float(vehicles[lanes].sum()) for lanes in (self.lanes, self.lanes_behind))
+        return in_time, phase in self.goes_first, road, behind
+
+    def served(self, phase: int, granted: ByteArray) -> int | None:
+        """The granted phase in which it goes first, the present one before others; None: there is none."""
+        shown = [p for p in self.goes_first if granted[self.phase_offset + p]]
+        return phase if phase in shown else next(iter(shown), None)
+
+
+def _yielding_turns(network: RoadNetwork, plan: SignalPlan) -> list[_Turn]:
+    second, first = goes_second(network)
+    onto: dict[int, list[int]] = {}
+    for link in np.flatnonzero(network.lane_length_m[network.link_to_lane] <= NEAR_M).tolist():
+        onto.setdefault(int(network.link_to_lane[link]), []).append(link)
+    signalled = set(plan.intersection.tolist())
+    turns = []
+    for m in _from_short_lanes(network, np.unique(second)):
+        j = int(network.movement_intersection[m])
+        if j not in signalled:
+            continue
+        i = int(np.flatnonzero(plan.intersection == j)[0])
+        start = int(network.movement_start[j])
+        foes = first[(second == m) & (network.movement_intersection[first] == j)] - start
+        matrix = network.phase_matrix(j)
+        green = [p for p in plan.choices[i].tolist() if p >= 0 and matrix[p, m - start]]
+        gives_way = tuple(p for p in green if matrix[p, foes].any())
+        goes_first = tuple(p for p in green if p not in gives_way)
+        if not gives_way or not goes_first:
+            continue
+        lanes = network.start_lanes(m)
+        links = [link for lane in lanes.tolist() for link in _links_from_signals(network, onto, signalled, lane)]
+        behind = frozenset(network.movement_intersection[network.link_movement[links]].tolist()) - {j}
+        if behind:
+            before = np.unique(network.link_from_lane[links])
+            only = matrix[list(gives_way)].any(axis=0) & ~matrix[list(goes_first)].any(axis=0)
+            others = tuple((o, network.start_lanes(o)) for o in (start + np.flatnonzero(only)).tolist())
+            turns.append(_Turn(i, j, behind, int(plan.phase_offset[i]), gives_way, goes_first, lanes, before, others))
+    return turns
+
+
+def _from_short_lanes(network: RoadNetwork, movements: IntArray) -> list[int]:
+    starts, lanes = network.start_lanes_by_movement()
+    far = np.flatnonzero(network.lane_length_m[lanes] > NEAR_M)
+    is_far = np.zeros(network.n_movements, np.bool_)
+    is_far[np.searchsorted(starts, far, side="right") - 1] = True
+    short: list[int] = movements[~is_far[movements]].tolist()
+    return short
+
+
+def _links_from_signals(
+    network: RoadNetwork, onto: dict[int, list[int]], signalled: set[int], stop_lane: int
+) -> list[int]:
+    """Links of other signals from which it is at most `NEAR_M` to a stop line, cuts of the road between included."""
+    found, open_lanes = [], [(stop_lane, NEAR_M - float(network.lane_length_m[stop_lane]))]
+    while open_lanes:
+        lane, left_m = open_lanes.pop()
+        for link in onto.get(lane, []) if left_m >= 0.0 else []:
+            if int(network.movement_intersection[network.link_movement[link]]) in signalled:
+                found.append(link)
+            else:
+                further = int(network.link_from_lane[link])
+                used_m = float(network.link_length_m[link] + network.lane_length_m[further])
+                open_lanes.append((further, left_m - max(used_m, 0.1)))
+    return found

@@ -1,0 +1,181 @@
+"""Signals between which nobody fits who must give way: found where they are, and kept from locking."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from intergreen.agents.controllers import controller_by_name, near_signals
+from intergreen.agents.controllers.near_signals import LONGEST_RED_S, NEAR_M, NearSignals
+from intergreen.agents.evaluation.run import evaluate
+from intergreen.agents.learning.drawn_phases import with_phases
+from intergreen.envs import benchmarks
+from intergreen.envs.network import GridSpec, generate_grid
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.scenario import EMBEDDED, load_scenario
+from intergreen.envs.signals import SignalStatus
+
+TIMING = protocol_by_name("literature-10-5")
+PERMITTED, LEADS, LAGS, SIDE = range(4)  # phases of `near`: of the street both signals stand on, and the other one
+
+
+def near(spacing_m=50.0):
+    """Two signals in a street whose left turns give way to who comes towards them, or go before them."""
+    grid = generate_grid(GridSpec(rows=1, columns=2, lanes=2, spacing_x_m=spacing_m))
+    road = grid.movement_from_road
+    along = {r: abs(float(np.ptp(_points(grid, r)[:, 0]))) > 1.0 for r in np.unique(road).tolist()}
+
+    def phases(greens):
+        movements = sorted(set().union(*greens))
+        street = [m for m in movements if along[int(road[m])]]
+        approaches = sorted({int(road[m]) for m in street})
+        return [
+            set(street),
+            *({m for m in street if road[m] == approach} for approach in approaches),
+            {m for m in movements if m not in street},
+        ]
+
+    return with_phases(grid, phases)
+
+
+def _points(network, road):
+    lane = int(network.road_lane_start[road])
+    return network.lane_points[network.lane_point_start[lane] : network.lane_point_start[lane + 1]]
+
+
+NEAR = near()
+PLAN = TIMING.plan(NEAR)
+
+
+def between(network):
+    """For each signal: lanes of its road from the other one, and the phase in which these have green alone."""
+    found = []
+    for j in network.signalled.tolist():
+        (road,) = (
+            r
+            for r in np.unique(network.movement_from_road[network.movements_of(j)]).tolist()
+            if int(network.road_from[r]) in set(network.signalled.tolist())
+        )
+        movements = np.flatnonzero(network.movement_from_road == road)
+        matrix = network.phase_matrix(j)
+        serves = matrix[:, movements - network.movement_start[j]]
+        alone = [p for p in (LEADS, LAGS) if serves[p].all()]
+        found.append((range(*network.road_lane_start[road : road + 2].tolist()), alone[0]))
+    return found
+
+
+def status(network, phase, *, granted=None, red_s=None):
+    everywhere = np.array([phase], np.int32)
+    return SignalStatus(
+        phase=everywhere,
+        green_s=np.full_like(everywhere, 10),
+        red_s=np.zeros((1, network.n_movements), np.int32) if red_s is None else red_s[None],
+        granted=np.ones((1, network.n_phases), np.uint8) if granted is None else granted[None],
+        overruled=np.zeros_like(everywhere),
+    )
+
+
+def wished(wanted, *, vehicles=None, phase=(PERMITTED, PERMITTED), network=NEAR, **told):
+    counts = np.zeros(network.n_lanes) if vehicles is None else vehicles
+    signals = NearSignals(network, TIMING.plan(network))
+    wishes = signals.apart(np.array([wanted], np.int32), counts[None], status(network, phase, **told))
+    return wishes[0].tolist()
+
+
+def on_lanes(which, n):
+    vehicles = np.zeros(NEAR.n_lanes)
+    vehicles[list(which)] = n
+    return vehicles
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_networks_have_no_such_signals_and_every_wish_stands(name):
+    network = load_scenario(name).network
+    plan = TIMING.plan(network)
+    wanted = np.zeros((1, plan.n_signals), np.int32)
+    signals = NearSignals(network, plan)
+    assert signals.apart(wanted, np.full((1, network.n_lanes), 9), status(network, wanted[0].tolist())) is wanted
+
+
+def test_one_of_two_lets_others_turn_where_both_would():
+    (lanes, alone), (other_lanes, other_alone) = between(NEAR)
+    assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(lanes, 1)) == [alone, PERMITTED]
+    assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(other_lanes, 1)) == [PERMITTED, other_alone]
+
+
+@pytest.mark.parametrize("wish", [(PERMITTED, SIDE), (SIDE, PERMITTED), (PERMITTED, -1), (LEADS, LAGS), (SIDE, SIDE)])
+def test_wishes_of_which_one_lets_nobody_turn_stand(wish):
+    assert wished(wish, vehicles=np.full(NEAR.n_lanes, 9.0)) == list(wish)
+
+
+def test_who_goes_first_already_is_served_on():
+    (_, alone), (lanes, _) = between(NEAR)
+    assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(lanes, 3), phase=(alone, PERMITTED)) == [alone, PERMITTED]
+
+
+def test_two_change_places_before_anybody_waits_for_long():
+    (own, alone), (lanes, other_alone) = between(NEAR)
+    road, serves = NEAR.movement_from_road, NEAR.phase_matrix(NEAR.signalled[0])
+    towards = NEAR.movement_start[NEAR.signalled[0]] + np.flatnonzero(serves[PERMITTED] & ~serves[alone])
+    red_s = np.zeros(NEAR.n_movements, np.int32)
+    red_s[towards] = LONGEST_RED_S
+    waits = range(*NEAR.road_lane_start[road[towards[0]] :][:2].tolist())
+    vehicles = on_lanes([*lanes, *waits], 2)
+    served = {"phase": (alone, PERMITTED), "vehicles": vehicles}
+    both_empty = wished((PERMITTED, PERMITTED), red_s=red_s, **served)
+    assert both_empty == [alone, other_alone]
+    assert wished((PERMITTED, PERMITTED), red_s=red_s, phase=both_empty, vehicles=vehicles) == [PERMITTED, other_alone]
+    full = on_lanes([*own, *lanes, *waits], 2)
+    assert wished((PERMITTED, PERMITTED), red_s=red_s, phase=both_empty, vehicles=full) == both_empty
+    assert wished((PERMITTED, PERMITTED), red_s=red_s - 1, **served) == [alone, PERMITTED]
+    served["vehicles"] = on_lanes(lanes, 2)  # nobody waits there
+    assert wished((PERMITTED, PERMITTED), red_s=red_s, **served) == [alone, PERMITTED]
+
+
+def test_longer_queue_behind_decides_between_empty_lanes():
+    _, (lanes, other_alone) = between(NEAR)
+    behind = NEAR.link_from_lane[np.isin(NEAR.link_to_lane, list(lanes))]
+    assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(behind, 2)) == [PERMITTED, other_alone]
+
+
+def test_nothing_is_wished_that_is_not_granted():
+    (_, alone), (lanes, other_alone) = between(NEAR)
+    granted = np.ones(NEAR.n_phases, np.uint8)
+    granted[PLAN.phase_offset[1] + other_alone] = 0
+    assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(lanes, 3), granted=granted) == [alone, PERMITTED]
+    granted[PLAN.phase_offset[0] + alone] = 0
+    assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(lanes, 3), granted=granted) == [PERMITTED, PERMITTED]
+
+
+def test_counts_that_are_no_numbers_count_as_nobody():
+    (lanes, alone), (other_lanes, other_alone) = between(NEAR)
+    for full, unknown, served in (
+        (lanes, other_lanes, [alone, PERMITTED]),
+        (other_lanes, lanes, [PERMITTED, other_alone]),
+    ):
+        vehicles = on_lanes(full, 1)
+        vehicles[list(unknown)] = np.nan
+        assert wished((PERMITTED, PERMITTED), vehicles=vehicles) == served
+
+
+def test_signals_farther_apart_are_left_alone():
+    far = near(90.0)
+    assert far.lane_length_m[list(between(far)[0][0])].min() > NEAR_M
+    wish = wished((PERMITTED, PERMITTED), vehicles=np.full(far.n_lanes, 3.0), network=far)
+    assert wish == [PERMITTED, PERMITTED]
+
+
+@pytest.mark.skipif(find_spec("sumo") is None, reason='no SUMO here: pip install "intergreen[sumo]"')
+@pytest.mark.skipif(benchmarks.folder("resco/ingolstadt21") is None, reason="RESCO's networks are not here")
+def test_policy_does_not_lock_between_near_signals_in_sumo(monkeypatch):
+    """The seconds that a lock costs by then, where without the rule it locks on seeds 0, 1, 3 and 4."""
+    scenario, protocol = load_scenario("resco/ingolstadt21"), protocol_by_name("resco")
+
+    def travel_time_s():
+        policy = controller_by_name("universal-oncoming")
+        result = evaluate(scenario, policy, protocol, seeds=[1], horizon_s=2400, simulator="sumo")
+        return result["metrics"]["average_travel_time_s"]["mean"]
+
+    apart = travel_time_s()
+    monkeypatch.setattr(near_signals, "NEAR_M", 0.0)
+    assert apart < 0.6 * travel_time_s()
