@@ -147,6 +147,23 @@ def test_nothing_is_wished_that_is_not_granted():
     assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(lanes, 3), granted=granted) == [PERMITTED, PERMITTED]
 
 
+def test_whatever_is_changed_is_granted_and_empties_a_road():
+    random = np.random.default_rng(0)
+    pairs, changed = between(NEAR), 0
+    for _ in range(500):
+        wish, phase = random.integers(-1, 4, 2).tolist(), random.integers(-1, 4, 2).tolist()
+        granted = random.integers(0, 2, NEAR.n_phases).astype(np.uint8)
+        red_s = random.integers(0, 2 * LONGEST_RED_S, NEAR.n_movements).astype(np.int32)
+        vehicles = random.integers(0, 3, NEAR.n_lanes).astype(np.float64)
+        for i, got in enumerate(wished(wish, vehicles=vehicles, phase=phase, granted=granted, red_s=red_s)):
+            if got != wish[i]:
+                changed += 1
+                assert wish == [PERMITTED, PERMITTED]
+                assert got == pairs[i][1]
+                assert granted[PLAN.phase_offset[i] + got]
+    assert changed > 0
+
+
 def test_counts_that_are_no_numbers_count_as_nobody():
     (lanes, alone), (other_lanes, other_alone) = between(NEAR)
     for full, unknown, served in (
