@@ -38,3 +38,8 @@ def part_of(progress: Progress | None, index: int, count: int, words: str) -> Pr
     if progress is None:
         return None
     return lambda share, more: progress((index + share) / count, f"{words} {more}".strip())
+
+
+def before_work(progress: Progress | None) -> Progress | None:
+    """The callback for what comes before the work that the bar shows: its words alone."""
+    return None if progress is None else lambda _, words: progress(0.0, words)

@@ -21,6 +21,7 @@ from intergreen.agents.deployment.plain_policy import PlainPolicy
 from intergreen.agents.deployment.proofs import REFERENCE_JUNCTIONS, proofs_of, signals_stated
 from intergreen.agents.deployment.recorded import record
 from intergreen.agents.learning.recipe import make_recipe
+from intergreen.agents.progress import part_of
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.observation import CHOICE_COLUMNS
@@ -72,8 +73,7 @@ def draft_bundle(folder: Path, *, best: bool = False, threads: int = 1, progress
     recipe = make_recipe(folder / RUN, run["recipe"])
     scenario = None if recipe.scenario is None else own_scenario(folder, recipe.scenario, run)
     protocols = _protocols(recipe, scenario)
-    _tell(progress, 0.0, "recording observations")
-    recorded = record(network, recipe, scenario, threads=threads)
+    recorded = record(network, recipe, scenario, threads=threads, progress=part_of(progress, 0, 2, ""))
     model = policy_graph(network, {"features": ",".join(features), "schema": str(SCHEMA)})
     _tell(progress, 0.5, "comparing PyTorch and ONNX Runtime")
     comparison = _checked(folder, compare_choices(network, model, recorded))

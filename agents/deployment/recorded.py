@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.agents.deployment.bundle import Envelope
+from intergreen.agents.progress import part_of
 from intergreen.envs.observation import Blocks, allowed_choices
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.policy_network import PolicyNetwork
     from intergreen.agents.learning.recipe import Recipe
+    from intergreen.agents.progress import Progress
     from intergreen.envs.arrays import Float32Array
     from intergreen.envs.scenario import Scenario
 
@@ -29,11 +31,19 @@ class Recorded(NamedTuple):
     envelope: Envelope
 
 
-def record(network: PolicyNetwork, recipe: Recipe, scenario: Scenario | None, *, threads: int = 1) -> Recorded:
+def record(
+    network: PolicyNetwork,
+    recipe: Recipe,
+    scenario: Scenario | None,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> Recorded:
     """Run the policy where it was trained, and keep `KEPT` of the observations, evenly spread; the same every time."""
     from intergreen.agents.learning.train import training_env
 
-    env = training_env(recipe, scenario, threads=threads)
+    env = training_env(recipe, scenario, threads=threads, progress=part_of(progress, 0, 2, ""))
+    tell = part_of(progress, 1, 2, "recording observations")
     random = np.random.default_rng(recipe.seed)
     env.seed(recipe.seed)
     observation = np.asarray(env.reset(), np.float32)
@@ -41,7 +51,9 @@ def record(network: PolicyNetwork, recipe: Recipe, scenario: Scenario | None, *,
     every = max(1, len(observation) * _DECISIONS // KEPT)
     kept, count, limits = [], 0, _Limits(blocks)
     try:
-        for _ in range(_DECISIONS):
+        for decision in range(_DECISIONS):
+            if tell is not None:
+                tell(decision / _DECISIONS, "")
             limits.widen(observation)
             first = -count % every
             kept.append(observation[first::every].copy())

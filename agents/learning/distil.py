@@ -25,6 +25,7 @@ from intergreen.agents.controllers.run_folder import POLICY, RECIPE, write_log, 
 from intergreen.agents.learning.teachers import MeanPolicy
 from intergreen.agents.learning.train import SEEDS_APART, compile_env, judge_baselines, training_env, trials_of
 from intergreen.agents.learning.trials import Verdict
+from intergreen.agents.progress import before_work
 from intergreen.envs.files import write_text
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ def distil(distillation: Distillation, *, progress: Progress | None = None) -> P
     recipe = training.recipe
     threads = min(recipe.threads, os.cpu_count() or 1)
     torch.set_num_threads(1)
-    if progress is not None and training.scenario is None:
-        progress(0.0, "making networks")
-    env = training_env(recipe, training.scenario, threads=threads)
+    env = training_env(recipe, training.scenario, threads=threads, progress=before_work(progress))
     trials = trials_of(training, threads)
     try:
         compile_env(env)

@@ -34,6 +34,7 @@ from intergreen.agents.controllers.run_folder import POLICY, RECIPE, write_log, 
 from intergreen.agents.learning.averaging import WeightAverage
 from intergreen.agents.learning.train import SEEDS_APART, compile_env, judge_baselines, training_env, trials_of
 from intergreen.agents.learning.trials import Verdict
+from intergreen.agents.progress import before_work
 from intergreen.envs.files import write_text
 
 if TYPE_CHECKING:
@@ -111,10 +112,9 @@ def _round(
     from intergreen.agents.learning.student import loaded
 
     training = refinement.training
-    if training.scenario is None:
-        tell(0.0, "making networks")
     seed = training.recipe.seed + number
-    env = training_env(training.recipe.model_copy(update={"seed": seed}), training.scenario, threads=threads)
+    recipe = training.recipe.model_copy(update={"seed": seed})
+    env = training_env(recipe, training.scenario, threads=threads, progress=before_work(tell))
     try:
         compile_env(env)
         began = time.perf_counter()

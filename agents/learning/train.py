@@ -20,6 +20,7 @@ import yaml
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.controllers.run_folder import CHECKPOINT, RECIPE
 from intergreen.agents.learning.trials import Subject, Trials
+from intergreen.agents.progress import before_work
 from intergreen.envs.files import write_text
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     recipe, folder = training.recipe, training.folder
     threads = min(recipe.threads, os.cpu_count() or 1)
     torch.set_num_threads(1)  # batches are small: a second thread waits for the first, and for the simulation
-    if progress is not None and training.scenario is None:
-        progress(0.0, "making networks")
-    env = training_env(recipe, training.scenario, threads=threads)
+    env = training_env(recipe, training.scenario, threads=threads, progress=before_work(progress))
     compile_env(env)
     if progress is not None and recipe.evaluation.worlds:
         progress(0.0, "making networks to evaluate on")
@@ -97,12 +96,14 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     return folder
 
 
-def training_env(recipe: Recipe, scenario: Scenario | None, *, threads: int) -> TrafficVecEnv:
+def training_env(
+    recipe: Recipe, scenario: Scenario | None, *, threads: int, progress: Progress | None = None
+) -> TrafficVecEnv:
     """What the recipe trains on: copies of the scenario, or generated networks where it is None."""
     from intergreen.envs.vector_env import TrafficVecEnv
 
     if scenario is None:
-        return TrafficVecEnv(_worlds(recipe, threads), threads=threads)
+        return TrafficVecEnv(_worlds(recipe, threads, progress), threads=threads)
     return TrafficVecEnv(
         scenario,
         replicas=recipe.replicas or -(-SLOTS // len(scenario.network.signalled)),
@@ -119,7 +120,7 @@ def training_env(recipe: Recipe, scenario: Scenario | None, *, threads: int) -> 
     )
 
 
-def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
+def _worlds(recipe: Recipe, threads: int, progress: Progress | None) -> list[Episodes]:
     from intergreen.agents.learning.worlds import make_worlds
 
     assert recipe.worlds is not None
@@ -139,6 +140,7 @@ def _worlds(recipe: Recipe, threads: int) -> list[Episodes]:
         from_sumo=recipe.worlds.from_sumo,
         decision_s=recipe.ppo.decision_s,
         threads=threads,
+        progress=progress,
     )
 
 

@@ -27,6 +27,7 @@ from intergreen.envs.reward import BACKLOG_PERIODS, make_reward
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers import Controller
+    from intergreen.agents.progress import Progress
     from intergreen.envs.fault_file import FaultSpec
     from intergreen.envs.protocol import Protocol
     from intergreen.envs.reward import RewardSpec
@@ -71,6 +72,7 @@ def make_worlds(
     from_sumo: float = 0.0,
     end_locked: bool = False,
     threads: int = 1,
+    progress: Progress | None = None,
 ) -> list[Episodes]:
     """Episodes of `count` worlds and `junctions` single ones, one copy each, all with room for as many movements.
 
@@ -81,7 +83,17 @@ def make_worlds(
     from_sumo   share of the worlds with SUMO's streets, rules and drivers; half of it of the single junctions
     """
     worlds = draw_worlds(
-        count, seed, protocols, reward, horizon_s, threads, decision_s, levels, junctions, from_sumo=from_sumo
+        count,
+        seed,
+        protocols,
+        reward,
+        horizon_s,
+        threads,
+        decision_s,
+        levels,
+        junctions,
+        from_sumo=from_sumo,
+        progress=progress,
     )
     plans = [protocol_by_name(w.protocol).plan(w.scenario.network) for w in worlds]
     movements = max(
@@ -121,26 +133,30 @@ def draw_worlds(
     junctions: int = 0,
     *,
     from_sumo: float = 0.0,
+    progress: Progress | None = None,
 ) -> list[World]:
     """`count` worlds, then `junctions` single ones, with the protocols in turn; the same for the same seed."""
     total = count + junctions
     seeds = np.random.SeedSequence(seed).spawn(total)
+    worlds: list[World] = []
     with ThreadPoolExecutor(threads) as pool:
-        return list(
-            pool.map(
-                lambda k: make_world(
-                    seeds[k],
-                    protocols[k % len(protocols)],
-                    reward,
-                    horizon_s,
-                    decision_s,
-                    levels,
-                    alone=k >= count,
-                    from_sumo=from_sumo,
-                ),
-                range(total),
-            )
-        )
+        for world in pool.map(
+            lambda k: make_world(
+                seeds[k],
+                protocols[k % len(protocols)],
+                reward,
+                horizon_s,
+                decision_s,
+                levels,
+                alone=k >= count,
+                from_sumo=from_sumo,
+            ),
+            range(total),
+        ):
+            worlds.append(world)
+            if progress is not None:
+                progress(len(worlds) / total, f"making networks, {len(worlds)} of {total}")
+    return worlds
 
 
 def make_world(

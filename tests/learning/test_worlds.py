@@ -14,7 +14,14 @@ from intergreen.agents.learning import drawn_networks, drawn_scenarios, worlds
 from intergreen.agents.learning.drawn_demand import draw_demand
 from intergreen.agents.learning.drawn_phases import lefts_apart, with_phases
 from intergreen.agents.learning.recipe import LEVELS
-from intergreen.agents.learning.worlds import EPISODE_LEVELS, PROTOCOLS, REWARD_SHARE, make_world, make_worlds
+from intergreen.agents.learning.worlds import (
+    EPISODE_LEVELS,
+    PROTOCOLS,
+    REWARD_SHARE,
+    draw_worlds,
+    make_world,
+    make_worlds,
+)
 from intergreen.envs.demand import ClassMix, Profile
 from intergreen.envs.fault_kinds import Dead
 from intergreen.envs.network import GridSpec, generate_grid
@@ -377,3 +384,10 @@ def test_faults_fall_on_the_share_of_worlds_that_is_asked_for():
         blind.append(not movements[:, :, 1].any())  # the queue stands behind `exists`
     assert any(blind)
     assert not all(blind)
+
+
+def test_making_worlds_tells_how_many_there_are():
+    told = []
+    draw_worlds(2, SEED, PROTOCOLS, "delay", HORIZON_S, 1, junctions=1, progress=lambda *what: told.append(what))
+    assert [words for _, words in told] == [f"making networks, {k} of 3" for k in (1, 2, 3)]
+    assert told[-1][0] == 1.0
