@@ -157,7 +157,7 @@ def refine(
         bool, typer.Option("--yielding", help="from now on it sees which greens must give way (feature `yielding`)")
     ] = False,
     oncoming: Annotated[
-        bool, typer.Option("--oncoming", help="likewise, while somebody comes who goes first (feature `oncoming`)")
+        bool, typer.Option("--oncoming", help="from now on it sees which do, as somebody comes (feature `oncoming`)")
     ] = False,
     average: Annotated[
         bool, typer.Option("--average", help="write the mean of the weights it began with and had after each round")

@@ -82,7 +82,7 @@ def prepare_refinement(
     out : the run's folder; None: a new one below `runs/`
     rounds, moments, look_ahead_s : None: `ROUNDS`, `MOMENTS` of each, `LOOK_AHEAD_S`
     yielding : from now on the policy sees which greens must give way, as the feature of that name tells
-    oncoming : likewise, only while somebody comes who goes first
+    oncoming : from now on it sees which of them do so now, since somebody comes who goes first
     average : what is written is the mean of the weights that the policy begins with and has after each round
     from_sumo : share of generated networks with SUMO's streets, rules and drivers; None: as the run was trained
     protocols : the timings of generated networks, in turn; None: as the run was trained
