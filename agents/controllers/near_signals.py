@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.agents.controllers.usable import usable
+from intergreen.envs.network.approaches import links_from_signals
 from intergreen.envs.yielding import goes_second
 
 if TYPE_CHECKING:
@@ -98,9 +99,6 @@ class _Turn(NamedTuple):
 
 def _yielding_turns(network: RoadNetwork, plan: SignalPlan) -> list[_Turn]:
     second, first = goes_second(network)
-    onto: dict[int, list[int]] = {}
-    for link in np.flatnonzero(network.lane_length_m[network.link_to_lane] <= NEAR_M).tolist():
-        onto.setdefault(int(network.link_to_lane[link]), []).append(link)
     signalled = set(plan.intersection.tolist())
     turns = []
     for m in _from_short_lanes(network, np.unique(second)):
@@ -117,7 +115,7 @@ def _yielding_turns(network: RoadNetwork, plan: SignalPlan) -> list[_Turn]:
         if not gives_way or not goes_first:
             continue
         lanes = network.start_lanes(m)
-        links = [link for lane in lanes.tolist() for link in _links_from_signals(network, onto, signalled, lane)]
+        links = np.concatenate([links_from_signals(network, lane, reach_m=NEAR_M) for lane in lanes.tolist()])
         behind = frozenset(network.movement_intersection[network.link_movement[links]].tolist()) - {j}
         if behind:
             before = np.unique(network.link_from_lane[links])
@@ -134,20 +132,3 @@ def _from_short_lanes(network: RoadNetwork, movements: IntArray) -> list[int]:
     is_far[np.searchsorted(starts, far, side="right") - 1] = True
     short: list[int] = movements[~is_far[movements]].tolist()
     return short
-
-
-def _links_from_signals(
-    network: RoadNetwork, onto: dict[int, list[int]], signalled: set[int], stop_lane: int
-) -> list[int]:
-    """Links of other signals from which it is at most `NEAR_M` to a stop line, cuts of the road between included."""
-    found, open_lanes = [], [(stop_lane, NEAR_M - float(network.lane_length_m[stop_lane]))]
-    while open_lanes:
-        lane, left_m = open_lanes.pop()
-        for link in onto.get(lane, []) if left_m >= 0.0 else []:
-            if int(network.movement_intersection[network.link_movement[link]]) in signalled:
-                found.append(link)
-            else:
-                further = int(network.link_from_lane[link])
-                used_m = float(network.link_length_m[link] + network.lane_length_m[further])
-                open_lanes.append((further, left_m - max(used_m, 0.1)))
-    return found

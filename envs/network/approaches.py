@@ -74,11 +74,20 @@ def links_over_cuts(network: RoadNetwork, *, reach_m: float = REACH_M) -> IntArr
     return np.array(sorted(seen), np.int32)
 
 
-def _links_onto(network: RoadNetwork, lane: int) -> list[int]:
-    """Those that lead onto the lane through a junction without a signal."""
+def links_from_signals(network: RoadNetwork, stop_line_lane: int, *, reach_m: float) -> IntArray:
+    """Links of signals that lead onto the street before a stop line, at most `reach_m` before it, ascending, int32."""
+    seen: set[int] = set()
+    for lane, distance_m in _before(network, stop_line_lane, reach_m).items():
+        if distance_m + float(network.lane_length_m[lane]) <= reach_m:
+            seen.update(_links_onto(network, lane, of_signals=True))
+    return np.array(sorted(seen), np.int32)
+
+
+def _links_onto(network: RoadNetwork, lane: int, *, of_signals: bool = False) -> list[int]:
+    """Those that lead onto the lane through a junction without a signal, or with one."""
     links = np.flatnonzero(network.link_to_lane == lane)
     at_signal = np.isin(network.movement_intersection[network.link_movement[links]], network.signalled)
-    return list(links[~at_signal].tolist())
+    return list(links[at_signal == of_signals].tolist())
 
 
 def _stop_line_lanes(network: RoadNetwork) -> IntArray:
