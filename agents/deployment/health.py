@@ -14,9 +14,10 @@ import numpy as np
 from intergreen.agents.deployment.counted import Counted, counted
 from intergreen.agents.deployment.silent import SilentDetectors
 from intergreen.agents.deployment.stuck import StuckDetectors
+from intergreen.envs.network.approaches import links_over_cuts
 
 if TYPE_CHECKING:
-    from intergreen.envs.arrays import BoolArray, ByteArray, IntArray
+    from intergreen.envs.arrays import BoolArray, ByteArray, FloatArray, IntArray
     from intergreen.envs.network import RoadNetwork
     from intergreen.envs.readings import Readings
 
@@ -50,7 +51,7 @@ class DetectorHealth:
 
     def __init__(self, network: RoadNetwork, n_replicas: int, interval_s: int) -> None:
         self._interval_s = interval_s
-        self._room = (network.lane_length_m / SHORTEST_VEHICLE_M + 1.0).astype(np.float32)
+        self._room = most_vehicles(network).astype(np.float32)
         self._least_room = self._room.min(initial=np.inf)
         self._stuck = StuckDetectors(network, n_replicas, interval_s)
         self._silent = SilentDetectors(network, n_replicas, interval_s)
@@ -101,6 +102,16 @@ class DetectorHealth:
         for moving in arriving:
             outside |= (moving < 0) | (moving > self._room)
         return outside
+
+
+def most_vehicles(network: RoadNetwork) -> FloatArray:
+    """(L,) that a lane's counts can tell of: those on it and, behind a cut before a signal, on the way over that."""
+    over = links_over_cuts(network)
+    onto, ways_m = network.link_to_lane[over], network.link_length_m[over]
+    length_m = network.lane_length_m + np.bincount(onto, ways_m, network.n_lanes)
+    pieces = 1 + np.bincount(onto, minlength=network.n_lanes)
+    most: FloatArray = length_m / SHORTEST_VEHICLE_M + pieces  # one on each may be there with a part of it alone
+    return most
 
 
 def is_fresh(age_s: IntArray, interval_s: int) -> BoolArray:

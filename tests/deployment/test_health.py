@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from simulation.test_cut_streets import stopped_on_a_cut_street
 
 from intergreen.agents.controllers.base import Setup
 from intergreen.agents.controllers.max_pressure import MaxPressure
-from intergreen.agents.deployment.health import FINDING_WORDS, DetectorHealth, Finding
+from intergreen.agents.deployment.health import FINDING_WORDS, SHORTEST_VEHICLE_M, DetectorHealth, Finding
 from intergreen.agents.deployment.runtime import lane_readings
 from intergreen.agents.deployment.silent import CLEARING_S, SILENT_S, UNEXPLAINED_S
 from intergreen.agents.deployment.stuck import FULL_SHARE, STUCK_GREEN_S, STUCK_S
@@ -247,3 +248,21 @@ def test_nothing_is_found_where_all_detectors_are_well(name, protocol):
         assert (health.judge(readings_of(counts), signals.red_s) == Finding.FINE).all(), f"second {t}"
         core.run(controller.decide(counts, signals, t), timing.interval_s)
     assert met > 1000
+
+
+def test_lane_behind_a_cut_has_room_for_those_on_the_way_over_it(tmp_path):
+    """They are counted with its own: a lane of three metres may tell of four vehicles, though not of forty."""
+    scenario = stopped_on_a_cut_street(tmp_path, stub_m=3.0, way_m=20.0)
+    network, plan = scenario.network, protocol_by_name("literature-10-5").plan(scenario.network)
+    stub = network.lane_road.tolist().index(network.road_ids.index("e1"))
+    core, side = TrafficCore(network, plan, scenario.demand), np.ones((1, plan.n_signals), np.int32)
+    core.reset([scenario.trips(0)], [0], side)
+    health, most = DetectorHealth(network, 1, 10), 0
+    for _ in range(12):
+        core.run(side, 10)
+        readings, red_s = readings_of(core.counts()), core.signals(10).red_s
+        assert (health.judge(readings, red_s) == Finding.FINE).all()
+        most = max(most, int(readings.vehicles[0, stub]))
+    assert most > 3.0 / SHORTEST_VEHICLE_M + 1.0
+    readings.vehicles[0, stub] = 40
+    assert health.judge(readings, red_s)[0, stub] == Finding.OUT_OF_RANGE

@@ -19,9 +19,13 @@ SECONDS, VEHICLES = 120, 12
 PROTOCOL = protocol_by_name("literature-10-5")
 
 
-def stopped_on_a_cut_street(folder):
+def stopped_on_a_cut_street(folder, *, stub_m=20.0, way_m=None):
     """A street of 200 m, a stub of 20 m, a signal; twelve vehicles come, and wait for a green that never does."""
-    network = street(folder, [200.0, 20.0, 200.0], signals=(2,))
+    network = street(folder, [200.0, stub_m, 200.0], signals=(2,))
+    if way_m is not None:
+        length_m = network.link_length_m.copy()
+        length_m[links_over_cuts(network)] = way_m
+        network = dataclasses.replace(network, link_length_m=length_m)
     route = np.array([network.road_ids.index(road) for road in ("e0", "e1", "e2")], np.int32)
     none, release_s = np.zeros(VEHICLES, np.int32), 2.0 * np.arange(VEHICLES)
     start = np.array([0, 3], np.int32)
