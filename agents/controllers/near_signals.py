@@ -4,9 +4,9 @@ If both at once let people turn who must give way, in each direction the first o
 way, and these stand behind the one who waits there: traffic locks, and no change of the lamps undoes it. So of two such
 signals one at most shows a phase in which who comes from the road between must give way; the other empties that road in
 a phase that has it go first. The two change places, once the road of both is empty, before somebody who would have
-green in the other phase waits for long. For the same reason the two signals of a diamond interchange are run as one
-(NCHRP Report 812, *Signal Timing Manual*, 2nd edition, 2015). Where the road has no phase of that kind nothing changes,
-and nothing is wished that the shield would refuse.
+green in the other phase waits for long; and a full road is emptied so before its traffic gives way. For the same reason
+the two signals of a diamond interchange are run as one (NCHRP Report 812, *Signal Timing Manual*, 2nd edition, 2015).
+Where the road has no phase of that kind nothing changes, and nothing is wished that the shield would refuse.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from intergreen.agents.controllers.parted_lanes import standing_room
 from intergreen.agents.controllers.usable import usable
 from intergreen.envs.network.approaches import links_from_signals
 from intergreen.envs.yielding import goes_second
@@ -43,7 +44,8 @@ class NearSignals:
         ]
 
     def apart(self, wanted: IntArray, vehicles: Counts, signals: SignalStatus) -> IntArray:
-        """The wishes (B, I), but that one signal at most of each pair lets the other's traffic turn and give way.
+        """The wishes (B, I), but that one signal at most of each pair lets the other's traffic turn and give way, and
+        none begins to while that traffic fills the road.
 
         The other one is that which empties its road already, unless somebody there has waited for too long, then the
         one with more vehicles on that road, then behind it. `vehicles` (B, L) on each lane.
@@ -51,25 +53,40 @@ class NearSignals:
         if not self._pairs:
             return wanted
         parted = wanted.copy()
-        for one, other in self._pairs:
-            for b in range(len(parted)):
-                wishes = parted[b].tolist()
-                if wishes[one.signal] not in one.gives_way or wishes[other.signal] not in other.gives_way:
-                    continue
-                phase = signals.phase[b].tolist()
-                known = usable(vehicles[b].astype(np.float64))
-                needs = [turn.need(known, phase[turn.signal], signals.red_s[b]) for turn in (one, other)]
-                first, second = (one, other) if needs[0] > needs[1] else (other, one)
-                served = [turn.served(phase[turn.signal], signals.granted[b]) for turn in (first, second)]
-                if served[0] is not None:
-                    parted[b, first.signal] = served[0]
-                    in_time = needs[0][0] and needs[1][0]
-                    fills = phase[first.signal] in first.gives_way or known[second.lanes].any()
-                    if not in_time and fills and phase[second.signal] not in second.gives_way and served[1] is not None:
-                        parted[b, second.signal] = served[1]  # who changes places with a full road locks, too
-                elif served[1] is not None:
-                    parted[b, second.signal] = served[1]
+        for b, wishes in enumerate(parted):
+            known = usable(vehicles[b].astype(np.float64))
+            now = _Now(known, signals.phase[b].tolist(), signals.red_s[b], signals.granted[b])
+            for pair in self._pairs:
+                for turn in pair:
+                    wishes[turn.signal] = turn.begun(int(wishes[turn.signal]), now)
+                if all(wishes[turn.signal] in turn.gives_way for turn in pair):
+                    _keep_apart(pair, wishes, now)
         return parted
+
+
+class _Now(NamedTuple):
+    """What one replica tells."""
+
+    vehicles: Counts  # (L,)
+    phase: list[int]  # (I,)
+    red_s: IntArray  # (M,)
+    granted: ByteArray  # (P,)
+
+
+def _keep_apart(pair: tuple[_Turn, _Turn], wishes: IntArray, now: _Now) -> None:
+    """One of two that both wish to let people turn and give way empties its road instead, in `wishes` (I,)."""
+    one, other = pair
+    needs = one.need(now), other.need(now)
+    first, second = (one, other) if needs[0] > needs[1] else (other, one)
+    served = first.served(now), second.served(now)
+    if served[0] is not None:
+        wishes[first.signal] = served[0]
+        in_time = needs[0][0] and needs[1][0]
+        fills = now.phase[first.signal] in first.gives_way or now.vehicles[second.lanes].any()
+        if not in_time and fills and now.phase[second.signal] not in second.gives_way and served[1] is not None:
+            wishes[second.signal] = served[1]  # who changes places with a full road locks, too
+    elif served[1] is not None:
+        wishes[second.signal] = served[1]
 
 
 class _Turn(NamedTuple):
@@ -82,18 +99,31 @@ class _Turn(NamedTuple):
     gives_way: tuple[int, ...]  # choices
     goes_first: tuple[int, ...]  # choices
     lanes: IntArray
+    fill: FloatArray  # vehicles that stand on each of these lanes, at most
     lanes_behind: IntArray
     others: tuple[tuple[int, IntArray], ...]  # movements, with their lanes, that none of `goes_first` serves
 
-    def need(self, vehicles: Counts, phase: int, red_s: IntArray) -> tuple[bool, bool, float, float]:
-        """What decides which of two empties its road; `vehicles` (L,), `red_s` (M,)."""
-        in_time = not any(red_s[m] >= LONGEST_RED_S and vehicles[lanes].any() for m, lanes in self.others)
-        road, behind = (float(vehicles[lanes].sum()) for lanes in (self.lanes, self.lanes_behind))
-        return in_time, phase in self.goes_first, road, behind
+    def need(self, now: _Now) -> tuple[bool, bool, float, float]:
+        """What decides which of two empties its road."""
+        in_time = not any(now.red_s[m] >= LONGEST_RED_S and now.vehicles[lanes].any() for m, lanes in self.others)
+        road, behind = (float(now.vehicles[lanes].sum()) for lanes in (self.lanes, self.lanes_behind))
+        return in_time, now.phase[self.signal] in self.goes_first, road, behind
 
-    def served(self, phase: int, granted: ByteArray) -> int | None:
+    def begun(self, wish: int, now: _Now) -> int:
+        """The wish; if it begins to let a full road turn and give way, one to empty it before.
+
+        Else the last ones, with a part of them in the junction behind, stop whoever turns there.
+        """
+        begins = wish in self.gives_way and now.phase[self.signal] not in (*self.gives_way, *self.goes_first)
+        if not begins or not (now.vehicles[self.lanes] >= self.fill).any():
+            return wish
+        first = self.served(now)
+        return wish if first is None else first
+
+    def served(self, now: _Now) -> int | None:
         """The granted phase in which it goes first, the present one before others; None: there is none."""
-        shown = [p for p in self.goes_first if granted[self.phase_offset + p]]
+        shown = [p for p in self.goes_first if now.granted[self.phase_offset + p]]
+        phase = now.phase[self.signal]
         return phase if phase in shown else next(iter(shown), None)
 
 
@@ -121,7 +151,9 @@ def _yielding_turns(network: RoadNetwork, plan: SignalPlan) -> list[_Turn]:
             before = np.unique(network.link_from_lane[links])
             only = matrix[list(gives_way)].any(axis=0) & ~matrix[list(goes_first)].any(axis=0)
             others = tuple((o, network.start_lanes(o)) for o in (start + np.flatnonzero(only)).tolist())
-            turns.append(_Turn(i, j, behind, int(plan.phase_offset[i]), gives_way, goes_first, lanes, before, others))
+            fill = standing_room(network.lane_length_m[lanes])
+            offset = int(plan.phase_offset[i])
+            turns.append(_Turn(i, j, behind, offset, gives_way, goes_first, lanes, fill, before, others))
     return turns
 
 

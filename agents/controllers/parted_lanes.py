@@ -71,7 +71,7 @@ class PartedLanes:
         pockets = [(n, pocket) for n, row in enumerate(rows) for pocket in row.pockets]
         self._way, self._pocket = np.array(pockets, np.int64).reshape(-1, 2).T
         length_m = np.bincount(self._way, network.lane_length_m[self._pocket], len(rows)).astype(np.float64)
-        self._room = _room(length_m)
+        self._room = standing_room(length_m)
 
     def first(self, wanted: IntArray, waiting: Counts, red_s: IntArray, granted: ByteArray) -> IntArray:
         """The wishes (B, I), but for signals where somebody has waited for too long: of those movements the one that
@@ -198,6 +198,6 @@ def _ways_by_lane(network: RoadNetwork, movement: int, approach: list[int]) -> d
     return {lane: some for lane, some in by_lane.items() if some}
 
 
-def _room(length_m: FloatArray) -> FloatArray:
+def standing_room(length_m: FloatArray) -> FloatArray:
     """Vehicles that stand on so much road before a stop line; the next one stands on the lane before. None: 0."""
     return np.maximum(np.floor((length_m - STOPS_BEFORE_M) / VEHICLE_ROOM_M) + 1.0, 0.0)

@@ -7,6 +7,7 @@ import pytest
 
 from intergreen.agents.controllers import controller_by_name, near_signals
 from intergreen.agents.controllers.near_signals import LONGEST_RED_S, NEAR_M, NearSignals
+from intergreen.agents.controllers.parted_lanes import standing_room
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.drawn_phases import with_phases
 from intergreen.envs import benchmarks
@@ -158,10 +159,30 @@ def test_whatever_is_changed_is_granted_and_empties_a_road():
         for i, got in enumerate(wished(wish, vehicles=vehicles, phase=phase, granted=granted, red_s=red_s)):
             if got != wish[i]:
                 changed += 1
-                assert wish == [PERMITTED, PERMITTED]
+                begins = wish[i] == PERMITTED and phase[i] in (-1, SIDE)
+                assert wish == [PERMITTED, PERMITTED] or (begins and is_full(vehicles, pairs[i][0]))
                 assert got == pairs[i][1]
                 assert granted[PLAN.phase_offset[i] + got]
     assert changed > 0
+
+
+def is_full(vehicles, lanes):
+    return (vehicles[list(lanes)] >= standing_room(NEAR.lane_length_m[list(lanes)])).any()
+
+
+def test_full_road_is_emptied_before_its_traffic_gives_way():
+    (lanes, alone), _ = between(NEAR)
+    room = int(standing_room(NEAR.lane_length_m[lanes[0]]))
+    assert NEAR.lane_length_m[lanes[0]] / 7.5 < room < 5
+    full, begins = on_lanes(lanes[:1], room), {"phase": (SIDE, SIDE)}
+    assert wished((PERMITTED, SIDE), vehicles=full, **begins) == [alone, SIDE]
+    assert wished((PERMITTED, SIDE), vehicles=full, phase=(-1, SIDE)) == [alone, SIDE]
+    for is_shown in (alone, PERMITTED):
+        assert wished((PERMITTED, SIDE), vehicles=full, phase=(is_shown, SIDE)) == [PERMITTED, SIDE]
+    assert wished((PERMITTED, SIDE), vehicles=on_lanes(lanes[:1], room - 1), **begins) == [PERMITTED, SIDE]
+    granted = np.ones(NEAR.n_phases, np.uint8)
+    granted[PLAN.phase_offset[0] + alone] = 0
+    assert wished((PERMITTED, SIDE), vehicles=full, granted=granted, **begins) == [PERMITTED, SIDE]
 
 
 def test_counts_that_are_no_numbers_count_as_nobody():
