@@ -52,7 +52,7 @@ def read_trained(name: str) -> TrainedPolicy:
     if name not in policy_names() and (files(_CHECKPOINTS) / name / _SUMS).is_file():
         problem = "is an exported bundle, which holds a policy and not how it was trained"
         mend = (
-            f"name a run, as universal-refined, which `universal` is made of; {', '.join(policy_names())} are shipped"
+            f"name a run, as universal-oncoming, which `universal` is made of; {', '.join(policy_names())} are shipped"
         )
         raise InputError(name, "", problem, mend)
     if name not in policy_names() and not Path(name).is_dir():

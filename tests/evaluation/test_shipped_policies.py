@@ -62,7 +62,7 @@ def test_refined_policy_comes_from_the_one_beside_it(name, source):
 def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
     """Rounded ones would choose otherwise where two phases are as good."""
     folder = files("intergreen.checkpoints")
-    trained = read_network(Path(str(folder / REFINED / "policy.npz"))).arrays
+    trained = read_network(Path(str(folder / ONCOMING / "policy.npz"))).arrays
     exported = network_in(read_onnx((folder / "universal" / "policy.onnx").read_bytes()).arrays).arrays
     assert exported.keys() == trained.keys()
     assert all(np.array_equal(exported[name], array) for name, array in trained.items())
@@ -70,7 +70,7 @@ def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
 
 def test_card_of_the_bundle_tells_all_that_it_was_trained_on():
     folder = files("intergreen.checkpoints")
-    worlds = json.loads((folder / REFINED / "run.json").read_text())["recipe"]["worlds"]
+    worlds = json.loads((folder / ONCOMING / "run.json").read_text())["recipe"]["worlds"]
     from_sumo = f" ({100 * worlds['from_sumo']:g} % with SUMO's streets and drivers)"
     networks = f"{worlds['count']} generated networks{from_sumo}"
     told = f"{networks} and {worlds['junctions']} single junctions with generated demand"
