@@ -99,7 +99,7 @@ class _Turn(NamedTuple):
     gives_way: tuple[int, ...]  # choices
     goes_first: tuple[int, ...]  # choices
     lanes: IntArray
-    fill: FloatArray  # vehicles that stand on each of these lanes, at most
+    fill: FloatArray  # vehicles that stand on each of these lanes, at most; 1 where none does
     lanes_behind: IntArray
     others: tuple[tuple[int, IntArray], ...]  # movements, with their lanes, that none of `goes_first` serves
 
@@ -151,7 +151,7 @@ def _yielding_turns(network: RoadNetwork, plan: SignalPlan) -> list[_Turn]:
             before = np.unique(network.link_from_lane[links])
             only = matrix[list(gives_way)].any(axis=0) & ~matrix[list(goes_first)].any(axis=0)
             others = tuple((o, network.start_lanes(o)) for o in (start + np.flatnonzero(only)).tolist())
-            fill = standing_room(network.lane_length_m[lanes])
+            fill = np.maximum(standing_room(network.lane_length_m[lanes]), 1.0)
             offset = int(plan.phase_offset[i])
             turns.append(_Turn(i, j, behind, offset, gives_way, goes_first, lanes, fill, before, others))
     return turns

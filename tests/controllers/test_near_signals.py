@@ -1,5 +1,6 @@
 """Signals between which nobody fits who must give way: found where they are, and kept from locking."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -183,6 +184,16 @@ def test_full_road_is_emptied_before_its_traffic_gives_way():
     granted = np.ones(NEAR.n_phases, np.uint8)
     granted[PLAN.phase_offset[0] + alone] = 0
     assert wished((PERMITTED, SIDE), vehicles=full, granted=granted, **begins) == [PERMITTED, SIDE]
+
+
+def test_road_on_which_nobody_fits_is_full_with_one():
+    """Files cut streets centimetres before the line; who is on the way over the cut is counted there."""
+    (lanes, alone), _ = between(NEAR)
+    length_m = NEAR.lane_length_m.copy()
+    length_m[list(lanes)] = 0.5
+    begins = {"phase": (SIDE, SIDE), "network": replace(NEAR, lane_length_m=length_m)}
+    assert wished((PERMITTED, SIDE), **begins) == [PERMITTED, SIDE]
+    assert wished((PERMITTED, SIDE), vehicles=on_lanes(lanes[:1], 1), **begins) == [alone, SIDE]
 
 
 def test_counts_that_are_no_numbers_count_as_nobody():
