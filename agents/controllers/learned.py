@@ -43,7 +43,7 @@ class PolicyController(ObservedController):
         """The phases of the best choices, or of who closes a lane or would lock."""
         best = super().decide(counts, signals, time_s)
         wished = self._parted.first(best, counts.waiting, signals.red_s, signals.granted)
-        return self._near.apart(wished, counts.vehicles, signals)
+        return self._near.apart(wished, counts.vehicles, signals, time_s)
 
 
 def load_policy_controller(folder: Path, *, best: bool = False) -> PolicyController:

@@ -1,12 +1,13 @@
 """Two signals so near each other that who waits between them soon stands in the junction of the other one.
 
 If both at once let people turn who must give way, in each direction the first one waits for those who come the other
-way, and these stand behind the one who waits there: traffic locks, and no change of the lamps undoes it. So of two such
-signals one at most shows a phase in which who comes from the road between must give way; the other empties that road in
-a phase that has it go first. The two change places, once the road of both is empty, before somebody who would have
-green in the other phase waits for long; and a full road is emptied so before its traffic gives way. For the same reason
-the two signals of a diamond interchange are run as one (NCHRP Report 812, *Signal Timing Manual*, 2nd edition, 2015).
-Where the road has no phase of that kind nothing changes, and nothing is wished that the shield would refuse.
+way, and these stand behind the one who waits there: traffic locks, and no change of the lamps undoes it. So once the
+road between two such signals has been full, and for a while after, one of them at most shows a phase in which who comes
+from that road must give way; the other empties it in a phase in which all who are on it go first. The two change
+places, once the road of both is empty, before somebody who would have green in the other phase waits for long; and a
+full road is emptied so before its traffic gives way. For the same reason the two signals of a diamond interchange are
+run as one (NCHRP Report 812, *Signal Timing Manual*, 2nd edition, 2015). Where the road has no phase of that kind
+nothing changes, and nothing is wished that the shield would refuse.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Counts = IntArray | FloatArray | Float32Array
 
 NEAR_M = 30.0  # of road between two signals, at most: four cars
+REMEMBERED_S = 900  # that a road was full: a lock comes within one decision, too soon to wait for the next full road
 LONGEST_RED_S = 90  # of who stands and would have green in the phase that is not shown
 
 
@@ -42,10 +44,13 @@ class NearSignals:
             for other in turns[:n]
             if one.intersection in other.behind and other.intersection in one.behind
         ]
+        self._until_s = np.zeros(
+            (0, len(self._pairs)), np.int64
+        )  # (B, pairs) kept apart; before the first look: nobody
 
-    def apart(self, wanted: IntArray, vehicles: Counts, signals: SignalStatus) -> IntArray:
+    def apart(self, wanted: IntArray, vehicles: Counts, signals: SignalStatus, time_s: int) -> IntArray:
         """The wishes (B, I), but that one signal at most of each pair lets the other's traffic turn and give way, and
-        none begins to while that traffic fills the road.
+        none begins to while that traffic fills the road; for `REMEMBERED_S` from when it has filled one of the two.
 
         The other one is that which empties its road already, unless somebody there has waited for too long, then the
         one with more vehicles on that road, then behind it. `vehicles` (B, L) on each lane.
@@ -53,10 +58,16 @@ class NearSignals:
         if not self._pairs:
             return wanted
         parted = wanted.copy()
+        if len(self._until_s) != len(wanted):
+            self._until_s = np.full((len(wanted), len(self._pairs)), time_s)
         for b, wishes in enumerate(parted):
             known = usable(vehicles[b].astype(np.float64))
             now = _Now(known, signals.phase[b].tolist(), signals.red_s[b], signals.granted[b])
-            for pair in self._pairs:
+            for k, pair in enumerate(self._pairs):
+                if any(turn.is_full(now) for turn in pair):
+                    self._until_s[b, k] = time_s + REMEMBERED_S
+                if time_s >= self._until_s[b, k]:
+                    continue
                 for turn in pair:
                     wishes[turn.signal] = turn.begun(int(wishes[turn.signal]), now)
                 if all(wishes[turn.signal] in turn.gives_way for turn in pair):
@@ -103,6 +114,10 @@ class _Turn(NamedTuple):
     lanes_behind: IntArray
     others: tuple[tuple[int, IntArray], ...]  # movements, with their lanes, that none of `goes_first` serves
 
+    def is_full(self, now: _Now) -> bool:
+        """Has the road no room for another one who turns?"""
+        return bool((now.vehicles[self.lanes] >= self.fill).any())
+
     def need(self, now: _Now) -> tuple[bool, bool, float, float]:
         """What decides which of two empties its road."""
         in_time = not any(now.red_s[m] >= LONGEST_RED_S and now.vehicles[lanes].any() for m, lanes in self.others)
@@ -115,7 +130,7 @@ class _Turn(NamedTuple):
         Else the last ones, with a part of them in the junction behind, stop whoever turns there.
         """
         begins = wish in self.gives_way and now.phase[self.signal] not in (*self.gives_way, *self.goes_first)
-        if not begins or not (now.vehicles[self.lanes] >= self.fill).any():
+        if not begins or not self.is_full(now):
             return wish
         first = self.served(now)
         return wish if first is None else first
@@ -129,7 +144,7 @@ class _Turn(NamedTuple):
 
 def _yielding_turns(network: RoadNetwork, plan: SignalPlan) -> list[_Turn]:
     second, first = goes_second(network)
-    signalled = set(plan.intersection.tolist())
+    signalled, roads = set(plan.intersection.tolist()), network.movement_from_road
     turns = []
     for m in _from_short_lanes(network, np.unique(second)):
         j = int(network.movement_intersection[m])
@@ -141,7 +156,8 @@ def _yielding_turns(network: RoadNetwork, plan: SignalPlan) -> list[_Turn]:
         matrix = network.phase_matrix(j)
         green = [p for p in plan.choices[i].tolist() if p >= 0 and matrix[p, m - start]]
         gives_way = tuple(p for p in green if matrix[p, foes].any())
-        goes_first = tuple(p for p in green if p not in gives_way)
+        beside = matrix[list(gives_way)].any(axis=0) & (roads[start : start + matrix.shape[1]] == roads[m])
+        goes_first = tuple(p for p in green if p not in gives_way and matrix[p, beside].all())
         if not gives_way or not goes_first:
             continue
         lanes = network.start_lanes(m)

@@ -258,7 +258,7 @@ class BundleController:
         if (rung == Rung.ACTUATED).any():
             actuated = self._actuated.decide(self._estimated(readings, waiting, arriving, found), signals, time_s)
             wished = np.where(rung == Rung.ACTUATED, actuated, wished)
-        return self._near.apart(wished.astype(np.int32), vehicles, signals)
+        return self._near.apart(wished.astype(np.int32), vehicles, signals, time_s)
 
     def _asked(self, needs: Needs, observed: Observed, phase: IntArray) -> IntArray:
         """What the policy wants; where it fails, the present phases, and every signal has to go down."""

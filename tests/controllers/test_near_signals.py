@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from intergreen.agents.controllers import controller_by_name, near_signals
-from intergreen.agents.controllers.near_signals import LONGEST_RED_S, NEAR_M, NearSignals
+from intergreen.agents.controllers.near_signals import LONGEST_RED_S, NEAR_M, REMEMBERED_S, NearSignals
 from intergreen.agents.controllers.parted_lanes import standing_room
 from intergreen.agents.evaluation.run import evaluate
 from intergreen.agents.learning.drawn_phases import with_phases
 from intergreen.envs import benchmarks
-from intergreen.envs.network import GridSpec, generate_grid
+from intergreen.envs.network import TURN_LEFT, GridSpec, generate_grid
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import EMBEDDED, load_scenario
 from intergreen.envs.signals import SignalStatus
@@ -77,11 +77,12 @@ def status(network, phase, *, granted=None, red_s=None):
     )
 
 
-def wished(wanted, *, vehicles=None, phase=(PERMITTED, PERMITTED), network=NEAR, **told):
+def wished(wanted, *, vehicles=None, phase=(PERMITTED, PERMITTED), network=NEAR, filled_s=10, **told):
+    """What becomes of the wishes, so many seconds after all roads were full."""
     counts = np.zeros(network.n_lanes) if vehicles is None else vehicles
-    signals = NearSignals(network, TIMING.plan(network))
-    wishes = signals.apart(np.array([wanted], np.int32), counts[None], status(network, phase, **told))
-    return wishes[0].tolist()
+    signals, wishes = NearSignals(network, TIMING.plan(network)), np.array([wanted], np.int32)
+    signals.apart(wishes, np.full((1, network.n_lanes), 9.0), status(network, phase), 0)
+    return signals.apart(wishes, counts[None], status(network, phase, **told), filled_s)[0].tolist()
 
 
 def on_lanes(which, n):
@@ -96,13 +97,31 @@ def test_embedded_networks_have_no_such_signals_and_every_wish_stands(name):
     plan = TIMING.plan(network)
     wanted = np.zeros((1, plan.n_signals), np.int32)
     signals = NearSignals(network, plan)
-    assert signals.apart(wanted, np.full((1, network.n_lanes), 9), status(network, wanted[0].tolist())) is wanted
+    assert signals.apart(wanted, np.full((1, network.n_lanes), 9), status(network, wanted[0].tolist()), 0) is wanted
 
 
 def test_one_of_two_lets_others_turn_where_both_would():
     (lanes, alone), (other_lanes, other_alone) = between(NEAR)
     assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(lanes, 1)) == [alone, PERMITTED]
     assert wished((PERMITTED, PERMITTED), vehicles=on_lanes(other_lanes, 1)) == [PERMITTED, other_alone]
+
+
+def test_road_that_has_been_full_is_remembered_for_a_while():
+    (lanes, alone), _ = between(NEAR)
+    one = {"vehicles": on_lanes(lanes, 1)}
+    assert wished((PERMITTED, PERMITTED), filled_s=REMEMBERED_S - 1, **one) == [alone, PERMITTED]
+    assert wished((PERMITTED, PERMITTED), filled_s=REMEMBERED_S, **one) == [PERMITTED, PERMITTED]
+
+
+def test_each_copy_remembers_its_own_roads_and_begins_with_none():
+    (lanes, alone), _ = between(NEAR)
+    wishes, few = np.full((2, 2), PERMITTED, np.int32), np.stack([on_lanes(lanes, 1), on_lanes(lanes, 1)])
+    told = SignalStatus(*(np.repeat(field, 2, axis=0) for field in status(NEAR, (PERMITTED, PERMITTED))))
+    signals, full = NearSignals(NEAR, PLAN), few.copy()
+    assert signals.apart(wishes, few, told, 1_000_000).tolist() == wishes.tolist()
+    full[1, lanes] = 9
+    signals.apart(wishes, full, told, 1_000_010)
+    assert signals.apart(wishes, few, told, 1_000_020).tolist() == [[PERMITTED, PERMITTED], [alone, PERMITTED]]
 
 
 @pytest.mark.parametrize("wish", [(PERMITTED, SIDE), (SIDE, PERMITTED), (PERMITTED, -1), (LEADS, LAGS), (SIDE, SIDE)])
@@ -205,6 +224,23 @@ def test_counts_that_are_no_numbers_count_as_nobody():
         vehicles = on_lanes(full, 1)
         vehicles[list(unknown)] = np.nan
         assert wished((PERMITTED, PERMITTED), vehicles=vehicles) == served
+
+
+def test_phase_of_the_turns_alone_empties_no_road():
+    """Who drives straight on beside them would wait, on the same road, and fill it."""
+    plain = generate_grid(GridSpec(rows=1, columns=2, lanes=2, spacing_x_m=50.0))
+
+    def phases(greens):
+        street = NEAR.phase_matrix(NEAR.signalled[0])[PERMITTED]
+        first = min(set().union(*greens))
+        along = {first + k for k in np.flatnonzero(street).tolist()}
+        turns = {m for m in along if plain.movement_turn[m] == TURN_LEFT}
+        return [along, turns, set().union(*greens) - along]
+
+    network = with_phases(plain, phases)
+    full = {"vehicles": np.full(network.n_lanes, 9.0), "network": network}
+    for phase in ((0, 0), (2, 2)):
+        assert wished((0, 0), phase=phase, **full) == [0, 0]
 
 
 def test_signals_farther_apart_are_left_alone():
