@@ -44,9 +44,7 @@ class NearSignals:
             for other in turns[:n]
             if one.intersection in other.behind and other.intersection in one.behind
         ]
-        self._until_s = np.zeros(
-            (0, len(self._pairs)), np.int64
-        )  # (B, pairs) kept apart; before the first look: nobody
+        self._until_s = np.zeros((0, len(self._pairs)), np.int64)  # (B, pairs) kept apart; no copies before the first
 
     def apart(self, wanted: IntArray, vehicles: Counts, signals: SignalStatus, time_s: int) -> IntArray:
         """The wishes (B, I), but that one signal at most of each pair lets the other's traffic turn and give way, and
