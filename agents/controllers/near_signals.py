@@ -107,9 +107,9 @@ class _Turn(NamedTuple):
     phase_offset: int
     gives_way: tuple[int, ...]  # choices
     goes_first: tuple[int, ...]  # choices
-    lanes: IntArray
-    fill: FloatArray  # vehicles that stand on each of these lanes, at most; 1 where none does
-    lanes_behind: IntArray
+    lanes: IntArray  # (n,) at its stop line
+    fill: FloatArray  # (n,) vehicles that stand on each of them, at most; 1 where none does
+    lanes_behind: IntArray  # before the signals behind
     others: tuple[tuple[int, IntArray], ...]  # movements, with their lanes, that none of `goes_first` serves
 
     def is_full(self, now: _Now) -> bool:
