@@ -51,7 +51,7 @@ class DetectorHealth:
 
     def __init__(self, network: RoadNetwork, n_replicas: int, interval_s: int) -> None:
         self._interval_s = interval_s
-        self._room = most_vehicles(network).astype(np.float32)
+        self._room = _most_vehicles(network).astype(np.float32)
         self._least_room = self._room.min(initial=np.inf)
         self._stuck = StuckDetectors(network, n_replicas, interval_s)
         self._silent = SilentDetectors(network, n_replicas, interval_s)
@@ -104,7 +104,7 @@ class DetectorHealth:
         return outside
 
 
-def most_vehicles(network: RoadNetwork) -> FloatArray:
+def _most_vehicles(network: RoadNetwork) -> FloatArray:
     """(L,) that a lane's counts can tell of: those on it and, behind a cut before a signal, on the way over that."""
     over = links_over_cuts(network)
     onto, ways_m = network.link_to_lane[over], network.link_length_m[over]
