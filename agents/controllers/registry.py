@@ -29,6 +29,7 @@ from intergreen.envs.errors import InputError, meant, shown
 
 _WEIGHTED = f"{AdvancedMaxPressure.name}:"  # the weight of arriving vehicles behind it
 _BEST, _LAST = ":best", ":last"  # behind a run's folder
+_CHECKPOINTS, _SUMS = "intergreen.checkpoints", "SHA256SUMS"  # where what is shipped lies, and what only bundles have
 _BASELINES: dict[str, Callable[[], Controller]] = {
     RandomPhases.name: RandomPhases,
     FixedTime.name: FixedTime,
@@ -63,19 +64,33 @@ def controller_names() -> tuple[str, ...]:
 
 def policy_names() -> tuple[str, ...]:
     """Names of the shipped policies: the run folders in `checkpoints/`."""
-    shipped = files("intergreen.checkpoints").iterdir()
+    shipped = files(_CHECKPOINTS).iterdir()
     return tuple(sorted(entry.name for entry in shipped if entry.is_dir() and (entry / RUN).is_file()))
 
 
 @contextmanager
 def run_folder(run: str) -> Iterator[Path]:
-    """The folder of a shipped policy, or else the one whose path this is."""
+    """The folder of a shipped policy, or else the one whose path this is.
+
+    Raises
+    ------
+    InputError
+        If that is an exported bundle, shipped or not.
+    """
     if run in policy_names():
         say_if_hidden(run)
-        with as_file(files("intergreen.checkpoints") / run) as folder:
+        with as_file(files(_CHECKPOINTS) / run) as folder:
             yield folder
-    else:
-        yield Path(run)
+        return
+    folder = Path(run)
+    shipped = files(_CHECKPOINTS) / run / _SUMS
+    if (folder.name == run and shipped.is_file()) or ((folder / _SUMS).is_file() and not (folder / RUN).exists()):
+        problem = "is an exported bundle, which holds a policy and not how it was trained"
+        mend = (
+            f"name a run, as universal-oncoming, which `universal` is made of; {', '.join(policy_names())} are shipped"
+        )
+        raise InputError(run, "", problem, mend)
+    yield folder
 
 
 def as_typed(name: str | Path) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intergreen.agents.controllers.learned import read_policy
@@ -16,8 +14,6 @@ from intergreen.envs.errors import InputError, shown
 
 if TYPE_CHECKING:
     from intergreen.agents.controllers.policy_network import PolicyNetwork
-
-_CHECKPOINTS, _SUMS = "intergreen.checkpoints", "SHA256SUMS"  # where what is shipped lies, and what only bundles have
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +43,12 @@ def read_trained(name: str) -> TrainedPolicy:
     Raises
     ------
     InputError
-        If there is no such run, or a file of it is missing or broken.
+        If there is no such run, it is a bundle, or a file of it is missing or broken.
     """
-    if name not in policy_names() and (files(_CHECKPOINTS) / name / _SUMS).is_file():
-        problem = "is an exported bundle, which holds a policy and not how it was trained"
-        mend = (
-            f"name a run, as universal-oncoming, which `universal` is made of; {', '.join(policy_names())} are shipped"
-        )
-        raise InputError(name, "", problem, mend)
-    if name not in policy_names() and not Path(name).is_dir():
-        mend = f"name the folder that `intergreen train` wrote, or one of {', '.join(policy_names())}"
-        raise InputError(name, "", "no such folder", mend)
     with run_folder(name) as folder:
+        if not folder.is_dir():
+            mend = f"name the folder that `intergreen train` wrote, or one of {', '.join(policy_names())}"
+            raise InputError(name, "", "no such folder", mend)
         run = read_run(folder)
         network, features = read_policy(folder)
         if not isinstance(run.get("recipe"), dict):

@@ -201,6 +201,19 @@ def test_run_that_is_not_there_is_one_line(tmp_path, capsys, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["universal", "here"])
+def test_bundle_is_no_run_and_says_so(name, tmp_path, capsys, monkeypatch):
+    ready(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / SUMS).touch()
+    status, line = told(capsys, name, "--to", tmp_path / "x")
+    assert status == 2
+    assert line.startswith(f"{name}: is an exported bundle, ")
+    assert "universal-oncoming" in line
+    assert not (tmp_path / "x").exists()
+
+
 def test_run_of_another_format_is_one_line(run, tmp_path, capsys, monkeypatch):
     ready(monkeypatch)
     copy = shutil.copytree(run, tmp_path / "copy")
