@@ -31,7 +31,7 @@ def build_network(description: NetworkDescription) -> RoadNetwork:
     roads = _roads(description)
     movements = _movements(description, roads["road_lane_start"])
     links = _links(description, roads, movements)
-    crossings, conflicts = junction_paths(movements, links)
+    crossings, conflicts = junction_paths(roads, movements, links)
     return RoadNetwork(
         name=description.name, **_intersections(description), **roads, **movements, **links, **crossings, **conflicts
     )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from intergreen.envs.network.road_network import RoadNetwork
 
 
+_OF_MOVEMENTS = ("movement_start", "movement_turn", "movement_from_road", "movement_to_road")
+
+
 class _Links(NamedTuple):
     """Those that stay, in their order, between lanes as they were numbered before."""
 
@@ -94,8 +97,8 @@ def without_lanes(network: RoadNetwork, closed: Iterable[int]) -> RoadNetwork:
         "lane_link_start": geometry.starts(np.bincount(from_lane, minlength=int(stays.sum())).tolist()),
         "lane_links": order,
     }
-    known = {"movement_start": network.movement_start, "movement_turn": network.movement_turn}
-    crossings, conflicts = junction_paths({**known, **movements}, paths)
+    known = {name: getattr(network, name) for name in _OF_MOVEMENTS}
+    crossings, conflicts = junction_paths(lanes, {**known, **movements}, paths)
     ids = tuple(name for name, is_open in zip(network.lane_ids, stays, strict=False) if is_open)  # none, or of all
     return replace(network, lane_ids=ids, **lanes, **movements, **paths, **crossings, **conflicts)
 

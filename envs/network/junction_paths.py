@@ -1,17 +1,26 @@
-"""Where paths inside a junction cross, who goes first there, and which movements conflict for it: CityFlow's rules."""
+"""Where paths inside a junction cross, who goes first there, and which movements conflict for it: CityFlow's rules.
+
+Movements conflict besides, whatever is drawn, where the roads that one leads from and to part those of the other: two
+streets cross somewhere, if not between the stop lines then on the lanes, where a file gives the junction less width
+than they have.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from intergreen.envs.arrays import IntArray
+from intergreen.envs.arrays import FloatArray, IntArray, ranges
 from intergreen.envs.network.crossings import find_crossings
 from intergreen.envs.network.road_network import YIELD_DISTANCE_M
 
+_APART_DEG = 15.0  # arms of a junction whose directions differ by less are not told apart
 
-def junction_paths(movements: Mapping[str, Any], links: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The crossings of links and the conflicts of movements, as fields of `RoadNetwork`, from its fields of both."""
+
+def junction_paths(
+    roads: Mapping[str, Any], movements: Mapping[str, Any], links: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The crossings of links and the conflicts of movements, as fields of `RoadNetwork`, from its fields of these."""
     group_start = movements["movement_link_start"][movements["movement_start"]]
     a, b, distance_a, distance_b = find_crossings(links["link_points"], links["link_point_start"], group_start)
     # Both directions of each pair, interleaved: the stable sort then keeps creation order at equal distances.
@@ -30,23 +39,50 @@ def junction_paths(movements: Mapping[str, Any], links: Mapping[str, Any]) -> tu
         "crossing_foe_setback_m": np.full(len(order), YIELD_DISTANCE_M),
         "crossing_right": np.sign(rank[own[order]] - rank[foe[order]]).astype(np.int8),
     }
-    return crossings, _conflicts(movements, own, foe, group_start)
+    return crossings, _conflicts(roads, movements, own, foe, group_start)
 
 
-def _conflicts(movements: Mapping[str, Any], own: IntArray, foe: IntArray, group_start: IntArray) -> dict[str, Any]:
-    """Movements whose paths cross or merge. Paths that only fan out from one lane do not conflict."""
+def _conflicts(
+    roads: Mapping[str, Any], movements: Mapping[str, Any], own: IntArray, foe: IntArray, group_start: IntArray
+) -> dict[str, Any]:
+    """Movements whose paths or streets cross or merge. Paths that only fan out from one lane do not conflict."""
     movement, from_lane = movements["link_movement"], movements["link_from_lane"]
     apart = from_lane[own] != from_lane[foe]
     merge_a, merge_b = _merges(movements["link_to_lane"], group_start)
     n = len(movements["movement_turn"])
-    first = np.concatenate((movement[own[apart]], movement[merge_a])).astype(np.int64)
-    second = np.concatenate((movement[foe[apart]], movement[merge_b])).astype(np.int64)
+    part_a, part_b = _parted(roads, movements)
+    first = np.concatenate((movement[own[apart]], movement[merge_a], part_a)).astype(np.int64)
+    second = np.concatenate((movement[foe[apart]], movement[merge_b], part_b)).astype(np.int64)
     pairs = np.unique((first * n + second)[first != second])
     return {
         "conflict_start": group_starts(pairs // max(n, 1), n),
         "conflict_with": (pairs % max(n, 1)).astype(np.int32),
         "conflict_permitted": np.zeros(0, np.bool_),
     }
+
+
+def _parted(roads: Mapping[str, Any], movements: Mapping[str, Any]) -> tuple[IntArray, IntArray]:
+    """All ordered pairs of movements of one junction between four arms, those of one on either side of the other."""
+    start_deg, end_deg = _arms_deg(roads, movements)
+    sizes = np.diff(movements["movement_start"])
+    size, first = np.repeat(sizes, sizes), np.repeat(movements["movement_start"][:-1], sizes)
+    a = np.repeat(np.arange(len(size), dtype=np.int32), size)
+    b = ranges(first.astype(np.int32), size.astype(np.int32))
+    across, one, other = ((deg - start_deg[a]) % 360.0 for deg in (end_deg[a], start_deg[b], end_deg[b]))
+    parted = (one < across) != (other < across)
+    for deg in (across, one, other, one - across, other - across):
+        parted &= np.abs((deg + 180.0) % 360.0 - 180.0) > _APART_DEG
+    return a[parted], b[parted]
+
+
+def _arms_deg(roads: Mapping[str, Any], movements: Mapping[str, Any]) -> tuple[FloatArray, FloatArray]:
+    """(M,) in which direction from the junction the road is that a movement comes from, and that it leads to."""
+    points, start = roads["lane_points"], roads["lane_point_start"]
+    came = roads["road_lane_start"][movements["movement_from_road"]]  # the leftmost lane; all are alike
+    goes = roads["road_lane_start"][movements["movement_to_road"]]
+    back = points[start[came + 1] - 2] - points[start[came + 1] - 1]
+    on = points[start[goes] + 1] - points[start[goes]]
+    return np.degrees(np.arctan2(back[:, 1], back[:, 0])), np.degrees(np.arctan2(on[:, 1], on[:, 0]))
 
 
 def _merges(to_lane: IntArray, group_start: IntArray) -> tuple[IntArray, IntArray]:

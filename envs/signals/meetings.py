@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from intergreen.envs.arrays import ranges
+from intergreen.envs.signals.pairs import conflicting
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
@@ -38,12 +39,28 @@ def meeting_paths(network: RoadNetwork, pairs: Pairs) -> MeetingPaths:
     enter_m = np.maximum(network.crossing_foe_distance_m[crossing] - half_width_m[own], 0.0)
     # Paths that merge meet at their ends at the latest, and nobody knows from where on they overlap: 0 m to enter.
     merge_own, merge_foe = _with_the_same(end)
+    first, second = movement[np.concatenate((own, merge_own))], movement[np.concatenate((foe, merge_foe))]
+    # Streets that cross where no path is drawn: on the lanes, beyond the paths.
+    past_own, past_foe = _without_meeting(network, pairs, first, second)
+    longest_m = np.zeros(len(n_links))
+    np.maximum.at(longest_m, movement, network.link_length_m[link] + half_width_m)
     return MeetingPaths(
-        first=movement[np.concatenate((own, merge_own))],
-        second=movement[np.concatenate((foe, merge_foe))],
-        clear_m=np.concatenate((clear_m, network.link_length_m[link][merge_own])),
-        enter_m=np.concatenate((enter_m, np.zeros(len(merge_own)))),
+        first=np.concatenate((first, past_own)),
+        second=np.concatenate((second, past_foe)),
+        clear_m=np.concatenate((clear_m, network.link_length_m[link][merge_own], longest_m[past_own])),
+        enter_m=np.concatenate((enter_m, np.zeros(len(merge_own) + len(past_own)))),
     )
+
+
+def _without_meeting(
+    network: RoadNetwork, pairs: Pairs, first: IntArray, second: IntArray
+) -> tuple[IntArray, IntArray]:
+    """The ordered pairs that conflict though no two of their paths meet; SUMO's files alone know where theirs do."""
+    if network.conventions != "cityflow":
+        return first[:0], second[:0]
+    alone = conflicting(network, pairs)
+    alone[pairs.at(first, second)] = False
+    return pairs.row[alone], pairs.column[alone]
 
 
 def n_links_of(network: RoadNetwork, pairs: Pairs) -> IntArray:

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from network import small, twin
 
-from intergreen.envs.network import GridSpec, RoadNetwork, find_file, generate_grid, read_cityflow_network
+from intergreen.envs.network import STRAIGHT, GridSpec, RoadNetwork, find_file, generate_grid, read_cityflow_network
+from intergreen.envs.protocol import protocol_by_name
+from intergreen.envs.signals.pairs import pairs_of
+from intergreen.envs.signals.profiles import intergreen_s
 
 
 def polyline(points, start, i):
@@ -162,3 +165,25 @@ def test_phases_name_movements_of_their_own_intersection(crossroads):
     assert crossroads.phase_matrix(0).sum(axis=1).tolist() == [4, 6, 6, 2, 2]
     assert crossroads.phase_duration_s.tolist() == [5, 30, 30, 20, 20]
     assert crossroads.signalled.tolist() == [0]
+
+
+@pytest.mark.parametrize("width_m", [0.0, 4.0, 24.0])
+def test_streets_that_cross_conflict_whatever_width_the_junction_has(tmp_path, width_m):
+    """Without width no path is drawn across another: the lanes themselves cross."""
+    roadnet = small.crossroads()
+    (centre,) = (one for one in roadnet["intersections"] if one["id"] == "c")
+    centre["width"] = width_m
+    for link in (link for movement in centre["roadLinks"] for link in movement["laneLinks"]):
+        link.pop("points", None)
+    network = read_cityflow_network(small.write(tmp_path, roadnet=roadnet) / "roadnet.json")
+    straight = {
+        network.road_ids[network.movement_from_road[m]]: m for m in np.flatnonzero(network.movement_turn == STRAIGHT)
+    }
+    j = int(network.signalled[0])
+    conflicts = network.conflict_matrix(j)
+    expected = {("in_W", "in_N"), ("in_W", "in_S"), ("in_E", "in_N"), ("in_E", "in_S")}
+    crossing = {(a, b) for a in ("in_W", "in_E") for b in straight if conflicts[straight[a], straight[b]]}
+    assert crossing == expected
+    plan, pairs = protocol_by_name("us-mutcd-5").plan(network), pairs_of(network, [j])
+    seconds = pairs.matrix(intergreen_s(plan.timing.profile, network, pairs), 0)
+    assert all(seconds[straight[a], straight[b]] > plan.rules.yellow[straight[a]] for a, b in expected)  # and red

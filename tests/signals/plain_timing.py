@@ -131,6 +131,12 @@ class Junction:
         return longest
 
     def meetings(self, a, b):
+        """Where no path is drawn to meet, the conflict is beyond the paths."""
+        n, drawn = self.network, list(self.drawn_meetings(a, b))
+        past_m = max((float(n.link_length_m[own]) + self.width_m(own) / 2.0 for own in self.links[a]), default=0.0)
+        return drawn if drawn or n.conventions != "cityflow" else [(past_m, 0.0)]
+
+    def drawn_meetings(self, a, b):
         n = self.network
         for own in self.links[a]:
             for x in range(*n.crossing_start[own:][:2].tolist()):
