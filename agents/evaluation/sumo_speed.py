@@ -31,7 +31,8 @@ def measure_libsumo(scenario_name: str, *, horizon_s: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         net = net_of(scenario, Path(folder)).net
         routes = Path(folder) / "trips.rou.xml"
-        write_sumo_trips(routes, scenario.demand, scenario.trips(0), scenario.network.road_ids)
+        network = scenario.network
+        write_sumo_trips(routes, scenario.demand, scenario.trips(0), network.road_ids, network.road_length_m)
         options = ["--no-step-log", "--no-warnings", "--time-to-teleport", "-1", "--threads", "1"]
         libsumo.start(["sumo", "-n", str(net), "-r", str(routes), *options])
         updates, cpu_s = 0, 0.0

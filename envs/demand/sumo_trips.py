@@ -12,6 +12,7 @@ from intergreen.envs.demand.krauss import LIMIT_MPS, KraussType, equal_tau_s
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from intergreen.envs.arrays import FloatArray
     from intergreen.envs.demand.demand import Demand, Trips, VehicleType
 
 
@@ -23,6 +24,7 @@ def write_sumo_trips(
     demand: Demand,
     trips: Trips,
     road_ids: Sequence[str],
+    road_length_m: FloatArray,
     *,
     lane_change: bool = False,
     fan_out: float = 0.0,
@@ -30,7 +32,9 @@ def write_sumo_trips(
     """Write the vehicle types and the trips, in their order, to `path`.
 
     Each starts on the lane of its first edge that is best to go on from, with its type's `depart_speed_mps`: of SUMO's
-    types with the rear bumper at the lane's beginning, of ours with the front bumper, as in the engine.
+    types with the rear bumper at the lane's beginning, of ours with the front bumper, as in the engine. Who could not
+    stand from that speed before the end of its edge begins as fast as is safe, as in the engine: SUMO takes it off the
+    road for good where the signal is not green (`tlLogic … never switches to 'G'`).
 
     Parameters
     ----------
@@ -44,14 +48,26 @@ def write_sumo_trips(
     for route in used:
         edges = " ".join(road_ids[r] for r in demand.route(route))
         ElementTree.SubElement(root, "route", id=f"route{route}", edges=edges)
+    first_m = {route: float(road_length_m[demand.route(route)[0]]) for route in used}
     rows = zip(trips.release_s.tolist(), trips.route.tolist(), trips.type.tolist(), strict=True)
     for n, (release_s, route, kind_number) in enumerate(rows):
         vehicle = {"id": str(n), "type": f"type{kind_number}", "route": f"route{route}", "depart": str(release_s)}
         kind = demand.types[kind_number]
         place = "base" if kind.sumo_attributes else "0"
-        speed = "max" if kind.depart_speed_mps == math.inf else f"{kind.depart_speed_mps:g}"
+        speed = f"{kind.depart_speed_mps:g}" if _can_stand(kind, first_m[route]) else "max"
         ElementTree.SubElement(root, "vehicle", vehicle, departLane="best", departSpeed=speed, departPos=place)
     ElementTree.ElementTree(root).write(path)
+
+
+def _can_stand(kind: VehicleType, edge_m: float) -> bool:
+    """Can one that begins at its speed of departure stand before the end of an edge so long, as SUMO reckons it
+    (`MSCFModel::brakeGap`, with a headway)?"""
+    speed, decel = kind.depart_speed_mps, kind.max_decel_mps2
+    if speed <= 0.0 or speed == math.inf:
+        return speed <= 0.0
+    steps = math.floor(speed / decel)
+    braking_m = steps * speed - decel * steps * (steps + 1.0) * 0.5
+    return braking_m + speed * kind.headway_s + kind.min_gap_m + kind.length_m <= edge_m
 
 
 def _attributes(kind: VehicleType, lane_change: bool, fan_out: float) -> dict[str, str]:

@@ -91,12 +91,21 @@ def _depart_speed(net, routes, trips, state, moment, lane, me, trip):
     """The speed [m/s] with which `trip` may begin on `lane`: its type's, not above the limit; -1 if that is not safe.
 
     Of who begins as fast as is safe it is lowered for who is ahead and, where the lane's end is nearer than it takes to
-    stand, for a junction that is not open or bends (`MSLane::isInsertionSuccess`).
+    stand, for a junction that is not open or bends (`MSLane::isInsertionSuccess`). So it is on such a short lane for
+    all: before a bend or a stream that goes first their speed would never be safe, and they would hold up who follows.
     """
     limit = state.limit[lane] * (trips.pace[trip] if net.paced != 0 else 1.0)
     speed = min(net.types[me + DEPART_SPEED], net.types[me + MAX_SPEED], limit)
     safe = _safe_at_start(net, routes, trips, state, moment, lane, me, trip, speed)
-    return safe if safe >= speed - KRAUSS_EPS_M or net.types[me + DEPART_SPEED] == np.inf else -1.0
+    is_lowered = net.types[me + DEPART_SPEED] == np.inf or not _can_stand(net, lane, me, speed)
+    return safe if safe >= speed - KRAUSS_EPS_M or is_lowered else -1.0
+
+
+@inlined
+def _can_stand(net, lane, me, speed):
+    """Whether one of type `me` that begins on `lane` at `speed` [m/s] can stand before its end."""
+    rest = net.length[lane] - _start_m(net, lane, me)
+    return krauss_brake_distance(speed, net.types[me + MAX_DECEL]) + net.types[me + MIN_GAP] <= rest
 
 
 @kernel
@@ -110,10 +119,9 @@ def _safe_at_start(net, routes, trips, state, moment, lane, me, trip, speed):
         its = type_of(net, trips, natural(state.vehicle[last]))
         gap = moment.position[last] - net.types[its + LENGTH] - start_m
         return _safe_behind(net, me, its, gap, moment.speed[last], speed)
-    rest = net.length[lane] - start_m
-    if link < 0 or krauss_brake_distance(speed, net.types[me + MAX_DECEL]) + net.types[me + MIN_GAP] <= rest:
+    if link < 0 or _can_stand(net, lane, me, speed):
         return speed
-    link = natural(link)
+    link, rest = natural(link), net.length[lane] - start_m
     if state.green[natural(net.link_movement[link])] == 0 or net.link_asks_gap[link] != 0:
         return min(speed, krauss_speed(rest, 0.0, 1.0, net.types[me + MAX_DECEL], net.types[me + HEADWAY]))
     state.row[trip] = row

@@ -63,7 +63,13 @@ class SumoRun:
         world, sumo = self._world, self._sumo
         routes = self._folder.path / "trips.rou.xml"
         write_sumo_trips(
-            routes, world.demand, trips, world.road_ids, lane_change=world.lane_change, fan_out=world.fan_out
+            routes,
+            world.demand,
+            trips,
+            world.road_ids,
+            world.road_length_m,
+            lane_change=world.lane_change,
+            fan_out=world.fan_out,
         )
         try:
             with heard_errors() as said:

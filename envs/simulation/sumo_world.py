@@ -38,6 +38,7 @@ class SumoWorld(NamedTuple):
     settings: SumoSettings
     demand: Demand
     road_ids: tuple[str, ...]
+    road_length_m: FloatArray  # (R,)
     lane_length_m: FloatArray  # (L,)
     lane_limit_mps: FloatArray  # (L,)
     lane_road: IntArray  # (L,)
@@ -82,6 +83,7 @@ def sumo_world(
         settings=settings,
         demand=demand,
         road_ids=network.road_ids,
+        road_length_m=network.road_length_m,
         lane_length_m=network.lane_length_m,
         lane_limit_mps=network.lane_speed_limit_mps,
         lane_road=network.lane_road,

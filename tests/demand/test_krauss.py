@@ -47,7 +47,7 @@ def test_kind_of_ones_own_drives_in_sumo_by_what_it_states(tmp_path):
     kinds = (like_sumos, VehicleType(speed_deviation=0.1))
     one = np.zeros(1, np.int32)
     demand = Demand(kinds, np.array([0, 1], np.int32), one, one, one, one * 0.0, one * 0.0, one + 1.0)
-    write_sumo_trips(tmp_path / "a.rou.xml", demand, Trips(one, one, one, one), ["road"])
+    write_sumo_trips(tmp_path / "a.rou.xml", demand, Trips(one, one, one, one), ["road"], np.array([300.0]))
     own, cityflow = (tag.attrib for tag in ElementTree.parse(tmp_path / "a.rou.xml").iter("vType"))
     assert [float(own[key]) for key in ("tau", "sigma", "speedFactor", "speedDev")] == [1.2, 0.25, 0.9, 0.0]
     assert [float(cityflow[key]) for key in ("sigma", "speedDev")] == [0.0, 0.1]

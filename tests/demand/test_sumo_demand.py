@@ -628,7 +628,7 @@ def test_speed_of_departure_that_is_none_is_refused(tmp_path, network, given):
 def written(folder: Path, network: RoadNetwork, demand: Demand) -> list[str]:
     """The `departSpeed` of every vehicle of the file that is written for SUMO."""
     trips = release_trips(network, demand, horizon_s=100, seed=0)
-    write_sumo_trips(folder / "written.xml", demand, trips, network.road_ids)
+    write_sumo_trips(folder / "written.xml", demand, trips, network.road_ids, network.road_length_m)
     return [vehicle.get("departSpeed") for vehicle in ElementTree.parse(folder / "written.xml").iter("vehicle")]
 
 

@@ -30,7 +30,8 @@ def written(folder: Path) -> Path:
     assert '<phase duration="' in text
     types = (replace(scenario.demand.types[0], sumo_attributes=(("sigma", "0.2"), ("vClass", "passenger"))),)
     demand = replace(scenario.demand, types=types)
-    write_sumo_trips(folder / "a.rou.xml", demand, scenario.trips(0, horizon_s=300), scenario.network.road_ids)
+    trips, network = scenario.trips(0, horizon_s=300), scenario.network
+    write_sumo_trips(folder / "a.rou.xml", demand, trips, network.road_ids, network.road_length_m)
     config = folder / "small.sumocfg"
     config.write_text(
         f'<configuration><input><net-file value="{net.name}"/><route-files value="a.rou.xml"/></input>'

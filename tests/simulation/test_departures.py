@@ -1,22 +1,25 @@
 """How fast trips enter a network of SUMO's: as fast as their file says, if that is allowed and safe."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from network import sumo_small as small
-from network.sumo_small import Crossroads
+from network.sumo_small import ARM_M, Crossroads
 from scenario.test_sumo_scenarios import CONFIG
 
 from intergreen.envs.core import TrafficCore
+from intergreen.envs.demand.sumo_trips import write_sumo_trips
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
 
 KIND = '<vType id="k" sigma="0" speedDev="0"/>'
 
 
-def world(folder: Path, *trips: str, depart: str = "", config: str = CONFIG) -> Scenario:
-    (folder / "small.net.xml").write_text(Crossroads().xml())
+def world(folder: Path, *trips: str, depart: str = "", config: str = CONFIG, arm_m: float = ARM_M) -> Scenario:
+    net = Crossroads().xml().replace(f'length="{ARM_M}"', f'length="{arm_m}"')
+    (folder / "small.net.xml").write_text(net)
     (folder / "a.rou.xml").write_text(small.routes(KIND, *(trip.replace("type", f"{depart} type") for trip in trips)))
     (folder / "b.rou.xml").write_text(small.routes())
     (folder / "small.sumocfg").write_text(config)
@@ -68,3 +71,18 @@ def test_who_enters_behind_others_can_always_stand_behind_them(tmp_path):
     assert totals.overlaps[0] == 0
     assert totals.released[0] == totals.finished[0] + totals.running[0] + totals.waiting_outside[0] == 200
     assert fastest > 9.0
+
+
+def test_speed_from_which_nobody_could_stand_before_the_junction_holds_up_nobody(tmp_path):
+    """Of twelve metres seven are left; the left turn gives way, so that no second is safe enough for its 10 m/s."""
+    left = '<trip id="left" type="k" depart="100" from="in_N" to="out_E"/>'
+    behind = [f'<trip id="t{k}" type="k" depart="{101 + k}" from="in_N" to="out_S"/>' for k in range(3)]
+    scenario = world(tmp_path, left, *behind, depart='departSpeed="10"', arm_m=12.0)
+    core = started(scenario)
+    core.run(np.zeros((1, 1), np.int32), 60)
+    assert core.totals().finished[0] == 4
+    written = tmp_path / "written.xml"
+    roads = scenario.network.road_ids, scenario.network.road_length_m
+    write_sumo_trips(written, scenario.demand, scenario.trips(0), *roads)
+    told = {vehicle.get("departSpeed") for vehicle in ElementTree.parse(written).iter("vehicle")}
+    assert told == {"max"}  # SUMO would take who meets a red off the road for good
