@@ -9,6 +9,7 @@ from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network import geometry
 from intergreen.envs.network.description import NetworkDescription, Point
+from intergreen.envs.network.description_check import check_description
 from intergreen.envs.network.junction_paths import group_starts, junction_paths
 from intergreen.envs.network.road_network import (
     LINK_SPEED_LIMIT_MPS,
@@ -26,8 +27,9 @@ def build_network(description: NetworkDescription) -> RoadNetwork:
     Raises
     ------
     InputError
-        If the geometry leaves a lane or a link without a sensible length.
+        If the description names what is not there, or its geometry leaves a lane or a link without a sensible length.
     """
+    check_description(description)
     roads = _roads(description)
     movements = _movements(description, roads["road_lane_start"])
     links = _links(description, roads, movements)
