@@ -16,6 +16,7 @@ from intergreen.agents.controllers.near_signals import NearSignals
 from intergreen.agents.controllers.parted_lanes import PartedLanes
 from intergreen.agents.controllers.webster import fixed_programme
 from intergreen.agents.deployment.at_home import trusted_range, unlike_training
+from intergreen.agents.deployment.bundle import MODEL
 from intergreen.agents.deployment.counted import Counted, counted, counts_in
 from intergreen.agents.deployment.detectors import detectors_of
 from intergreen.agents.deployment.failing import FailingPolicy
@@ -231,7 +232,11 @@ class BundleController:
         self.unlike_training = unlike_training(self.bundle, observed)
         if self._stand_in is None:
             observed.choices[:, :, CHOICE_COLUMNS.index("allowed")] = 1.0
-            self._policy_asked.choose(observed)
+            try:
+                self._policy_asked.choose(observed)
+            except PolicyFailedError as error:
+                mend = "train and export the policy again"
+                raise InputError(self.bundle.folder / MODEL, "", f"asked about empty roads, {error}", mend) from None
 
     def close(self) -> None:
         """End the thread that asks the policy."""

@@ -38,6 +38,7 @@ from intergreen.envs.signals.card import program_card, startup_red_s
 from intergreen.envs.signals.grants import granted_phases, make_grants
 from intergreen.envs.signals.plain_monitor import PlainMonitor
 from intergreen.envs.signals.plain_shield import PlainShield
+from intergreen.envs.signals.rules import FieldTiming
 from intergreen.envs.signals.state import N_INTERVENTIONS, replica_state, signal_state
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class SignalController:
         bundle: str | Path,
         network: RoadNetwork | str | Path,
         *,
-        protocol: str | Protocol = "field",
+        protocol: str | Protocol | None = None,
         settings: LadderSettings | None = None,
         flows_vph: FloatArray | None = None,
         red_first_s: int | None = None,
@@ -140,7 +141,8 @@ class SignalController:
         ----------
         bundle : the name of one that is shipped, else its folder; `./NAME` or a `Path` where both are there
         network : a network, a `roadnet.json`, SUMO's `.net.xml` or `.sumocfg`, or a folder as scenarios have it
-        protocol : the timing of the signals, or its name; `field` is the MUTCD's, decided every 5 s
+        protocol : the timing of the signals, or its name. None: the field's timing that the bundle was made for; where
+            it was made for the literature's, or for several, `field`, the MUTCD's, decided every 5 s
         settings : of the ladder
         flows_vph : (M,) volumes that the fixed-time programme is made for; None: the network's own programme
         red_first_s : seconds of red before the timing's own beginning. None: as many as make the longest clearance of
@@ -152,10 +154,10 @@ class SignalController:
             In one line, if anything about bundle, network or their fit is wrong.
         """
         loaded = network if isinstance(network, RoadNetwork) else _read_network(network)
-        rules = protocol_by_name(protocol) if isinstance(protocol, str) else protocol
-        made = cls(
-            bundle_by_name(bundle), loaded, rules, settings=settings, flows_vph=flows_vph, red_first_s=red_first_s
-        )
+        read = bundle_by_name(bundle)
+        rules = _own_timing(read) if protocol is None else protocol
+        rules = protocol_by_name(rules) if isinstance(rules, str) else rules
+        made = cls(read, loaded, rules, settings=settings, flows_vph=flows_vph, red_first_s=red_first_s)
         if made.unproved:
             words = "signal plans that are not proved in the bundle: %d; intergreen verify BUNDLE NETWORK proves them"
             _LOG.warning(f"%s: {words}", loaded.name, len(made.unproved))
@@ -292,6 +294,12 @@ class SignalController:
         self._yellow_left = np.maximum(self._yellow_left - 1, 0)
         self._signals.aspects[:] = aspects
         return aspects
+
+
+def _own_timing(bundle: Bundle) -> str | Protocol:
+    """That which alone the bundle was made for, if it is a field's; else the MUTCD's."""
+    own = [protocol_by_name(name) for name in bundle.protocols]
+    return own[0] if len(own) == 1 and isinstance(own[0].timing, FieldTiming) else "field"
 
 
 def _read_network(named: str | Path) -> RoadNetwork:

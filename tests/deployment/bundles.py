@@ -23,13 +23,22 @@ def random_network(features=DEFAULT_FEATURES, *, seed=0, width=8) -> PolicyNetwo
     return PolicyNetwork({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
 
 
-def bundle_contents(features=DEFAULT_FEATURES, *, seed=0, width=8, seen=EVERYTHING, fingerprint=None):
+def bundle_contents(
+    features=DEFAULT_FEATURES,
+    *,
+    seed=0,
+    width=8,
+    seen=EVERYTHING,
+    fingerprint=None,
+    protocols=("literature-10-5",),
+    network=None,
+):
     """The files of a bundle, all but the sums, by name."""
-    network = random_network(features, seed=seed, width=width)
+    network = network or random_network(features, seed=seed, width=width)
     stated = None if fingerprint is None else {"name": "its own", "fingerprint": fingerprint}
     texts = {
         OBSERVATION: _observation(features, seen),
-        SIGNALS: {"schema": SCHEMA, "protocols": ["literature-10-5"], "network": stated, "signals": []},
+        SIGNALS: {"schema": SCHEMA, "protocols": list(protocols), "network": stated, "signals": []},
         PROOF: {"schema": SCHEMA, "proofs": []},
     }
     return {

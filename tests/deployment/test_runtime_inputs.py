@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deployment.bundles import random_network, write_random_bundle
 from network import small
 
+from intergreen.agents.controllers.policy_network import PolicyNetwork
 from intergreen.agents.deployment.runtime import SignalController, lane_readings
 from intergreen.envs.errors import InputError
 from intergreen.envs.observation import N_BINS
-from intergreen.envs.protocol import Protocol
+from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import load_scenario
 from intergreen.envs.signals import FieldTiming
 from intergreen.envs.signals.presets import PROFILES
@@ -82,3 +84,31 @@ def test_protocol_of_ones_own_times_the_street(folder, bundle_folder):
         bundle_folder, folder, protocol=Protocol("slow-5", 5, FieldTiming(slow), "literature-8")
     )
     assert controller.plan.rules.yellow.min() == 5
+
+
+@pytest.mark.parametrize(
+    ("made_for", "timing"),
+    [
+        (("de-rilsa-5",), "de-rilsa-5"),
+        (("literature-10-5",), "us-mutcd-5"),
+        (("de-rilsa-5", "us-mutcd-5"), "us-mutcd-5"),
+    ],
+)
+def test_timing_is_that_of_the_field_which_the_bundle_was_made_for(tmp_path, made_for, timing):
+    folder = write_random_bundle(tmp_path / "mine", protocols=made_for)
+    controller = SignalController.load(folder, load_scenario("single").network)
+    assert controller.protocol.name in (timing, "field")
+    assert controller.plan.timing == protocol_by_name(timing).timing
+    controller.close()
+    asked = SignalController.load(folder, load_scenario("single").network, protocol="cn-gb-5")
+    assert asked.protocol.name == "cn-gb-5"
+    asked.close()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weights_too_large_to_reckon_with_are_one_line(tmp_path):
+    arrays = random_network().arrays
+    huge = {**arrays, "score.weight": np.full_like(arrays["score.weight"], 3e38)}
+    folder = write_random_bundle(tmp_path / "mine", network=PolicyNetwork(huge))
+    with pytest.raises(InputError, match=r"policy\.onnx: asked about empty roads, .*; train and export"):
+        SignalController.load(folder, load_scenario("single").network)
