@@ -3,13 +3,15 @@ export for a street. Its optimiser and logs stay in the model's own file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
 from sb3_contrib import MaskablePPO
+from sb3_contrib.common.wrappers import ActionMasker
 from stable_baselines3 import DQN
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecCheckNan, VecEnvWrapper, VecMonitor, VecNormalize, VecVideoRecorder
 
 from intergreen.agents.controllers.policy_network import write_network
@@ -30,6 +32,19 @@ if TYPE_CHECKING:
 
 _SEEDS = 2**31  # that a recipe can have
 _ONLOOKERS = (VecMonitor, VecCheckNan, VecVideoRecorder)
+_HARMLESS = (
+    gymnasium.RewardWrapper,
+    gymnasium.wrappers.NormalizeReward,
+    gymnasium.wrappers.OrderEnforcing,
+    gymnasium.wrappers.PassiveEnvChecker,
+    gymnasium.wrappers.RecordEpisodeStatistics,
+    gymnasium.wrappers.RecordVideo,
+    gymnasium.wrappers.RenderCollection,
+    gymnasium.wrappers.HumanRendering,
+    gymnasium.wrappers.TimeLimit,
+    ActionMasker,
+    Monitor,
+)  # fmt: skip
 
 
 def save_as_run(
@@ -69,7 +84,7 @@ def save_as_run(
     movement, signal = observation_columns(features)
     if (network.movement_columns, network.signal_columns) != (len(movement), len(signal)):
         raise ValueError(f"the model was trained with other features than {', '.join(features)}; name those")
-    _refuse_normalised(model)
+    _refuse_wrapped(model)
     settings = {
         "algorithm": _algorithm(model),
         "scenario": str(scenario),
@@ -132,13 +147,30 @@ def _features_of(
     return features
 
 
-def _refuse_normalised(model: BaseAlgorithm) -> None:
+def _refuse_wrapped(model: BaseAlgorithm) -> None:
     """What stands between environment and policy is in no file of a run, and the policy would see other numbers."""
     normalised = model.get_vec_normalize_env()
     if normalised is not None and normalised.norm_obs:
         raise ValueError("the model sees observations through VecNormalize, which a run has not; use norm_obs=False")
-    if _is_wrapped(model, gymnasium.ObservationWrapper):
-        raise ValueError("the model sees observations through an ObservationWrapper, which a run has not; leave it out")
+    for kind, what in ((gymnasium.ObservationWrapper, "sees observations"), (gymnasium.ActionWrapper, "acts")):
+        if _is_wrapped(model, kind):
+            raise ValueError(f"the model {what} through an {kind.__name__}, which a run has not; leave it out")
+    for wrapper in _wrappers(model):
+        if not isinstance(wrapper, _HARMLESS):
+            problem = f"the model learned through {type(wrapper).__name__}, which a run has not"
+            raise ValueError(f"{problem}, and which may change what it sees and does; leave it out")
+
+
+def _wrappers(model: BaseAlgorithm) -> Iterator[gymnasium.Wrapper[Any, Any, Any, Any]]:
+    """Around each environment; none of those in processes of their own, of which only the kind can be asked."""
+    env = model.get_env()
+    while isinstance(env, VecEnvWrapper):
+        env = env.venv
+    for one in getattr(env, "envs", ()):
+        layer = one
+        while isinstance(layer, gymnasium.Wrapper):
+            yield layer
+            layer = layer.env
 
 
 def _may_change_rewards(model: BaseAlgorithm) -> bool:
@@ -192,7 +224,7 @@ def _refuse_other_protocol(worlds: Sequence[Mapping[str, Any]], stated: str) -> 
     own = [world["protocol"] for world in worlds if world["own_protocol"]]
     if own:
         problem = f"the model was trained under {own[0]}, a protocol of your own, and a run states shipped ones alone"
-        raise ValueError(f"{problem}; evaluate the model in Python with ObservedController (docs/extending.md)")
+        raise ValueError(f"{problem}; evaluate the model in Python with ObservedController (docs/environments.md)")
     trained = {world["protocol"] for world in worlds}
     if trained and protocol_by_name(stated).name not in trained:
         problem = f"the model was trained under {', '.join(sorted(trained))}, and the run would state {stated}"

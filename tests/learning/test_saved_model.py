@@ -138,6 +138,37 @@ def test_wrapper_of_observations_is_refused_and_that_of_a_reward_stated(stated, 
     assert "reward queue, changed by a wrapper" in card
 
 
+class Blind(gymnasium.Wrapper):
+    """Changes what is seen without being an `ObservationWrapper`."""
+
+    def step(self, action):
+        observation, *others = self.env.step(action)
+        return {name: 0 * values for name, values in observation.items()}, *others
+
+
+@pytest.mark.parametrize(
+    ("wrap", "words"),
+    [
+        (
+            lambda env: gymnasium.wrappers.TransformAction(env, lambda one: (one + 1) % 4, None),
+            "acts through an Action",
+        ),
+        (lambda env: gymnasium.wrappers.StickyAction(env, 0.9), "the model .* through an? .*Action.*, which a run has"),
+        (Blind, "the model learned through Blind, which a run has not, and which may change what it sees and does"),
+    ],
+)
+def test_wrapper_that_may_change_what_a_policy_does_is_refused(wrap, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        save_as_run(make("ppo", wrap(TrafficSignalEnv("single", horizon_s=100))), tmp_path / "mine", scenario="single")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_wrappers_that_only_look_on_or_change_rewards_are_taken(tmp_path):
+    env = gymnasium.make("intergreen.envs:Single-v0", horizon_s=100)
+    env = gymnasium.wrappers.RecordEpisodeStatistics(gymnasium.wrappers.TransformReward(env, abs))
+    assert save_as_run(make("ppo", env), tmp_path / "mine", scenario="single").is_dir()
+
+
 def test_run_and_card_state_the_learner_and_its_trips(pair_file, stated, tmp_path):
     env = TrafficVecEnv(str(pair_file), replicas=1, exact_trips=True, backlog_periods=3)
     folder = save_as_run(A2C(SignalPolicy, env, device="cpu", gamma=0.8), tmp_path / "mine", scenario=pair_file)
