@@ -103,6 +103,12 @@ def _scenarios_and_trips(run: dict[str, Any], recipe: Recipe) -> str:
     return f"the network and demand of {names}, trips drawn anew for every episode{where}"
 
 
+def is_unfinished(run: dict[str, Any]) -> bool:
+    """Was the training ended before its time, and not gone on with?"""
+    outcome = run.get("outcome", {})
+    return "steps" in outcome and not outcome.get("finished", True)
+
+
 def _seed(run: dict[str, Any], recipe: Recipe) -> str:
     if "saved" not in run:
         return str(recipe.seed)
@@ -111,6 +117,8 @@ def _seed(run: dict[str, Any], recipe: Recipe) -> str:
 
 def _learner(run: dict[str, Any], recipe: Recipe) -> str:
     budget = ", ".join(f"{getattr(recipe, key):,} {key}" for key in _NUMBERS_OF_A_RUN if getattr(recipe, key))
+    if is_unfinished(run):
+        budget = f"unfinished: {run['outcome']['steps']:,} steps of {budget}"
     if run.get("made_by") == DISTILLED:
         return f"distilled from {_teachers_in_words(run)}, {budget}"
     if run.get("made_by") == REFINED:

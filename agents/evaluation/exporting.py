@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from intergreen.agents.controllers.run_folder import RUN, read_run
 from intergreen.agents.deployment.bundle import CARD, MOST_BYTES, SUMS, read_bundle, sums_of
-from intergreen.agents.deployment.card import Result, card_text
+from intergreen.agents.deployment.card import Result, card_text, is_unfinished
 from intergreen.agents.deployment.controller import BundleController
 from intergreen.agents.deployment.draft import draft_bundle, own_scenario
 from intergreen.agents.deployment.names import decider_by_name
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from intergreen.agents.progress import Progress
     from intergreen.envs.scenario import Scenario
 
+_LOG = logging.getLogger(__name__)
 METRIC = "average_travel_time_s"
 COMPARED = ("fixed-time", "max-pressure", "advanced-max-pressure")
 SEEDS = range(5)
@@ -63,6 +65,9 @@ def export_run(
     """
     refuse_in_use(folder)
     require_learning_stack("export")
+    if is_unfinished(stated := read_run(run)):
+        words = "%s: unfinished: its last policy has learned for %s steps; intergreen train --resume goes on"
+        _LOG.warning(words, run, f"{stated['outcome']['steps']:,}")
     loaded = _to_measure(run, scenarios)
     protocol = _recipe(run).protocol if protocol is None else protocol_by_name(protocol).name
     draft = draft_bundle(run, best=best, threads=threads, progress=part_of(progress, 0, 2, ""))

@@ -214,6 +214,18 @@ def test_bundle_is_no_run_and_says_so(name, tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "x").exists()
 
 
+def test_unfinished_run_is_exported_as_one(run, tmp_path, caplog):
+    stopped = shutil.copytree(run, tmp_path / "stopped")
+    stated = json.loads((stopped / "run.json").read_text())
+    stated["outcome"] |= {"finished": False, "steps": 240}
+    (stopped / "run.json").write_text(json.dumps(stated))
+    for folder, said in ((stopped, True), (run, False)):
+        caplog.clear()
+        card = (export_run(folder, tmp_path / "bundle", scenarios=()) / CARD).read_text()
+        assert ("unfinished: 240 steps of " in card) == said
+        assert ("stopped: unfinished: its last policy has learned for 240 steps" in caplog.text) == said
+
+
 def test_run_of_another_format_is_one_line(run, tmp_path, capsys, monkeypatch):
     ready(monkeypatch)
     copy = shutil.copytree(run, tmp_path / "copy")
