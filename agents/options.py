@@ -116,6 +116,19 @@ def require_writable(option: str, target: str | None) -> None:
         raise InputError("command line", option, f"{target!r} cannot be written", "check the permissions")
 
 
+def require_apart(**outputs: str | Path | None) -> None:
+    """Refuse two outputs, by option, that would go into one place: the last would be all that is left."""
+    seen: dict[Path, str] = {}
+    for name, target in outputs.items():
+        if target is None or str(target) == STDOUT:
+            continue
+        option, place = f"--{name.replace('_', '-')}", Path(target).resolve()
+        if place in seen:
+            problem = f"{str(target)!r} is what {seen[place]} writes"
+            raise InputError("command line", option, problem, "name another")
+        seen[place] = option
+
+
 def require_folder(option: str, folder: Path | None) -> None:
     """Refuse a folder that could not be made, before hours of work end there."""
     if folder is None:

@@ -28,7 +28,14 @@ from intergreen.agents.commands.common import (
     say_written,
     sumo_settings,
 )
-from intergreen.agents.options import parse_names, parse_seeds, require_folder, require_threads, require_writable
+from intergreen.agents.options import (
+    parse_names,
+    parse_seeds,
+    require_apart,
+    require_folder,
+    require_threads,
+    require_writable,
+)
 from intergreen.agents.progress import progress_bar
 
 
@@ -99,6 +106,7 @@ def shadow(
     """Let a policy look on beside the controller in charge, and tell what it would have done."""
     check_run_options(simulator, threads, horizon, json)
     require_writable("--log", None if log is None else str(log))
+    require_apart(log=log, json=json)
     if log is None:
         refuse_beside("a run without --log", {"--every": every})
     seed_list = parse_seeds(seeds)

@@ -41,6 +41,7 @@ from intergreen.agents.options import (
     parse_levels,
     parse_names,
     parse_seeds,
+    require_apart,
     require_folder,
     require_workers,
     require_writable,
@@ -87,6 +88,7 @@ def evaluate(
     """Run one controller and print its metrics."""
     check_run_options(simulator, threads, horizon, json)
     require_writable("--hires-log", None if hires_log is None else str(hires_log))
+    require_apart(hires_log=hires_log, json=json)
     if "," in controller:
         raise InputError("command line", "--controller", f"{controller!r} names several", "use intergreen compare")
     seed_list, levels = parse_seeds(seeds), parse_levels(str(demand_level))
@@ -164,6 +166,7 @@ def compare(
     check_run_options(simulator, threads, horizon, json)
     page = require_report(report)
     require_figures(figures)
+    require_apart(json=json, report=report, figures=figures, store=store)
     require_workers(workers)
     if threads > 1:
         refuse_beside("--threads", {"--workers": workers > 1, "--store": store})

@@ -95,8 +95,17 @@ def prepare(
     if config is None:
         raise InputError("command line", "CONFIG", "is missing", "name a recipe, a scenario, or --resume RUN")
     recipe = read_recipe(config, **changes)
+    _say_if_unused(config, recipe)
     folder = out or new_run_folder(Path(recipe.scenario or config).stem)
     return new_training(recipe, folder, drop_invalid_routes=drop_invalid_routes)
+
+
+def _say_if_unused(config: str, recipe: Recipe) -> None:
+    """Tell of settings for a learner that the recipe does not train with; it may have them for another day."""
+    name = "ppo" if recipe.algorithm == "dqn" else "dqn"
+    section = getattr(recipe, name)
+    if section != type(section)():
+        _LOG.warning("%s: %s: not read: the recipe trains with %s", config, name, recipe.algorithm)
 
 
 def new_training(recipe: Recipe, folder: Path, *, drop_invalid_routes: bool = False) -> Training:

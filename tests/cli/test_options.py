@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from intergreen.agents.options import (
     parse_names,
     parse_seeds,
+    require_apart,
     require_folder,
     require_horizon,
     require_positive,
@@ -108,3 +109,11 @@ def test_report_must_be_a_folder_or_become_one(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file; name a folder"):
         require_folder("--report", tmp_path / "file" / "report")
+
+
+def test_two_outputs_into_one_place_are_refused(tmp_path):
+    one, other = tmp_path / "a.html", f"{tmp_path}/./a.html"
+    require_apart(json=str(tmp_path / "b.json"), report=one, hires_log=None)
+    require_apart(json="-", log="-")
+    with pytest.raises(InputError, match=r"--hires-log: '.*a\.html' is what --report writes; name another"):
+        require_apart(report=one, json=None, hires_log=other)
