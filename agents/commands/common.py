@@ -113,7 +113,8 @@ def sumo_settings(simulator: str, time_to_teleport_s: float | None) -> SumoSetti
 
 def make_engine_ready(*, lane_change: bool = False) -> None:
     """Compile or load the engine before the progress bar starts, and say so where it takes long."""
-    from intergreen.agents.evaluation.warmup import compile_engine, compile_notice
+    from intergreen.agents.evaluation.warmup import compile_engine
+    from intergreen.envs.simulation.compile_notice import compile_notice
 
     with compile_notice():
         compile_engine(lane_change=lane_change)

@@ -147,7 +147,8 @@ def refuse_equal_names(given: Sequence[str], names: Sequence[str]) -> None:
     for k, name in enumerate(names):
         if name in names[:k]:
             problem = f"{given[names.index(name)]!r} and {given[k]!r} are both called {name!r}"
-            raise InputError("command line", "SCENARIO", problem, "rename one, or run them one by one")
+            mend = "rename one, name their folders, or run them one by one"
+            raise InputError("command line", "SCENARIO", problem, mend)
 
 
 def _check_fit(cell: Cell) -> None:

@@ -27,6 +27,7 @@ from intergreen.agents.evaluation.statistics import json_number, summarise_all
 from intergreen.agents.progress import part_of
 from intergreen.agents.versions import versions_of
 from intergreen.envs.errors import InputError
+from intergreen.envs.fault_file import read_faults
 from intergreen.envs.fault_kinds import DetectorFault, Fault, PolicyFault
 from intergreen.envs.network import require_signals
 from intergreen.envs.protocol import checked_seconds
@@ -56,7 +57,7 @@ def evaluate(
     seeds: Sequence[int],
     threads: int = 1,
     horizon_s: int | None = None,
-    faults: Sequence[Fault] = (),
+    faults: str | Path | Sequence[Fault] = (),
     simulator: Simulator = NATIVE,
     sumo: SumoSettings | None = None,
     progress: Progress | None = None,
@@ -71,7 +72,8 @@ def evaluate(
     seeds : at least one; a scenario with its own fixed demand drives the same trips for all of them
     threads : over which the replicas are spread, in SUMO how many run at once; the numbers do not depend on it
     horizon_s : seconds to run; None: the scenario's
-    faults : of detectors, which the controller then sees through as readings, and of the policy
+    faults : of detectors, which the controller then sees through as readings, and of the policy; or the name of a list
+        of them, or its file, as `intergreen.envs.fault_file` reads them
     simulator : a name of `intergreen.envs.simulators`, or what makes a core of one's own
     sumo : settings of SUMO, where that is the simulator
     progress : called as the run goes on
@@ -95,7 +97,8 @@ def evaluate(
     _refuse_names(scenario, protocol)
     require_signals(scenario.network, scenario.name, mend="use another network")
     check_controller(controller)
-    break_policy(controller, [fault for fault in faults if isinstance(fault, PolicyFault)])
+    listed = read_faults(faults).faults if isinstance(faults, str | Path) else faults
+    break_policy(controller, [fault for fault in listed if isinstance(fault, PolicyFault)])
     horizon_s = checked_seconds("horizon_s", scenario.horizon_s if horizon_s is None else horizon_s)
     if threads < 1:
         raise ValueError(f"need threads >= 1, got {threads}")
@@ -103,11 +106,11 @@ def evaluate(
     trips = _trips_of(scenario, seeds, horizon_s, workshop)
     if isinstance(controller, FreeFlow):
         _refuse_beside_bound(simulator, onlooker)
-        return _bound(scenario, protocol, seeds, horizon_s, faults, progress)
+        return _bound(scenario, protocol, seeds, horizon_s, listed, progress)
     rules = scenario, protocol, controller.own_clearance
     plan = workshop.kept("plan", rules, lambda: protocol.plan(scenario.network, own_clearance=controller.own_clearance))
     junctions = workshop.kept("junctions", rules, lambda: junctions_believed(plan, scenario.network))
-    broken = [fault for fault in faults if isinstance(fault, DetectorFault)]
+    broken = [fault for fault in listed if isinstance(fault, DetectorFault)]
     cost, fallback = Cost(), FallbackRecord()
     records = []
     batches = _batches(scenario.network, trips, threads, simulator)
@@ -120,7 +123,7 @@ def evaluate(
         records.append(run.batch(*mine, batch[0], part_of(progress, number, len(batches), "")))
         fallback.add(controller, plan, scenario.network, mine[0])
     return {
-        **_what_ran(scenario, controller.name, protocol, simulator, horizon_s, seeds, faults),
+        **_what_ran(scenario, controller.name, protocol, simulator, horizon_s, seeds, listed),
         "metrics": summarise_all(_joined([record.metrics for record in records])),
         "series": _series(records),
         "safety": safety_of(

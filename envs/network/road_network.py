@@ -185,5 +185,5 @@ class RoadNetwork(ReadOnlyRecord):
 def require_signals(network: RoadNetwork, file: str | Path, *, mend: str) -> None:
     """Raise InputError if no intersection of the network has anything to decide."""
     if not len(network.signalled):
-        problem = "no junction has a signal with two phases or more, so there is nothing to control"
+        problem = "no junction has a signal with two phases or more for vehicles, so there is nothing to control"
         raise InputError(file, "", problem, mend)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import int64, typeof
 
+from intergreen.envs.simulation.compile_notice import compile_notice
 from intergreen.envs.simulation.packed import Packed, PackedType
 from intergreen.envs.simulation.turns import new_turns
 
@@ -51,7 +52,8 @@ class KernelCalls:
                 return call
         key = (kernel, n_numbers, *map(_kind, arguments))
         if key not in self._code:
-            self._code[key] = kernel.compile((PackedType(typeof((self.turns, *arguments))), *[int64] * n_numbers))
+            with compile_notice():
+                self._code[key] = kernel.compile((PackedType(typeof((self.turns, *arguments))), *[int64] * n_numbers))
         call = Call(self._code[key], Packed((self.turns, *arguments)))
         self._last[kernel] = arguments, call
         return call

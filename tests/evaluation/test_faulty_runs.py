@@ -210,3 +210,10 @@ def test_evaluation_is_of_the_readings_that_the_seed_gives(single):
         totals.sum_travel_time_s[0] / totals.released[0],
         rtol=1e-12,
     )
+
+
+def test_list_of_faults_goes_by_its_name(single):
+    by_name = evaluate(single, MaxPressure(), LITERATURE, seeds=[0], horizon_s=100, faults="dead-10")
+    listed = evaluate(single, MaxPressure(), LITERATURE, seeds=[0], horizon_s=100, faults=read_faults("dead-10").faults)
+    assert by_name["faults"] == listed["faults"] != []
+    assert by_name["metrics"] == listed["metrics"]

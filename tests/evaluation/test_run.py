@@ -211,7 +211,7 @@ def test_run_without_a_signal_is_refused(tmp_path, name):
     network = read_cityflow_network(small.write(tmp_path, roadnet=small.unsignalled()) / "roadnet.json")
     demand = generate_demand(network, TurnSpec(300), seed=0)
     scenario = Scenario("mine", network, demand, 600, fixed_demand=True, default_protocol=PROTOCOL.name)
-    with pytest.raises(InputError, match="mine: no junction has a signal with two phases or more, so there is nothing"):
+    with pytest.raises(InputError, match="mine: no junction has a signal with two phases or more for vehicles"):
         evaluate(scenario, controller_by_name(name), PROTOCOL, seeds=[0])
 
 
