@@ -69,6 +69,9 @@ def read_sumo_network(
     if net.restricted:
         words = "%s: limits of %d edge types for single classes (<restriction>) are not obeyed, but in SUMO"
         _LOG.warning(words, net.source, net.restricted)
+    if net.marked:
+        words = "%s: lines that cars may not cross (changeLeft, changeRight), on %d lanes, are not obeyed, but in SUMO"
+        _LOG.warning(words, net.source, net.marked)
     for remark in build.remarks:
         _LOG.warning("%s: %s", net.source, remark)
     return build.network(name)

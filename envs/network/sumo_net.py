@@ -95,6 +95,7 @@ class SumoNet:
     programmes: dict[str, Programme] = field(default_factory=dict)
     rings: set[str] = field(default_factory=set)  # edges of roundabouts, where nobody keeps junctions clear
     restricted: int = 0  # edge types with limits for single classes of vehicles
+    marked: int = 0  # lanes that cars may not leave to one side or both
 
     def junction_of(self, connection: SumoConnection) -> str:
         return self.edges[connection.start_edge].end
@@ -171,6 +172,7 @@ def _read_edge(net: SumoNet, tag: Tag) -> None:
         tag.fail("is there twice", "rename one", "id")
     if not lanes:
         tag.fail("has no lane", "give it one")
+    net.marked += sum(map(_is_marked, tag.children("lane")))
     net.edges[name] = SumoEdge(name, tag.text("from"), tag.text("to"), lanes, function == "connector")
 
 
@@ -189,6 +191,12 @@ def _lane(tag: Tag) -> SumoLane:
         shape=shape,
         for_cars=is_for_cars(tag),
     )
+
+
+def _is_marked(tag: Tag) -> bool:
+    """Does a solid line forbid cars to change from the lane?"""
+    sides = [side for side in ("changeLeft", "changeRight") if tag.has(side)]
+    return any(not {"all", CAR} & set(tag.words(side)) for side in sides)
 
 
 def is_for_cars(tag: Tag) -> bool:

@@ -134,6 +134,20 @@ def test_limits_for_single_classes_are_told(tmp_path, caplog):
     assert "limits of 1 edge types for single classes (<restriction>) are not obeyed" in told
 
 
+@pytest.mark.parametrize(
+    ("attributes", "lanes"),
+    [
+        ('changeLeft="authority bus"', 1),
+        ('changeRight=""', 1),
+        ('changeLeft="all" changeRight="passenger"', 0),
+        ("", 0),
+    ],
+)
+def test_lines_that_cars_may_not_cross_are_told(tmp_path, caplog, attributes, lanes):
+    load(tmp_path, Crossroads(lane_extra={"in_S": attributes}).xml())
+    assert (f"(changeLeft, changeRight), on {lanes} lanes, are not obeyed" in caplog.text) == bool(lanes)
+
+
 def test_cycles_that_never_begin_anew_are_stretched_to_the_longest_and_told(tmp_path, caplog):
     other = small.programme("D", [(30, "rrrG"), (13.7, "rrrr")], offset=4.37)
     network = load(tmp_path, Crossroads(signal_of={3: "D"}, more=other).xml())
