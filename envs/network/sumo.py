@@ -43,6 +43,7 @@ _TURNS = {
 }
 MINOR_PENALTY_S, TURNAROUND_PENALTY_S = 1.5, 5.0  # SUMO's options --weights.minor-penalty, --weights.turnaround-penalty
 AFTER_A_STOP_MPS = 2.6  # a second of SUMO's default acceleration: so fast is at most who has stood at a stop sign
+LONGEST_CLEARANCE_S = 10.0  # of reds between two greens; on junctions of 60 m they are 5 to 7 s
 
 
 def read_sumo_network(
@@ -66,6 +67,7 @@ def read_sumo_network(
     name = Path(path).name.removesuffix(".gz").removesuffix(".xml").removesuffix(".net")
     build = _Build(net, begin_s)
     _tell_of_switches(net, build.junctions)
+    _tell_of_long_reds(net, build.junctions)
     if net.restricted:
         words = "%s: limits of %d edge types for single classes (<restriction>) are not obeyed, but in SUMO"
         _LOG.warning(words, net.source, net.restricted)
@@ -75,6 +77,15 @@ def read_sumo_network(
     for remark in build.remarks:
         _LOG.warning("%s: %s", net.source, remark)
     return build.network(name)
+
+
+def _tell_of_long_reds(net: SumoNet, junctions: Sequence[Intersection]) -> None:
+    """Say where a signal stops cars, for pedestrians, trains or as a ramp meter, and here has green for ever."""
+    alone = [junction for junction in junctions if len(junction.greens.phases) == 1]
+    stopping = [junction for junction in alone if junction.greens.longest_red_s > LONGEST_CLEARANCE_S]
+    if stopping:
+        words = "%s: %d signals with one green stop all cars, first %s for %g s; here they stay green"
+        _LOG.warning(words, net.source, len(stopping), shown(stopping[0].id), stopping[0].greens.longest_red_s)
 
 
 def _tell_of_switches(net: SumoNet, junctions: Sequence[Intersection]) -> None:

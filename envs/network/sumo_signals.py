@@ -38,6 +38,7 @@ class Greens(NamedTuple):
     phases: tuple[Green, ...]
     elapsed_s: float
     n_later: int = 0  # of the phases, the last ones: those of programmes that take over later, which last no time
+    longest_red_s: float = 0.0  # of a phase without green or yellow for any car; it is none here
 
 
 def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: float) -> Greens:
@@ -52,6 +53,7 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
     states = [_plain(state, indices) for state in programme.states]
     if all(set(state) <= set("oO ") for state in states):
         return Greens((), 0.0)
+    reds_s = [s for s, state in zip(programme.durations_s, states, strict=True) if set(state) <= set("r ")]
     states = _with_lasting_greens(states, indices)
     kept = _kept(states, indices)
     if not kept:
@@ -64,7 +66,7 @@ def greens_of(net: SumoNet, programme: Programme, used: Iterable[int], begin_s: 
     phases = _merged(_timed(programme, states, kept))
     known = {_served(green) for green in phases}
     new = {_served(green): green for green in reversed(later) if _served(green) not in known}
-    return Greens((*phases, *reversed(new.values())), elapsed_s, len(new))
+    return Greens((*phases, *reversed(new.values())), elapsed_s, len(new), max(reds_s, default=0.0))
 
 
 def never_green(programme: Programme, used: Iterable[int]) -> set[int]:

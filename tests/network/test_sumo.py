@@ -148,6 +148,13 @@ def test_lines_that_cars_may_not_cross_are_told(tmp_path, caplog, attributes, la
     assert (f"(changeLeft, changeRight), on {lanes} lanes, are not obeyed" in caplog.text) == bool(lanes)
 
 
+@pytest.mark.parametrize(("red_s", "told"), [(10, False), (11, True)])
+def test_reds_for_all_cars_that_are_longer_than_a_clearance_are_told(tmp_path, caplog, red_s, told):
+    """As a programme has them for pedestrians: with its single green nothing is to be decided."""
+    load(tmp_path, Crossroads(phases=[(30, "GGGG"), (3, "yyyy"), (red_s, "rrrr")]).xml())
+    assert ("1 signals with one green stop all cars, first 'C' for 11 s" in caplog.text) == told
+
+
 def test_cycles_that_never_begin_anew_are_stretched_to_the_longest_and_told(tmp_path, caplog):
     other = small.programme("D", [(30, "rrrG"), (13.7, "rrrr")], offset=4.37)
     network = load(tmp_path, Crossroads(signal_of={3: "D"}, more=other).xml())
