@@ -241,7 +241,7 @@ def verify(
 ) -> None:
     """Prove the signal safety: every state that each signal can reach under any wish and any call."""
     require_writable("--json", json)
-    names = parse_names(protocol, "--protocol") if protocol else ()
+    names = () if protocol is None else parse_names(protocol, "--protocol")
     from intergreen.agents.deployment.names import is_named_bundle
     from intergreen.agents.evaluation.verify import counter_example, proof_table, unproved_lines, verify_scenario
     from intergreen.envs.scenario import load_scenario

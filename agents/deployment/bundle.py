@@ -23,6 +23,7 @@ import numpy as np
 
 from intergreen.agents.controllers.policy_network import actor_shapes
 from intergreen.agents.controllers.run_folder import observation_columns
+from intergreen.agents.deployment.columns import COLUMNS
 from intergreen.agents.deployment.graph import graph_constants
 from intergreen.agents.deployment.onnx_file import GRAPH_DIGEST, BrokenModelError, read_onnx
 from intergreen.envs.errors import InputError, shown
@@ -237,6 +238,12 @@ def _features(path: Path, stated: Mapping[str, Any]) -> tuple[str, ...]:
         if found != columns:
             problem = f"another layout: {shown(found)}, in this version {shown(columns)}"
             raise InputError(path, block, problem, "use the version named in the card, or export again")
+        for row, column in zip(rows or [], columns, strict=True):
+            unit, limits, _ = COLUMNS[column]
+            if (row.get("unit"), row.get("range")) != (unit, list(limits)):
+                told = f"{shown(row.get('unit'))} from {shown(row.get('range'))}"
+                problem = f"column {column}: {told}, in this version {unit!r} from {list(limits)}"
+                raise InputError(path, block, problem, "use the version named in the card, or export again")
     return features
 
 

@@ -67,6 +67,8 @@ def lane_readings(waiting: ArrayLike, vehicles: ArrayLike, arriving: ArrayLike, 
     vehicles = np.asarray(vehicles, np.float64)[None]
     unknown = np.zeros_like(vehicles)
     told_s = np.asarray(age_s, np.float64)
+    if told_s.shape not in ((), vehicles.shape[1:]):
+        raise ValueError(f"need one age or one for each of {vehicles.shape[1]} lanes, got shape {told_s.shape}")
     age = np.where(told_s >= 0, np.minimum(told_s, _OLDEST_S), _OLDEST_S).astype(np.int32)
     return Readings(
         vehicles=vehicles,

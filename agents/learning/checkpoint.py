@@ -99,7 +99,9 @@ def load_checkpoint(
         raise InputError(path.parent, path.name, "is missing", _MEND) from None
     except _BROKEN as error:
         first_line = str(error).strip().partition("\n")[0]
-        raise InputError(path, "", f"holds no checkpoint of this run: {shown(first_line, 100)}", _MEND) from None
+        problem = f"is damaged, or holds no checkpoint of this run: {shown(first_line, 100)}"
+        mend = f"{_MEND}, or begin a new one with --start {path.parent}"
+        raise InputError(path, "", problem, mend) from None
 
 
 def _check_observations(path: Path, seen: tuple[int, ...], now: tuple[int, ...]) -> None:

@@ -143,6 +143,12 @@ def columns(content, block, change):
 
 NESTED = b'{"schema": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 HUGE = b'{"schema": ' + b"9" * 100_000 + b"}"
+
+
+def in_first_column(one, **changes):
+    return one | {"movement": [one["movement"][0] | changes, *one["movement"][1:]]}
+
+
 JSON_DAMAGES = {
     "no JSON": (OBSERVATION, lambda _: b"{", "not valid JSON"),
     "no text": (OBSERVATION, lambda _: b"\xff\xfe", "not UTF-8"),
@@ -158,6 +164,12 @@ JSON_DAMAGES = {
     "feature twice": (OBSERVATION, lambda one: one | {"features": ["queue", "queue"]}, "twice"),
     "other features": (OBSERVATION, lambda one: one | {"features": ["queue"]}, "another layout"),
     "other columns": (OBSERVATION, lambda one: one | {"movement": one["movement"][::-1]}, "movement: another layout"),
+    "other unit": (OBSERVATION, lambda one: in_first_column(one, unit="vehicles"), "column exists: 'vehicles' from"),
+    "other range": (
+        OBSERVATION,
+        lambda one: in_first_column(one, range=[0, 5]),
+        "in this version 'flag' from [0.0, 1.0]",
+    ),
     "columns that are none": (OBSERVATION, lambda one: one | {"signal": 3}, "signal: another layout"),
     "range upside down": (
         OBSERVATION,

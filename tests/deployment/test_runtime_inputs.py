@@ -86,6 +86,11 @@ def test_protocol_of_ones_own_times_the_street(folder, bundle_folder):
     assert controller.plan.rules.yellow.min() == 5
 
 
+def test_ages_of_other_lanes_are_one_line():
+    with pytest.raises(ValueError, match=r"need one age or one for each of 2 lanes, got shape \(3,\)"):
+        lane_readings([0, 0], [0, 0], np.zeros((2, N_BINS)), age_s=np.zeros(3))
+
+
 @pytest.mark.parametrize(
     ("made_for", "timing"),
     [

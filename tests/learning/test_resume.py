@@ -257,7 +257,7 @@ def other_features(folder):
 @pytest.mark.parametrize("spoil", [break_archive, cut_off, other_width, other_features])
 def test_broken_or_foreign_checkpoint_is_one_line(spoil, copied_run):
     spoil(copied_run)
-    with pytest.raises(InputError, match=r"checkpoint\.pt: holds no checkpoint of this run") as caught:
+    with pytest.raises(InputError, match=r"checkpoint\.pt: is damaged, or holds no checkpoint of this run") as caught:
         train(prepare(None, resume=copied_run, steps=400))
     assert "\n" not in str(caught.value)
 
