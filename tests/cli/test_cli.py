@@ -112,6 +112,23 @@ def test_help_imports_no_simulator(tmp_path: Path):
             "no file or list of faults",
         ),
         (["compare", "{scenario}", "--controllers", "max-pressure", "--faults", "nothing"], "one of dead-1, dead-10"),
+        (
+            [
+                "compare",
+                "{scenario}",
+                "--controllers",
+                "max-pressure",
+                "--json",
+                "{empty}/a.html",
+                "--report",
+                "{empty}/a.html",
+            ],
+            "/a.html' is what --json writes; name another",
+        ),
+        (
+            ["shadow", "fixed-time", "{scenario}", "--log", "{empty}/a.csv", "--json", "{empty}/a.csv"],
+            "what --log writes",
+        ),
         (["compare", "{scenario}", "--controllers", "max-pressure", "--faults", "policy-raises"], "has no policy"),
         (["train", "no-such-recipe"], "no-such-recipe"),
         (["train"], "CONFIG"),

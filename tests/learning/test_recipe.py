@@ -131,3 +131,14 @@ def test_judged_scenarios_of_one_name_are_refused(tmp_path):
     ) as caught:
         prepare(str(recipe), out=tmp_path / "run")
     assert str(caught.value).endswith("rename one")
+
+
+@pytest.mark.parametrize(("algorithm", "other"), [("ppo", "dqn"), ("dqn", "ppo")])
+def test_settings_of_another_algorithm_are_told(algorithm, other, recipe_with, tmp_path, caplog):
+    told = f"{other}: not read: the recipe trains with {algorithm}"
+    unused = recipe_with(f"algorithm: {algorithm}", f"{other}: {{gamma: 0.5}}", without=["algorithm", "ppo", "dqn"])
+    prepare(unused, out=tmp_path / "one")
+    assert told in caplog.text
+    caplog.clear()
+    prepare(recipe_with(f"algorithm: {algorithm}", without=["algorithm", "ppo", "dqn"]), out=tmp_path / "other")
+    assert told not in caplog.text
