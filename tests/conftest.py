@@ -23,6 +23,14 @@ def benchmark_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def kernels_compiled_in_silence() -> None:
+    """What a command says does not depend on which test is the first to need a kernel; `test_notice.py` tells more."""
+    from intergreen.envs.simulation import compile_notice
+
+    compile_notice._said.append("nothing in tests")
+
+
 @pytest.fixture
 def sumo_in_process(monkeypatch):
     """Simulations in SUMO run in this process, whatever ran here before, so that a test can look and reach inside."""
