@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from intergreen.envs.demand import ClassMix, Demand
     from intergreen.envs.network import RoadNetwork
 
+MANY_TURN_LEFT = 0.25  # of the demands by turns
 LANE_VPH = 600.0  # on every lane of every entry: more than any signal serves; thinned from there
 
 
@@ -49,7 +50,8 @@ def draw_profile(random: np.random.Generator, horizon_s: int) -> Profile:
 
 
 def _turns(random: np.random.Generator) -> TurnShares:
-    left, right = random.uniform(0.03, 0.3, 2)
+    most_left = 0.45 if random.random() < MANY_TURN_LEFT else 0.3
+    left, right = random.uniform(0.03, (most_left, 0.3))
     return TurnShares(float(left), float(1.0 - left - right), float(right))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from intergreen.agents.learning.drawn_phases import draw_phases
+from intergreen.agents.learning.drawn_phases import draw_phases, draw_yielding_phases
 from intergreen.envs.network import (
     ArterialSpec,
     GridSpec,
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from intergreen.envs.network import RoadNetwork
 
 JUNCTION_LANES = (0.1, 0.15, 0.35, 0.1, 0.1, 0.1, 0.1)  # chances of 1 to 7 on a single junction's main road
+GRID_LANES = (0.05, 0.15, 0.7, 0.05, 0.0, 0.0, 0.05)
+NARROW = 0.2  # of the networks: whoever waits to turn left closes the lane for others, or one of two
+NARROW_LANES = (0.6, 0.4)
 
 
 def draw_network(random: np.random.Generator, *, alone: bool = False) -> RoadNetwork:
@@ -34,10 +37,12 @@ def draw_network(random: np.random.Generator, *, alone: bool = False) -> RoadNet
     InputError, ValueError
         If these draws make no network.
     """
-    return draw_phases(_junction(random) if alone else _network(random), random)
+    narrow = random.random() < NARROW
+    network = _junction(random, narrow=narrow) if alone else _network(random, narrow=narrow)
+    return draw_yielding_phases(network, random) if narrow else draw_phases(network, random)
 
 
-def _network(random: np.random.Generator) -> RoadNetwork:
+def _network(random: np.random.Generator, *, narrow: bool) -> RoadNetwork:
     kind = random.random()
     speed = _speed_mps(random)
     if kind < 0.45:
@@ -48,12 +53,12 @@ def _network(random: np.random.Generator) -> RoadNetwork:
                 columns=columns,
                 spacing_x_m=_block_m(random),
                 spacing_y_m=_block_m(random),
-                lanes=int(random.choice([1, 2, 3, 4, 7], p=[0.05, 0.15, 0.7, 0.05, 0.05])),
+                lanes=_lanes(random, NARROW_LANES if narrow else GRID_LANES),
                 speed_limit_mps=speed,
             )
         )
     if kind < 0.6:
-        main = int(random.integers(1, 5))
+        main = _lanes(random, NARROW_LANES if narrow else (0.25,) * 4)
         return generate_arterial(
             ArterialSpec(
                 signals=int(random.integers(1, 9)),
@@ -70,11 +75,11 @@ def _network(random: np.random.Generator) -> RoadNetwork:
     return generate_town(spec, seed=int(random.integers(2**31)))
 
 
-def _junction(random: np.random.Generator) -> RoadNetwork:
+def _junction(random: np.random.Generator, *, narrow: bool) -> RoadNetwork:
     """One signal: equal streets, a main road and a side street, or any three to five legs."""
     kind = random.random()
     speed = _speed_mps(random)
-    main = int(random.choice(np.arange(1, 8), p=JUNCTION_LANES))
+    main = _lanes(random, NARROW_LANES if narrow else JUNCTION_LANES)
     if kind < 0.85:
         return generate_arterial(
             ArterialSpec(
@@ -91,6 +96,10 @@ def _junction(random: np.random.Generator) -> RoadNetwork:
         TownSpec(signals=1, spacing_m=float(np.exp(random.uniform(np.log(150.0), np.log(400.0))))),
         seed=int(random.integers(2**31)),
     )
+
+
+def _lanes(random: np.random.Generator, chances: tuple[float, ...]) -> int:
+    return int(random.choice(np.arange(1, len(chances) + 1), p=chances))
 
 
 def _speed_mps(random: np.random.Generator) -> float:

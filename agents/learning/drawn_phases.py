@@ -20,35 +20,61 @@ if TYPE_CHECKING:
 
 PHASE_S = 30.0  # in the network's own programme, which nobody follows here
 RIGHT_TURNS_WAIT = 0.35  # of the networks: right turns have red with their approach, as outside of CityFlow's files
-_FOUR_LEGS = 9  # phases of a generated junction with four approaches: clearance, four of two movements, four of one
 
 
 def draw_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
     """Of one of our own generators' networks: mostly as generated; or without a phase that serves as clearance, with
-    left turns permitted in two phases, or with left turns that have green apart from the traffic on their lanes; and
-    with all of these, right turns that wait or not."""
+    left turns permitted in two phases, instead of the others or beside them, or with left turns that have green apart
+    from the traffic on their lanes; and with all of these, right turns that wait or not."""
     network = _other_phases(network, random)
     if random.random() < RIGHT_TURNS_WAIT:
         network = with_phases(network, partial(right_turns_wait, network))
     return network
 
 
+def draw_yielding_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
+    """Of one of our own generators' networks: mostly left turns permitted in two phases, or these beside all others."""
+    kind = random.random()
+    if kind < 0.6:
+        return with_phases(network, partial(permitted_left, network))
+    return with_phases(network, partial(permitted_beside, network)) if kind < 0.8 else draw_phases(network, random)
+
+
 def _other_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
     kind = random.random()
-    if kind < 0.55:
+    if kind < 0.4:
         return network
+    if kind < 0.55:
+        return with_phases(network, partial(permitted_beside, network))
     if kind < 0.7:
         return with_phases(network, lambda phases: phases[1:])
     if kind < 0.85:
-        return with_phases(network, permitted_left)
+        return with_phases(network, partial(permitted_left, network))
     return with_phases(network, partial(lefts_apart, network))
 
 
-def permitted_left(phases: list[set[int]]) -> list[set[int]]:
-    """The literature's four phases as two: straight on and left of opposing approaches together."""
-    if len(phases) != _FOUR_LEGS:
-        return phases
-    return [phases[0], phases[1] | phases[3], phases[2] | phases[4]]
+def permitted_left(network: RoadNetwork, phases: list[set[int]]) -> list[set[int]]:
+    """Approaches that face each other have green together, left turns and all, and one that faces none alone."""
+    road, served = network.movement_from_road, sorted(set().union(*phases))
+    always = set.intersection(*phases)
+    straight = [m for m in served if network.movement_turn[m] == STRAIGHT]
+    comes_from = {r: network.road_from[r] for r in road[served].tolist()}
+    goes_to = {road[m]: network.road_to[network.movement_to_road[m]] for m in straight}
+    greens: list[set[int]] = []
+    for r in comes_from:
+        facing = [q for q in comes_from if goes_to.get(r) == comes_from[q] and goes_to.get(q) == comes_from[r]]
+        green = {m for m in served if road[m] in (r, *facing)} | always
+        if green not in greens:
+            greens.append(green)
+    clearance = [phase for phase in phases if phase == always]
+    return clearance + greens if len(greens) > 1 else phases
+
+
+def permitted_beside(network: RoadNetwork, phases: list[set[int]]) -> list[set[int]]:
+    """The phases as they are, without one that serves as clearance, and those of `permitted_left`."""
+    always = set.intersection(*phases)
+    every = [phase for phase in (*phases, *permitted_left(network, phases)) if phase != always]
+    return [phase for k, phase in enumerate(every) if phase not in every[:k]]
 
 
 def lefts_apart(network: RoadNetwork, phases: list[set[int]]) -> list[set[int]]:

@@ -1,5 +1,6 @@
 """Flow ratios by lane groups: what shared lanes, turns that yield and several phases make of them."""
 
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -112,7 +113,8 @@ def opposed_left(network):
 
 
 def test_a_left_turn_takes_longer_the_more_come_towards_it():
-    network = with_phases(generate_grid(GridSpec(rows=1, columns=1)), permitted_left)
+    network = generate_grid(GridSpec(rows=1, columns=1))
+    network = with_phases(network, partial(permitted_left, network))
     j, p, left, towards = opposed_left(network)
     ratios = []
     for opposing in (0.0, 200.0, 400.0):

@@ -1,5 +1,6 @@
 """Greens that must give way: by hand, against SUMO's own letters, and as observations tell them."""
 
+from functools import partial
 from importlib.util import find_spec
 from xml.etree import ElementTree
 
@@ -28,7 +29,7 @@ from intergreen.envs.simulation import Counts
 from intergreen.envs.yielding import goes_second
 
 PROTECTED = generate_grid(GridSpec(rows=1, columns=2))
-PERMITTED = with_phases(PROTECTED, permitted_left)  # opposing approaches together, left turns and all
+PERMITTED = with_phases(PROTECTED, partial(permitted_left, PROTECTED))  # opposing approaches together, left turns and all
 SEES = (*DEFAULT_FEATURES, YIELDING)
 
 

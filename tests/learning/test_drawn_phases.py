@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from intergreen.agents.learning import drawn_phases
-from intergreen.agents.learning.drawn_phases import lefts_apart, right_turns_wait, with_phases
+from intergreen.agents.learning.drawn_phases import (
+    draw_yielding_phases,
+    lefts_apart,
+    permitted_beside,
+    permitted_left,
+    right_turns_wait,
+    with_phases,
+)
 from intergreen.envs.network import (
     STRAIGHT,
     TURN_LEFT,
@@ -40,6 +47,8 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
             assert (make_plan(other).clearance_phase == -1).all()
         elif after == [phases[1:5] for phases in before]:
             kinds["left apart"] += 1
+        elif after == [[*p[1:], p[1] | p[3], p[2] | p[4]] for p in before]:
+            kinds["permitted left beside the others"] += 1
         else:
             kinds["permitted left"] += 1
             assert after == [[p[0], p[1] | p[3], p[2] | p[4]] for p in before]
@@ -49,7 +58,55 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
             mine, others = getattr(network, field.name), getattr(other, field.name)
             assert field.name.startswith("phase") or np.array_equal(mine, others)
     assert kinds["as generated"] > kinds["without clearance"] > 0
-    assert min(kinds["permitted left"], kinds["left apart"]) > 0
+    assert min(kinds[kind] for kind in ("permitted left", "permitted left beside the others", "left apart")) > 0
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 7])
+def test_permitted_left_turns_have_green_with_those_who_come_towards_them_however_many_lanes(lanes):
+    network = generate_grid(GridSpec(rows=1, columns=2, lanes=lanes))
+    other = with_phases(network, partial(permitted_left, network))
+    for j in network.signalled:
+        clearance, *two = greens_of(other, j)
+        turn = network.movement_turn[network.movements_of(int(j))]
+        assert clearance == frozenset(np.flatnonzero(turn == TURN_RIGHT).tolist())
+        for phase in two:
+            assert Counter(turn[sorted(phase)].tolist()) == {STRAIGHT: 2, TURN_LEFT: 2, TURN_RIGHT: 4}
+        assert two[0] | two[1] == set(range(len(turn)))
+    assert make_plan(other).n_choices.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("kind", [permitted_left, permitted_beside])
+@pytest.mark.parametrize("seed", range(6))
+def test_permitted_left_turns_leave_every_approach_of_any_legs_a_green_of_its_own_or_with_the_one_it_faces(kind, seed):
+    network = generate_town(TownSpec(signals=6), seed=seed)
+    road, out = network.movement_from_road, network.movement_to_road
+    other = with_phases(network, partial(kind, network))
+    make_plan(other)
+    for j in network.signalled:
+        before, after = greens_of(network, j), greens_of(other, j)
+        first = int(network.movement_start[j])
+        whole = frozenset().union(*before)
+        always = frozenset.intersection(*before)
+        assert frozenset().union(*after) == whole
+        assert len(after) == len(set(after))
+        for m in whole:
+            mine = {n for n in whole if road[first + n] == road[first + m]}
+            widest = max((phase for phase in after if mine <= phase), key=len)
+            beside = {int(road[first + n]) for n in widest - mine - always}
+            assert len(beside) <= 1
+            for faced in beside:  # who goes straight on there comes to where these come from
+                assert any(
+                    road[first + n] == faced and network.road_to[out[first + n]] == network.road_from[road[first + m]]
+                    for n in widest
+                )
+
+
+def test_streets_whose_lanes_turns_share_have_mostly_two_phases():
+    network = generate_grid(GridSpec(rows=1, columns=1, lanes=1))
+    random = np.random.default_rng(0)
+    choices = Counter(int(make_plan(draw_yielding_phases(network, random)).n_choices[0]) for _ in range(100))
+    assert choices[2] > 50
+    assert choices[6] > choices[2] / 8  # each approach alone, and those that face each other
 
 
 @pytest.mark.parametrize(

@@ -120,12 +120,30 @@ def test_single_junctions_come_besides_and_change_no_other_world():
 
 
 def test_single_junctions_have_one_to_seven_lanes_and_three_to_five_legs():
-    junctions = [drawn_networks._junction(np.random.default_rng(seed)) for seed in range(150)]
+    junctions = [drawn_networks._junction(np.random.default_rng(seed), narrow=False) for seed in range(150)]
     assert {len(network.signalled) for network in junctions} == {1}
     assert {int(np.diff(network.road_lane_start).max()) for network in junctions} == {1, 2, 3, 4, 5, 6, 7}
     legs = {len({int(r) for r in network.movement_from_road}) for network in junctions}
     assert legs <= {3, 4, 5}
     assert {3, 4} <= legs
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_fifth_of_the_networks_have_left_turns_that_yield_on_one_lane_or_two(alone, monkeypatch):
+    widest = []
+
+    def drawn(network, random):
+        widest.append(int(np.diff(network.road_lane_start).max()))
+        return network
+
+    monkeypatch.setattr(drawn_networks, "draw_yielding_phases", drawn)
+    monkeypatch.setattr(drawn_networks, "draw_phases", lambda network, random: network)
+    for seed in range(150):
+        drawn_networks.draw_network(np.random.default_rng(seed), alone=alone)
+    assert 20 < len(widest) < 45
+    narrow = Counter(lanes for lanes in widest if lanes <= 2)  # the others are towns, whose lanes are their own
+    assert narrow.total() > len(widest) / 2
+    assert narrow[1] > narrow[2] > 0
 
 
 @needs_sumo
