@@ -51,7 +51,7 @@ def test_teachers_are_the_learners_beside_it():
     assert {one["name"]: one["sha256"] for one in run["teachers"]} == beside
 
 
-@pytest.mark.parametrize(("name", "source"), [(REFINED, DISTILLED), (ONCOMING, REFINED)])
+@pytest.mark.parametrize(("name", "source"), [(REFINED, ONCOMING)])
 def test_refined_policy_comes_from_the_one_beside_it(name, source):
     folder = files("intergreen.checkpoints")
     run = json.loads((folder / name / "run.json").read_text())
