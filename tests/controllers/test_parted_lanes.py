@@ -169,8 +169,8 @@ def test_policy_does_not_starve_who_turns_left_from_a_lane_that_others_share(nam
     guarded = delay_s(PARTED, name)
     assert guarded < 0.65 * delay_s(PARTED, "max-pressure")  # which has no such rule
     turn_off(monkeypatch)
-    assert guarded < 0.7 * delay_s(PARTED, "universal-refined")  # for which the rule was made
-    assert guarded < 0.75 * delay_s(PARTED, name)  # of which the bundle's, alone, starves fewer
+    assert guarded < 0.7 * delay_s(PARTED, "universal-0")  # which starves most, as those for which the rule was made
+    assert guarded < 0.8 * delay_s(PARTED, name)  # which, alone, starves fewer
 
 
 def turn_off(monkeypatch):
@@ -277,9 +277,10 @@ def test_pocket_closes_the_lane_before_it_once_it_is_full(length_m, fill_it):
 
 
 @needs_sumo
-@pytest.mark.parametrize("name", ["universal-refined", "universal"])
-def test_policy_does_not_starve_who_waits_before_a_full_pocket(name, monkeypatch):
-    network = with_pockets(30)
+@pytest.mark.parametrize(("name", "most"), [("universal-0", 0.3), ("universal", 0.7)])
+def test_policy_does_not_starve_who_waits_before_a_full_pocket(name, most, monkeypatch):
+    """The shipped one, alone, starves fewer than the learners that it came from."""
+    network = with_pockets(20)
     guarded = delay_s(network, name, vph=300.0)
     turn_off(monkeypatch)
-    assert guarded < 0.3 * delay_s(network, name, vph=300.0)
+    assert guarded < most * delay_s(network, name, vph=300.0)
