@@ -18,19 +18,15 @@ from intergreen.envs.observation import (
     DEFAULT_FEATURES,
     LEFT,
     MOVEMENT_COLUMNS,
-    ONCOMING,
     RIGHT,
     SIGNAL_COLUMNS,
     STRAIGHT,
     VEHICLE_ROOM_M,
-    YIELDING,
-    YIELDING_SHARE,
     Blocks,
     Table,
     check_features,
 )
 from intergreen.envs.signals.pairs import greens_of, pairs_of
-from intergreen.envs.yielding import Signals, Ways, ways_given
 
 if TYPE_CHECKING:
     from intergreen.envs.arrays import FloatArray, IntArray
@@ -102,11 +98,6 @@ def make_layout(
     choice_phase[:, : plan.choices.shape[1]] = plan.choices
     phase_serves = _phase_serves(network, plan, owned, movements)
     phase_start = _starts(plan.n_phases)
-    phase_share = phase_serves.astype(np.float64)
-    signals = Signals(owned, counts, phase_start, phase_serves, choice_phase)
-    ways = ways_given(network, signals) if {YIELDING, ONCOMING} & set(features) else None
-    if ways is not None and ONCOMING not in features:
-        phase_share[ways.row, ways.second] = YIELDING_SHARE
     table = Table(
         movement_start=_starts(counts),
         movement=_int32(owned),
@@ -126,9 +117,7 @@ def make_layout(
         phase_offset=plan.phase_offset,
         clearance_s=plan.longest_transition_s,
         phase_serves=phase_serves,
-        phase_share=phase_share,
         choice_phase=choice_phase,
-        **_oncoming(signals, ways if ONCOMING in features else None),
         movement_column=movement_column,
         signal_column=signal_column,
         movements=movements,
@@ -137,24 +126,6 @@ def make_layout(
         signal_columns=signal_columns,
     )
     return ObservationLayout(tuple(features), Blocks(movements, row, choices, signal_columns), table)
-
-
-def _oncoming(signals: Signals, ways: Ways | None) -> dict[str, IntArray]:
-    """The fields of a `Table` that say who gives way while somebody comes."""
-    row, second, first = np.zeros((3, 0), np.int32) if ways is None else ways
-    choice_of = np.full(len(signals.phase_serves), -1)
-    signal, choice = np.nonzero(signals.choice_phase >= 0)
-    choice_of[signals.phase_start[signal] + signals.choice_phase[signal, choice]] = choice
-    row_signal = np.repeat(np.arange(len(signals.counts)), np.diff(signals.phase_start))
-    mine = np.flatnonzero(choice_of[row] >= 0)
-    mine = mine[np.argsort(row_signal[row[mine]], kind="stable")]
-    its = row_signal[row[mine]]
-    return {
-        "way_start": _starts(_int32(np.bincount(its, minlength=len(signals.counts)))),
-        "way_choice": _int32(choice_of[row[mine]]),
-        "way_second": _int32(second[mine]),
-        "way_first": _int32(_starts(signals.counts)[its] + first[mine]),
-    }
 
 
 def feature_names(layout: ObservationLayout) -> tuple[str, ...]:

@@ -11,9 +11,7 @@ widest signal, or more) the vector of a signal holds four blocks, one after the 
 | movement | (M, f) | `exists`, then the movement features asked for                                |
 | choice   | (C, 2) | `current`: the phase last shown as green; `allowed`: may be asked for now     |
 | signal   | (s,)   | the signal features asked for                                                 |
-| serves   | (C, M) | 1 where the choice gives the movement green: the phase-movement incidence;    |
-|          |        | with `yielding` asked for `YIELDING_SHARE` where it must give way, with       |
-|          |        | `oncoming` only while somebody comes who goes first                           |
+| serves   | (C, M) | 1 where the choice gives the movement green: the phase-movement incidence     |
 
 Features by name. A name may stand for several columns. "Vehicles" are those on all lanes that the movement starts
 from, and on those close before them (`intergreen.envs.network.approaches`); a lane that several movements share counts
@@ -45,11 +43,6 @@ lanes once more (`intergreen.envs.network.turnarounds`). Units: 1 is ten vehicle
 | `green_time` | signal   | `green_time`                | seconds since the present green began; unit: 30 s            |
 | `timing`     | signal   | `interval`, `clearance`     | seconds between decisions, and of the longest transition     |
 |              |          |                             | between two choices; units: 10 s and 5 s                     |
-| `yielding`   | choice   | none, see `serves`          | tells a green from one beside others who go first: who must  |
-|              |          |                             | give way gets across less often; not where it has green in   |
-|              |          |                             | every choice, which tells none from another                  |
-| `oncoming`   | choice   | none, see `serves`          | the same by who is on the road: it counts in full while      |
-|              |          |                             | nobody who goes first waits or is within 10 s of the line    |
 
 A signal with fewer movements or choices has 0 in the places it lacks. A phase that has been green for `LONGEST_GREEN_S`
 is not `allowed` while vehicles wait for a choice that serves other movements and another one is: where traffic is
@@ -76,8 +69,6 @@ VEHICLE_ROOM_M = 7.5  # a standing car and its gap
 ARRIVAL_BOUNDS_S = (2.5, 5.0, 10.0, 15.0, 30.0)  # upper ends of the distance bins, seconds at the speed limit
 N_BINS = len(ARRIVAL_BOUNDS_S)
 BIN_MIDDLES_S = (1.25, 3.75, 7.5, 12.5, 22.5)
-YIELDING_SHARE = 0.5  # of a green that has to give way
-COMING_BINS = 3  # of `arriving`: who is in these, or waits, comes
 HEADWAY_S = 2.0  # between vehicles that leave a standing queue on one lane
 
 MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -96,8 +87,7 @@ MOVEMENT_COLUMNS: dict[str, tuple[str, ...]] = {
 SIGNAL_COLUMNS: dict[str, tuple[str, ...]] = {"green_time": ("green_time",), "timing": ("interval", "clearance")}
 CHOICE_COLUMNS = ("current", "allowed")
 DEFAULT_FEATURES = ("queue", "arriving", "occupied", "downstream", "green", "turn", "lanes", "green_time", "timing")
-YIELDING, ONCOMING = "yielding", "oncoming"
-ALL_FEATURES = (*MOVEMENT_COLUMNS, *SIGNAL_COLUMNS, YIELDING, ONCOMING)
+ALL_FEATURES = (*MOVEMENT_COLUMNS, *SIGNAL_COLUMNS)
 
 _ALL_MOVEMENT_COLUMNS = tuple(column for columns in MOVEMENT_COLUMNS.values() for column in columns)
 _ALL_SIGNAL_COLUMNS = tuple(column for columns in SIGNAL_COLUMNS.values() for column in columns)
@@ -161,12 +151,7 @@ class Table(NamedTuple):
     phase_offset: IntArray  # (I,) number in the network of a signal's first phase
     clearance_s: IntArray  # (I,) longest transition between two choices
     phase_serves: IntArray  # (all phases, M) 1 where it gives the signal's movement green
-    phase_share: FloatArray  # (all phases, M) the same as it is told, less where the movement must give way
     choice_phase: IntArray  # (I, C) local phase, -1 where the signal has no such choice
-    way_start: IntArray  # (I + 1,) of W greens that give way only while somebody comes, by whom they give way to
-    way_choice: IntArray  # (W,) choice
-    way_second: IntArray  # (W,) who gives way, a movement of the signal
-    way_first: IntArray  # (W,) and to whom, 0..N-1
     movement_column: IntArray  # position of each movement column in a row, -1 not asked for
     signal_column: IntArray  # position of each signal column, -1 not asked for
     movements: int  # M
@@ -300,20 +285,12 @@ def observe(
             row = table.phase_start[i] + local_phase
             for local in range(table.movement_start[i + 1] - first_movement):
                 serves = table.phase_serves[row, local]
-                out[i, serves_at + c * table.movements + local] = table.phase_share[row, local]
+                out[i, serves_at + c * table.movements + local] = serves
                 if overdue and serves == 1 and table.phase_serves[shown_phase, local] == 0:
                     for k in range(
                         table.lane_start[first_movement + local], table.lane_start[first_movement + local + 1]
                     ):
                         somebody_waits = somebody_waits or waiting[table.lanes[k]] > 0
-        for way in range(table.way_start[i], table.way_start[i + 1]):
-            n, coming = table.way_first[way], 0
-            for k in range(table.lane_start[n], table.lane_start[n + 1]):
-                coming += waiting[table.lanes[k]]
-                for step in range(COMING_BINS):
-                    coming += arriving[table.lanes[k], step]
-            if coming > 0:
-                out[i, serves_at + table.way_choice[way] * table.movements + table.way_second[way]] = YIELDING_SHARE
         if current >= 0 and somebody_waits and another_is_granted:
             out[i, choices_at + 2 * current + 1] = 0.0
         if table.signal_column[GREEN_TIME] >= 0:

@@ -17,7 +17,6 @@ from intergreen.envs.observation import (
     CHOICE_COLUMNS,
     CLEARANCE,
     CLEARANCE_S,
-    COMING_BINS,
     GREEN,
     GREEN_TIME,
     GREEN_TIME_S,
@@ -40,7 +39,6 @@ from intergreen.envs.observation import (
     UP_GREEN,
     UP_QUEUE,
     VEHICLES,
-    YIELDING_SHARE,
 )
 
 if TYPE_CHECKING:
@@ -78,15 +76,6 @@ class Observed(NamedTuple):
         return self.choices.shape[1]
 
 
-class Ways(NamedTuple):
-    """W greens that give way only while somebody comes, by whom they give way to."""
-
-    signal: NDArray[np.intp]
-    choice: NDArray[np.intp]
-    second: NDArray[np.intp]  # who gives way, of M
-    first: NDArray[np.intp]  # to whom, of M
-
-
 class Gathers(NamedTuple):
     """What of a layout does not change: I signals of M movements, those that a signal lacks included, and C choices."""
 
@@ -99,7 +88,6 @@ class Gathers(NamedTuple):
     can_be_served: BoolArray  # (I, M) by any choice
     choice_phase: IntArray  # (I, C) local phase, -2 where there is none
     granted_at: NDArray[np.intp]  # (I, C) its number in the network
-    ways: Ways
     lanes: Groups  # that each of the I M movements starts from
     lanes_in_order: bool  # no movement stands elsewhere among them than in the network
     lane_room: FloatArray  # (I, M)
@@ -144,12 +132,11 @@ def make_gathers(layout: ObservationLayout) -> Gathers:
         movement=placed(table.movement).astype(np.intp),
         exists=exists,
         all_exist=bool(exists.all()),
-        still=_still(layout, exists, np.where(serves, table.phase_share[rows], 0.0)),
+        still=_still(layout, exists, serves),
         serves=np.concatenate([served_by_phase, np.zeros((1, table.movements), np.bool_)]),
         can_be_served=serves.any(axis=1),
         choice_phase=np.where(is_choice, table.choice_phase, -2).astype(np.int32),
         granted_at=(table.phase_offset[:, None] + choice_phase).astype(np.intp),
-        ways=_ways(table),
         lanes=lanes,
         lanes_in_order=bool((lanes.place == np.arange(lanes.n)).all()),
         lane_room=placed(table.lane_room, 1.0),
@@ -198,8 +185,6 @@ def observe_arrays(
     queue = _by_movement(waiting, g)
     served = _served(phase, g)
     _write_own(movements, queue, vehicles, arriving, g)
-    if len(g.ways.signal):
-        _write_ways(out.serves.reshape(*phase.shape, table.choices, table.movements), queue, arriving, g)
     _write_neighbours(movements, queue, waiting, vehicles, served, g)
     column = table.movement_column
     if column[PASSING] >= 0:
@@ -304,7 +289,7 @@ def _distinct(entries: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
     return np.array(first, np.int32), np.array(same_as, np.int32)
 
 
-def _still(layout: ObservationLayout, exists: BoolArray, share: FloatArray) -> Observed:
+def _still(layout: ObservationLayout, exists: BoolArray, serves: BoolArray) -> Observed:
     table, blocks, column = layout.table, layout.blocks, layout.table.movement_column
     movements = np.zeros((blocks.movement_columns, *exists.shape), np.float32)
     signal, local = np.nonzero(exists)
@@ -315,22 +300,7 @@ def _still(layout: ObservationLayout, exists: BoolArray, share: FloatArray) -> O
         movements[column[LANES], signal, local] = np.minimum(table.lane_share, HIGHEST)
     n = len(exists)
     choices = np.zeros((n, blocks.choices, len(CHOICE_COLUMNS)), np.float32)
-    return Observed(movements, choices, np.zeros((n, blocks.signal_columns), np.float32), share.astype(np.float32))
-
-
-def _ways(table: Table) -> Ways:
-    signal = np.repeat(np.arange(len(table.way_start) - 1), np.diff(table.way_start))
-    first = table.way_first - table.movement_start[signal]
-    return Ways(*(values.astype(np.intp) for values in (signal, table.way_choice, table.way_second, first)))
-
-
-def _write_ways(serves: Float32Array, queue: Float32Array, arriving: Float32Array, g: Gathers) -> None:
-    """Overwrite in `serves` (B, I, C, M) the greens that give way only while somebody comes."""
-    signal, choice, second, first = g.ways
-    coming = queue + _by_movement(arriving[:COMING_BINS].sum(axis=0), g)
-    serves[:, signal, choice, second] = 1.0
-    b, way = np.nonzero(coming[:, signal, first] > 0)
-    serves[b, signal[way], choice[way], second[way]] = YIELDING_SHARE
+    return Observed(movements, choices, np.zeros((n, blocks.signal_columns), np.float32), serves.astype(np.float32))
 
 
 def _served(phase: IntArray, g: Gathers) -> BoolArray:

@@ -153,12 +153,6 @@ def refine(
         str | None,
         typer.Option("--protocols", metavar="P,Q", help="of generated networks, in turn; default: as it was trained"),
     ] = None,
-    yielding: Annotated[
-        bool, typer.Option("--yielding", help="from now on it sees which greens must give way (feature `yielding`)")
-    ] = False,
-    oncoming: Annotated[
-        bool, typer.Option("--oncoming", help="from now on it sees which do, as somebody comes (feature `oncoming`)")
-    ] = False,
     average: Annotated[
         bool, typer.Option("--average", help="write the mean of the weights it began with and had after each round")
     ] = False,
@@ -183,8 +177,6 @@ def refine(
         look_ahead_s=look_ahead,
         from_sumo=from_sumo,
         protocols=parse_names(protocols, "--protocols") if protocols else None,
-        yielding=yielding,
-        oncoming=oncoming,
         average=average,
         seed=seed,
     )

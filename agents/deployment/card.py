@@ -170,7 +170,7 @@ def _refined_how(how: dict[str, Any], recipe: Recipe) -> str:
     words += ["--rounds", how["rounds"], "--moments", how["moments"], "--look-ahead", how["look_ahead_s"]]
     if recipe.worlds is not None and recipe.worlds.from_sumo:
         words += ["--from-sumo", recipe.worlds.from_sumo]
-    words += [f"--{name}" for name in ("yielding", "oncoming", "average") if how.get(name)]
+    words += ["--average"] if how["average"] else []
     return shlex.join(str(word) for word in [*words, "--seed", recipe.seed])
 
 

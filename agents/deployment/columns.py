@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from intergreen.envs.observation import ARRIVAL_BOUNDS_S, HIGHEST, ONCOMING, YIELDING, YIELDING_SHARE
+from intergreen.envs.observation import ARRIVAL_BOUNDS_S, HIGHEST
 
 
 class Column(NamedTuple):
@@ -50,17 +49,8 @@ COLUMNS: dict[str, Column] = {
     "clearance": Column("5 s", _COUNT, "longest transition between two choices"),
     "current": Column("flag", _FLAG, "1 for the phase last shown as green"),
     "allowed": Column("flag", _FLAG, "1 for a phase that may be asked for now"),
+    "serves": Column("flag", _FLAG, "1 where the choice gives the movement green"),
 }
-
-
-def serves_column(features: Sequence[str]) -> dict[str, object]:
-    """What a value of the block that says whom a choice serves means, for a policy that sees these features."""
-    meaning = "1 where the choice gives the movement green"
-    if YIELDING in features or ONCOMING in features:
-        way = f"{YIELDING_SHARE:g} where it must give way to another green there"
-        when = ", while somebody comes who goes first" if ONCOMING in features else ""
-        return {"unit": "share", "range": [0.0, 1.0], "meaning": f"{meaning}, {way}{when}"}
-    return {"unit": "flag", "range": [0.0, 1.0], "meaning": meaning}
 
 
 def runs(columns: list[int]) -> list[slice]:

@@ -14,7 +14,7 @@ import numpy as np
 from intergreen.agents.controllers.learned import read_policy
 from intergreen.agents.controllers.run_folder import RUN, observation_columns, read_run
 from intergreen.agents.deployment.bundle import MODEL, OBSERVATION, PROOF, SCHEMA, SIGNALS
-from intergreen.agents.deployment.columns import COLUMNS, serves_column
+from intergreen.agents.deployment.columns import COLUMNS
 from intergreen.agents.deployment.graph import policy_graph
 from intergreen.agents.deployment.inference import OnnxPolicy, Policy
 from intergreen.agents.deployment.plain_policy import PlainPolicy
@@ -164,7 +164,7 @@ def _observation(features: tuple[str, ...], recorded: Recorded) -> dict[str, Any
         "movement": _rows(movement, recorded.envelope.movement),
         "choice": [_row(column) for column in CHOICE_COLUMNS],
         "signal": _rows(signal, recorded.envelope.signal),
-        "serves": serves_column(features),
+        "serves": COLUMNS["serves"]._asdict(),
     }
 
 

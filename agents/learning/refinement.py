@@ -11,18 +11,12 @@ from intergreen.agents.learning.prepare import Training, new_training, require_l
 from intergreen.agents.learning.recipe import EvaluationSettings, Recipe, changed, make_recipe, with_worlds
 from intergreen.agents.learning.trained import TrainedPolicy, read_probable
 from intergreen.envs.errors import InputError
-from intergreen.envs.observation import ONCOMING, YIELDING
 from intergreen.envs.simulators import NATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-_TOLD = {  # by whether the policy is told the one and the other from now on
-    (True, False): "which greens yield",
-    (False, True): "when greens yield",
-    (True, True): "which greens yield and when they do",
-}
 ROUNDS, MOMENTS, LOOK_AHEAD_S = 2, 40_000, 240
 
 
@@ -43,13 +37,11 @@ class Refinement:
         looks_in = "generated networks" if self.training.scenario is None else self.training.scenario.name
         if recipe.worlds is not None and recipe.worlds.from_sumo:
             looks_in += f" ({100 * recipe.worlds.from_sumo:g} % SUMO's)"
-        added = set(recipe.features) - set(self.policy.features)
-        new = f", and told {_TOLD[YIELDING in added, ONCOMING in added]}" if added else ""
         timing = run["protocol"] or "own protocols"
         seed = f"seed {recipe.seed}" + ("; writes the mean of all weights, the first ones too" if self.average else "")
         rounds = "one round" if self.rounds == 1 else f"{self.rounds} rounds"
         lines = [
-            f"refining {self.policy.name} (width {recipe.width}{new}) on {looks_in}, {timing}",
+            f"refining {self.policy.name} (width {recipe.width}) on {looks_in}, {timing}",
             f"{rounds} of {self.moments:,} moments, {self.look_ahead_s} s ahead; {seed}",
             ", ".join(f"{name} {number}" for name, number in run["versions"].items()),
             f"run folder {self.training.folder}",
@@ -68,8 +60,6 @@ def prepare_refinement(
     look_ahead_s: int | None = None,
     from_sumo: float | None = None,
     protocols: Sequence[str] | None = None,
-    yielding: bool = False,
-    oncoming: bool = False,
     average: bool = False,
     seed: int | None = None,
 ) -> Refinement:
@@ -81,8 +71,6 @@ def prepare_refinement(
     protocol : the timing there; None: the scenario's own
     out : the run's folder; None: a new one below `runs/`
     rounds, moments, look_ahead_s : None: `ROUNDS`, `MOMENTS` of each, `LOOK_AHEAD_S`
-    yielding : from now on the policy sees which greens must give way, as the feature of that name tells
-    oncoming : from now on it sees which of them do so now, since somebody comes who goes first
     average : what is written is the mean of the weights that the policy begins with and has after each round
     from_sumo : share of generated networks with SUMO's streets, rules and drivers; None: as the run was trained
     protocols : the timings of generated networks, in turn; None: as the run was trained
@@ -101,10 +89,7 @@ def prepare_refinement(
     if policy.recipe.faults:
         problem = "was trained with detectors that fail, and copies would see what true ones tell"
         raise InputError(name, "faults", problem, "name a run without faults")
-    asked = {YIELDING: yielding, ONCOMING: oncoming}
-    added = [name for name, is_asked in asked.items() if is_asked and name not in policy.features]
-    features = (*policy.features, *added)
-    changes: dict[str, Any] = {"features": features, "width": policy.network.width, "start": None}
+    changes: dict[str, Any] = {"features": policy.features, "width": policy.network.width, "start": None}
     if seed is not None:
         changes["seed"] = seed
     if from_sumo is not None or protocols is not None:
@@ -123,8 +108,6 @@ def prepare_refinement(
         "rounds": found.rounds,
         "moments": found.moments,
         "look_ahead_s": found.look_ahead_s,
-        "yielding": YIELDING in added,
-        "oncoming": ONCOMING in added,
         "average": average,
     }
     training.run["made_by"] = REFINED

@@ -21,7 +21,6 @@ from intergreen.agents.learning.network import SignalNetwork
 from intergreen.agents.learning.refine import learn_from, refine, slopes
 from intergreen.agents.learning.refinement import prepare_refinement
 from intergreen.agents.learning.student import loaded
-from intergreen.agents.learning.trained import read_probable
 from intergreen.agents.learning.trials import Subject, Trials
 from intergreen.envs.choices import chosen_phases
 from intergreen.envs.episodes import Episodes
@@ -212,8 +211,6 @@ def test_folder_states_what_it_came_from_and_what_each_round_gained(refined, poo
         "rounds": 2,
         "moments": 1_500,
         "look_ahead_s": 60,
-        "yielding": False,
-        "oncoming": False,
         "average": False,
     }
     assert content["refined"] == expected
@@ -288,13 +285,11 @@ def test_policy_for_any_network_is_refined_for_one(tmp_path, stated):
 def test_policy_for_any_network_is_refined_on_some_of_sumos_where_asked(tmp_path, monkeypatch):
     monkeypatch.setattr("intergreen.agents.learning.prepare.require_sumo", lambda who: None)
     refinements = [
-        prepare_refinement("universal-0", out=tmp_path / "run", from_sumo=0.25, yielding=True),
+        prepare_refinement("universal-0", out=tmp_path / "run", from_sumo=0.25),
         prepare_refinement("universal-0", out=tmp_path / "own"),
     ]
     asked_says, own_says = (refinement.summary().splitlines()[0] for refinement in refinements)
-    assert asked_says.endswith(
-        "(width 48, and told which greens yield) on generated networks (25 % SUMO's), own protocols"
-    )
+    assert asked_says.endswith("(width 48) on generated networks (25 % SUMO's), own protocols")
     assert own_says.endswith("(width 48) on generated networks, own protocols")
     asked, own = (refinement.training for refinement in refinements)
     assert asked.recipe.worlds == own.recipe.worlds.model_copy(update={"from_sumo": 0.25})
@@ -318,28 +313,6 @@ def test_policy_for_any_network_is_refined_under_the_timings_that_are_asked_for(
         printed = capsys.readouterr().err
         assert words in printed
         assert printed.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
-        (["yielding"], "told which greens yield"),
-        (["oncoming"], "told when greens yield"),
-        (["yielding", "oncoming"], "told which greens yield and when they do"),
-    ],
-)
-def test_policy_may_see_from_now_on_which_greens_must_give_way(asked, told, pair_file, tmp_path, stated):
-    settings = dict.fromkeys(asked, True) | {"rounds": 1, "moments": 40, "look_ahead_s": 20}
-    refinement = prepare_refinement("universal-0", str(pair_file), out=tmp_path / "run", **settings)
-    assert told in refinement.summary()
-    folder = refine(refinement)
-    content, before = stated(folder), read_probable("universal-0")
-    assert [name for name in ("yielding", "oncoming") if content["refined"][name]] == asked
-    assert content["recipe"]["features"] == [*before.features, *asked]
-    assert read_probable(str(folder)).features == (*before.features, *asked)
-    again = prepare_refinement(str(folder), out=tmp_path / "again", **dict.fromkeys(asked, True)).training
-    assert list(again.recipe.features) == content["recipe"]["features"]
-    assert not any(again.run["refined"][name] for name in asked)
 
 
 def test_networks_of_sumos_are_refused_in_one_line_where_there_is_no_sumo(tmp_path, monkeypatch, capsys):

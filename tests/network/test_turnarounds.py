@@ -12,7 +12,7 @@ from intergreen.envs.layout import make_layout
 from intergreen.envs.network import GridSpec, generate_grid, read_sumo_network
 from intergreen.envs.network.fingerprint import fingerprint_of
 from intergreen.envs.network.turnarounds import turns_about_beside_others
-from intergreen.envs.observation import DEFAULT_FEATURES, YIELDING
+from intergreen.envs.observation import DEFAULT_FEATURES
 from intergreen.envs.signals import make_plan
 
 SOUTH, NORTH, BACK, WEST = range(4)  # movements: the left turn of the small crossroads leads back north instead
@@ -95,7 +95,7 @@ def test_policies_see_the_same_with_and_without_those_who_turn_about(tmp_path, l
         run_netgenerate(file, options, netgenerate=sumo_program("netgenerate"), seed=0)
         network = read_sumo_network(file)
         assert network.movement_turns_about.any() != without
-        table = make_layout(network, make_plan(network), features=(*DEFAULT_FEATURES, YIELDING)).table
+        table = make_layout(network, make_plan(network), features=DEFAULT_FEATURES).table
         tables.append((table, [network.movement_name(m) for m in table.movement]))
     (plain, names), (about, same_names) = tables
     order = [same_names.index(name) for name in names]
