@@ -28,7 +28,7 @@ from intergreen.envs.demand import (
 )
 from intergreen.envs.demand.demand import check_vehicles
 from intergreen.envs.demand.release import choose_start_lanes
-from intergreen.envs.demand.volumes import busy_s, movement_volumes, released_vehicles
+from intergreen.envs.demand.volumes import busy_s, missing_movement, movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError, meant
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network, require_signals
 from intergreen.envs.protocol import checked_seconds
@@ -79,6 +79,13 @@ class Scenario:
             there = f"network {self.network.name!r} has {self.network.n_roads}"
             raise ValueError(
                 f"the demand is of another network: it drives on {last_road + 1} roads or more, and {there}"
+            )
+        missing = missing_movement(self.network, self.demand)
+        if missing is not None:
+            road, following = (self.network.road_ids[road] for road in missing)
+            raise ValueError(
+                f"the demand is of another network: a route goes from road {road!r} to road {following!r}, and nothing "
+                f"leads there in network {self.network.name!r}"
             )
 
     def trips(self, seed: int, *, horizon_s: int | None = None) -> Trips:

@@ -332,6 +332,8 @@ def test_scenario_on_the_network_of_another_demand_is_refused(write):
     one, two = (load_scenario(write(YAML.replace("columns: 2", f"columns: {n}"))) for n in (1, 2))
     with pytest.raises(ValueError, match=r"the demand is of another network: it drives on \d+ roads or more, and"):
         replace(two, network=one.network)
+    with pytest.raises(ValueError, match=r"of another network: a route goes from road '\w+' to road '\w+', and"):
+        replace(one, network=two.network)
 
 
 @pytest.mark.parametrize("phases", [0, 1])
