@@ -31,6 +31,7 @@ from intergreen.envs.demand.release import choose_start_lanes
 from intergreen.envs.demand.volumes import busy_s, missing_movement, movement_volumes, released_vehicles
 from intergreen.envs.errors import InputError, meant
 from intergreen.envs.network import RoadNetwork, find_file, read_cityflow_network, read_sumo_network, require_signals
+from intergreen.envs.network.files import read_json
 from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.scenario_file import NO_LIGHTPHASES, read_scenario_file
 from intergreen.envs.sumo_config import SUFFIX, is_sumo_config, read_sumo_config, sumo_config_in
@@ -183,8 +184,18 @@ def _refuse_half(path: Path) -> None:
     stem = path.name.removesuffix(".gz")
     if stem in ("roadnet.json", "flow.json"):
         raise InputError(path, "", "is half a scenario", "name the folder that holds roadnet.json and flow.json")
+    if stem.endswith(".json") and _is_cityflows(read_json(path)):
+        mend = "name the folder that holds roadnet.json and flow.json"
+        raise InputError(path, "", "is a part of a scenario of CityFlow's", mend)
     if stem.endswith(".xml"):
         raise InputError(path, "", "is a part of a scenario of SUMO's", f"name the {SUFFIX} that lists it")
+
+
+def _is_cityflows(content: object) -> bool:
+    """Are these the flows, the network or the configuration that CityFlow reads?"""
+    return isinstance(content, list) or (
+        isinstance(content, dict) and bool({"intersections", "roadnetFile"} & set(content))
+    )
 
 
 def _from_folder(folder: Path, name: str, drop_invalid_routes: bool) -> Scenario:

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 from intergreen.envs.errors import InputError, shown
 from intergreen.envs.network.numbers import cityflow_number
 
+_FEW = 5  # names in a message
+
 
 def find_file(folder: str | Path, name: str) -> Path:
     """Path of ``name`` or ``name.gz`` in a folder.
@@ -24,7 +26,14 @@ def find_file(folder: str | Path, name: str) -> Path:
     for candidate in (folder / name, folder / f"{name}.gz"):
         if candidate.is_file():
             return candidate
-    raise InputError(folder, name, "the file is missing", f"put {name} or {name}.gz into the folder")
+    inner = [one.name for one in folder.iterdir() if (one / name).is_file() or (one / f"{name}.gz").is_file()]
+    others = [one.name for one in folder.iterdir() if one.name.endswith((".json", ".json.gz"))]
+    mend = f"put {name} or {name}.gz into the folder"
+    if inner:
+        mend = f"name one of its folders that have it: {', '.join(sorted(inner)[:_FEW])}"
+    elif others:
+        mend += f", or call one of its files so: {', '.join(sorted(others)[:_FEW])}"
+    raise InputError(folder, name, "the file is missing", mend)
 
 
 def read_json(path: str | Path) -> Any:

@@ -209,3 +209,13 @@ def test_missing_file_and_folder_are_named(tmp_path):
         find_file(tmp_path, "flow.json")
     with pytest.raises(InputError, match="no such folder"):
         find_file(tmp_path / "absent", "flow.json")
+
+
+def test_missing_file_says_what_is_there_instead(tmp_path):
+    (tmp_path / "anon_real.json").write_text("[]")
+    with pytest.raises(InputError, match=r"into the folder, or call one of its files so: anon_real\.json$"):
+        find_file(tmp_path, "flow.json")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "flow.json.gz").write_bytes(b"")
+    with pytest.raises(InputError, match=r"name one of its folders that have it: inner$"):
+        find_file(tmp_path, "flow.json")

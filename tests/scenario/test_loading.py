@@ -328,6 +328,14 @@ def test_part_of_a_scenario_says_what_to_name_instead(write, name, words):
         load_scenario(write("{}", name))
 
 
+@pytest.mark.parametrize(
+    "content", ['{"intersections": [], "roads": []}', '{"interval": 1.0, "roadnetFile": "a"}', "[]"]
+)
+def test_file_of_cityflows_by_another_name_says_what_to_name_instead(write, content):
+    with pytest.raises(InputError, match=r"CityFlow's; name the folder that holds roadnet\.json and flow\.json"):
+        load_scenario(write(content, "anon_4_4.json"))
+
+
 def test_scenario_on_the_network_of_another_demand_is_refused(write):
     one, two = (load_scenario(write(YAML.replace("columns: 2", f"columns: {n}"))) for n in (1, 2))
     with pytest.raises(ValueError, match=r"the demand is of another network: it drives on \d+ roads or more, and"):
