@@ -98,11 +98,14 @@ class Ways:
         return NoWay(tag, f"the edge {shown(edge)} is closed to {who.vehicle_class}", False)
 
     def between(self, tag: Tag, who: Who) -> Way | NoWay | None:
-        """The fastest way of a trip, by the places it names; a trip from an edge to itself stays on it. None where it
-        does not say from where to where."""
+        """The fastest way of a trip, by the places it names; one from an edge to itself, or that names one edge alone,
+        stays on it. None where it does not say from where to where."""
         if tag.has("via") and not any(tag.has(key) for key in _keys("to")):  # there it ends
             *via, end = tag.words("via")
             tag.element.attrib.update({"via": " ".join(via), "to": end})
+        for one, other in (_ENDS, _ENDS[::-1]):
+            if tag.has(one) and not any(tag.has(key) for key in _keys(other)):
+                tag.element.set(other, tag.text(one))
         if not all(any(tag.has(key) for key in _keys(end)) for end in _ENDS):
             return None
         unknown = self._unknown(tag, [*_named(tag, "from"), *tag.words("via"), *_named(tag, "to")])

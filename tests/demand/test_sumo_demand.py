@@ -140,6 +140,12 @@ def with_zones(folder: Path, network: RoadNetwork, trip: str) -> Demand:
     return read_sumo_demand([path], network, Given(SHORT), net_file=folder / "small.net.xml")
 
 
+@pytest.mark.parametrize("end", ["from", "to"])
+def test_a_trip_that_names_one_edge_stays_on_it(tmp_path, network, end):
+    flow = f'<flow id="f" begin="0" end="20" number="2" {end}="in_S"/>'
+    assert ways(network, load(tmp_path, network, f'<trip id="t" depart="3" {end}="in_S"/>', flow)) == [["in_S"]] * 3
+
+
 @pytest.mark.parametrize(
     ("ends", "expected"),
     [
