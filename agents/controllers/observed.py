@@ -28,7 +28,7 @@ class ObservedController:
 
     Parameters
     ----------
-    choose : an index that a signal does not have keeps its phase
+    choose : an index that a signal does not have, but the widest one, keeps its phase
     features : as the environment's
     movements, choices : room in the observation, where the environment had more than the widest signal needs
     """
@@ -63,7 +63,8 @@ class ObservedController:
         Raises
         ------
         ValueError
-            If `choose` answers with something else than a whole number >= 0 for every signal.
+            If `choose` answers with something else than a whole number for every signal, from 0 to the most choices
+            that an observation has room for.
         """
         if signals.phase.shape[1] == 0:
             return signals.phase
@@ -71,7 +72,11 @@ class ObservedController:
             whole_counts(cast("Counts | Readings", counts)), signals, self._protocol.interval_s, self._layout
         )
         chosen = np.asarray(self._choose(observation, allowed_choices(observation, self._layout.blocks)))
-        if chosen.dtype.kind not in "iu" or chosen.shape != signals.phase.shape or chosen.min() < 0:
+        if chosen.dtype.kind not in "iu" or chosen.shape != signals.phase.shape:
             problem = f"got shape {chosen.shape} of {chosen.dtype}"
-            raise ValueError(f"{self.name}: need a choice >= 0 for each of {signals.phase.shape} signals, {problem}")
+            raise ValueError(f"{self.name}: need a choice for each of {signals.phase.shape} signals, {problem}")
+        last = self._layout.blocks.choices - 1
+        if chosen.min() < 0 or chosen.max() > last:
+            wrong = chosen.min() if chosen.min() < 0 else chosen.max()
+            raise ValueError(f"{self.name}: need choices from 0 to {last}, got {wrong}")
         return chosen_phases(self._plan, chosen)

@@ -38,10 +38,11 @@ def test_it_is_shown_what_an_episode_shows_and_drives_as_it_chooses(protocol, ro
     [
         (lambda seen: np.zeros(seen.shape[:2]), r"got shape \(1, 6\) of float64"),
         (lambda seen: np.zeros(6, int), r"got shape \(6,\) of int64"),
-        (lambda seen: np.full(seen.shape[:2], -1), r"mine: need a choice >= 0 for each of \(1, 6\) signals"),
-        (lambda seen: None, r"got shape \(\) of object"),
+        (lambda seen: np.full(seen.shape[:2], -1), "mine: need choices from 0 to 3, got -1"),
+        (lambda seen: np.full(seen.shape[:2], 4), "mine: need choices from 0 to 3, got 4"),
+        (lambda seen: None, r"need a choice for each of \(1, 6\) signals, got shape \(\) of object"),
     ],
-    ids=["floats", "no copies", "negative", "nothing"],
+    ids=["floats", "no copies", "negative", "too high", "nothing"],
 )
 def test_answer_that_is_no_choice_is_one_line(answer, words):
     episodes = Episodes("arterial6", horizon_s=100)
@@ -55,7 +56,7 @@ def test_answer_that_is_no_choice_is_one_line(answer, words):
 
 def test_index_that_a_signal_does_not_have_keeps_its_phase():
     episodes = Episodes("arterial6", horizon_s=100)
-    controller = ObservedController("mine", lambda seen, allowed: np.full(seen.shape[:2], 99))
+    controller = ObservedController("mine", lambda seen, allowed: np.full(seen.shape[:2], 99), choices=100)
     controller.start(Setup(episodes.scenario.network, episodes.plan, episodes.protocol, 1))
     episodes.reset([np.random.default_rng(0)])
     assert controller.decide(episodes.core.counts(), episodes.core.signals(10), 0).tolist() == [[-1] * 6]
