@@ -58,6 +58,14 @@ class Rules(NamedTuple):
     phase_movement_start: IntArray  # (P + 1,)
     phase_movements: IntArray
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy's arrays are read-only too: whatever is compiled for them is not compiled again for the copy's."""
+        return _read_only, tuple(self)
+
+
+def _read_only(*values: Any) -> Rules:
+    return Rules(*map(_frozen, values))
+
 
 @dataclass(frozen=True, slots=True)
 class FixedClearance:

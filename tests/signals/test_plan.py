@@ -108,6 +108,7 @@ def test_plan_is_read_only_also_as_a_pickled_copy(crossings):
         with pytest.raises(ValueError, match="read-only"):
             array[:1] = 1
         assert array is getattr(plan.rules, name)
+    assert not any(array.flags.writeable for array in pickle.loads(pickle.dumps(plan.rules)))  # as a core has them
 
 
 def test_unknown_choices_are_refused_with_the_known_ones(crossings):
