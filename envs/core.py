@@ -127,7 +127,9 @@ class TrafficCore:
         self._rules = plan.rules
         self._card = program_card(network, plan.timing) if monitored else None
         self._new_signals()
-        self._period: Period | None = None
+        self._shape = replicas, plan.n_signals
+        self._period: tuple[Period] | None = None  # what the kernel is handed; the same tuple is known at once
+        self._sensed: Senses | None = None
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
         """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance.
@@ -156,11 +158,13 @@ class TrafficCore:
         What is shown is up to the plan's rules. A number that is no phase keeps the present one.
         With `senses`, observations and rewards are made before it returns.
         """
-        self._wanted[...] = checked_wishes(wanted, self._wanted.shape)
-        if self._period is None or self._period.senses is not senses:
-            self._period = self._make_period(senses)
+        if type(wanted) is not np.ndarray or wanted.dtype is not _INT32 or wanted.shape != self._shape:
+            wanted = checked_wishes(wanted, self._shape)
+        self._wanted[...] = wanted
+        if self._period is None or self._sensed is not senses:
+            self._period, self._sensed = (self._make_period(senses),), senses
         kernel = run_period if self._detectors is None else run_period_with_calls
-        self.engine.share_out(kernel, (self._period,), seconds)
+        self.engine.share_out(kernel, self._period, seconds)
 
     def _make_period(self, senses: Senses | None) -> Period:
         engine = self.engine
@@ -197,6 +201,7 @@ class TrafficCore:
         """A core with room for `replicas` copies of this one's, for `copy_from`: to look ahead. Nobody watches it."""
         other = copy_of(self)
         other.n_replicas = replicas
+        other._shape = replicas, self.plan.n_signals
         other.engine = self.engine.fork(replicas)
         other._calls, other._granted, other._red_s, other._overruled, other._wanted = (
             np.zeros((replicas, rows.shape[1]), rows.dtype)
@@ -315,8 +320,6 @@ def checked_start(start_phase: IntArray, expected: tuple[int, int]) -> IntArray:
 
 def checked_wishes(wanted: IntArray, expected: tuple[int, int]) -> IntArray:
     """The wanted phases (B, I) as int32; whatever is no such number becomes one that is no phase."""
-    if type(wanted) is np.ndarray and wanted.dtype is _INT32 and wanted.shape == expected:
-        return wanted  # as whoever knows gives them, in every period
     wanted = _whole(np.asarray(wanted))
     if wanted.shape != expected:
         raise ValueError(f"need a wanted phase for {expected} replicas and signals, got {wanted.shape}")
