@@ -43,14 +43,23 @@ class LockWatch:
         passed = core.passed()
         self.history[period % periods] = passed
         earlier = self.history[(period + 1) % periods]
-        released, finished = (passed - earlier).T
-        few_arrive = finished < ARRIVING_SHARE * np.maximum(released, _FEWEST_RELEASED)
-        doubtful = few_arrive & (earlier[:, 0] >= 0) & (passed[:, 0] - passed[:, 1] >= _FEWEST_UNDER_WAY)
-        if not doubtful.any():
-            return doubtful
-        on_lanes, standing = senses.vehicles.sum(axis=1), senses.waiting.sum(axis=1)
-        locked: BoolArray = doubtful & (on_lanes >= _FEWEST_ON_LANES) & (standing >= STANDING_SHARE * on_lanes)
-        return locked
+        doubtful = few_arrive(earlier, passed) & (earlier[:, 0] >= 0)
+        return doubtful & all_stand(senses.vehicles, senses.waiting) if doubtful.any() else doubtful
+
+
+def few_arrive(earlier: IntArray, now: IntArray) -> BoolArray:
+    """(B,) have few finished since an earlier moment, though many have set out or are under way? Released and finished
+    up to then, and up to now, (B, 2) each; the moment should be some `WATCHED_S` ago."""
+    released, finished = (now - earlier).T
+    few: BoolArray = finished < ARRIVING_SHARE * np.maximum(released, _FEWEST_RELEASED)
+    return few & (now[:, 0] - now[:, 1] >= _FEWEST_UNDER_WAY)
+
+
+def all_stand(vehicles: IntArray, waiting: IntArray) -> BoolArray:
+    """(B,) do nearly all vehicles on the lanes (B, L) stand?"""
+    on_lanes, standing = vehicles.sum(axis=1), waiting.sum(axis=1)
+    stand: BoolArray = (on_lanes >= _FEWEST_ON_LANES) & (standing >= STANDING_SHARE * on_lanes)
+    return stand
 
 
 def charge(locked: BoolArray, interval_s: int) -> Float32Array:

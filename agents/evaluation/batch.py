@@ -23,12 +23,13 @@ from intergreen.agents.controllers.base import (
 from intergreen.agents.evaluation.answers import checked_answer, checked_beginning, checked_period
 from intergreen.agents.evaluation.metrics import metrics_of, series_row
 from intergreen.envs.detector_faults import FaultyDetectors
+from intergreen.envs.locks import WATCHED_S, all_stand, few_arrive
 from intergreen.envs.simulators import NATIVE, Simulator, engine_core, make_core
 
 if TYPE_CHECKING:
     from intergreen.agents.evaluation.onlooker import Onlooker
     from intergreen.agents.progress import Progress
-    from intergreen.envs.arrays import FloatArray, IntArray
+    from intergreen.envs.arrays import BoolArray, FloatArray, IntArray
     from intergreen.envs.core import Core
     from intergreen.envs.demand import Trips
     from intergreen.envs.fault_kinds import DetectorFault
@@ -52,7 +53,8 @@ class Cost:
 @dataclass(slots=True)
 class BatchRecord:
     """What a batch of replicas gave: metrics (B,), series rows (T of them, (B,) each), vehicle updates, the monitor's
-    faults, the shield's interventions by reason, what only this simulator's drivers do."""
+    faults, the shield's interventions by reason, what only this simulator's drivers do, which replicas (B,) have locked
+    at the horizon."""
 
     metrics: dict[str, FloatArray]
     series_t: list[int]
@@ -61,6 +63,7 @@ class BatchRecord:
     faults: list[FaultReport]
     interventions: IntArray
     incidents: dict[str, int]
+    locked: BoolArray
 
 
 class Workshop:
@@ -78,10 +81,11 @@ class Workshop:
 
 @dataclass(slots=True)
 class Marks:
-    """Rows of the series collected while a batch runs."""
+    """Rows of the series collected while a batch runs, and who has set out and arrived by then, (B, 2)."""
 
     t: list[int] = field(default_factory=list)
     rows: list[dict[str, FloatArray]] = field(default_factory=list)
+    passed: list[IntArray] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ class BatchRun:
             if core.time_s == mark:
                 marks.t.append(mark)
                 marks.rows.append(series_row(core.totals()))
+                marks.passed.append(core.passed())
                 if progress is not None:
                     progress(mark / self.horizon_s, f"{mark} of {self.horizon_s} s")
         if self.onlooker is not None:
@@ -172,9 +177,16 @@ class BatchRun:
         faults = [replace(one, replica=one.replica + first) for one in core.faults()]
         incidents = {name: int(values.sum()) for name, values in core.incidents().items()}
         self.cost.cpu_s += core.cpu_elsewhere_s
-        return BatchRecord(
-            metrics, marks.t, marks.rows, updates, faults, core.interventions.sum(axis=(0, 1)), incidents
-        )
+        interventions, locked = core.interventions.sum(axis=(0, 1)), self._locked(core, marks)
+        return BatchRecord(metrics, marks.t, marks.rows, updates, faults, interventions, incidents, locked)
+
+    def _locked(self, core: Core, marks: Marks) -> BoolArray:
+        """(B,) which replicas have locked at the horizon."""
+        earlier = [passed for t, passed in zip(marks.t, marks.passed, strict=True) if t <= self.horizon_s - WATCHED_S]
+        if not earlier:
+            return np.zeros(core.n_replicas, np.bool_)
+        counts = core.counts()
+        return few_arrive(earlier[-1], marks.passed[-1]) & all_stand(counts.vehicles, counts.waiting)
 
     def _core(self, trips: Sequence[Trips], seeds: Sequence[int]) -> Core:
         """The core, to be reset."""

@@ -122,6 +122,14 @@ def evaluate(
         mine = [seeds[b] for b in batch], [trips[b] for b in batch]
         records.append(run.batch(*mine, batch[0], part_of(progress, number, len(batches), "")))
         fallback.add(controller, plan, scenario.network, mine[0])
+    locked = [seed for seed, is_so in zip(seeds, np.concatenate([one.locked for one in records]), strict=True) if is_so]
+    if locked:
+        _LOG.warning(
+            "%s: %s: traffic has locked with seed %s: hardly anybody arrives any more, and nearly all stand",
+            scenario.name,
+            controller.name,
+            ", ".join(map(str, locked)),
+        )
     return {
         **_what_ran(scenario, controller.name, protocol, simulator, horizon_s, seeds, listed),
         "metrics": summarise_all(_joined([record.metrics for record in records])),

@@ -18,6 +18,7 @@ from intergreen.envs.protocol import Protocol, protocol_by_name
 from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.signals import make_plan
 from intergreen.envs.signals.state import INTERVENTIONS
+from intergreen.envs.unseen import at_level
 
 PROTOCOL = protocol_by_name("literature-10-5")
 METRICS = {
@@ -392,3 +393,16 @@ def test_name_in_the_place_of_a_thing_says_how_to_get_it(arterial):
     ]:
         with pytest.raises(TypeError, match=words):
             evaluate(*arguments, seeds=[0])
+
+
+@pytest.mark.parametrize(("level", "locked"), [(1.0, ""), (4.0, "max-pressure: traffic has locked with seed 0, 1")])
+def test_seeds_with_which_traffic_has_locked_are_told(caplog, level, locked):
+    grid = at_level(load_scenario("grid4x4"), level)
+    evaluate(grid, MaxPressure(), PROTOCOL, seeds=[0, 1], horizon_s=3600)
+    assert locked in caplog.text
+    assert ("locked" in caplog.text) == bool(locked)
+
+
+def test_a_run_that_is_too_short_to_look_back_tells_of_no_lock(caplog):
+    evaluate(at_level(load_scenario("grid4x4"), 4.0), MaxPressure(), PROTOCOL, seeds=[0], horizon_s=150)
+    assert "locked" not in caplog.text
