@@ -21,7 +21,11 @@ SHORTEST_VEHICLE_M = 0.5  # how many fit on a lane decides how much memory it ta
 _LOOKS = ("id", "color", "guiShape", "imgFile", "probability", "scale")  # of a type, and nothing of how it drives
 _NUMBER = r"[-+0-9.eE]+"
 _NESTED = "carFollowing-"
-_KRAUSS = ("Krauss", "carFollowing-Krauss")  # SUMO's default
+_KRAUSS = "Krauss"  # SUMO's default
+_MODELS = (
+    *(_KRAUSS, "KraussOrig1", "KraussPS", "KraussX", "EIDM", "SmartSK", "Daniel1", "IDM", "IDMM", "PWagner2009"),
+    *("BKerner", "Rail", "Wiedemann", "W99", "ACC", "CACC", "CC"),
+)  # that SUMO 1.28 takes; it refuses others
 _MORE = rf"\s*(?:,\s*({_NUMBER})"
 _FACTOR = re.compile(rf"(normc?\()?\s*({_NUMBER}){_MORE}{_MORE}{_MORE}\s*(?:,[^)]*)?)?)?)?\)?", re.ASCII)
 _UNBOUNDED = 1000.0
@@ -122,12 +126,16 @@ def read_type(tag: Tag, fastest_mps: float) -> VehicleType | None:
     factor, deviation = _speed_factor(tag, usual.speed_deviation)
     desired_mps = tag.number("desiredMaxSpeed", _ANY_SPEED, above=0) * factor
     own = own._replace(max_speed_mps=min(own.max_speed_mps, desired_mps))
+    model = tag.text("carFollowModel", _KRAUSS).removeprefix(_NESTED)
+    if model not in _MODELS:
+        mend = f"{meant(model, _MODELS)}known: {', '.join(_MODELS)}"
+        tag.fail(f"is {shown(model)}, no model of SUMO's", mend, "carFollowModel")
     driver = _Driver(
         tau_s=tag.number("tau", 1.0, above=0),
         sigma=min(tag.number("sigma", 0.5, least=0), 1.0),
         speed_factor=factor,
         speed_deviation=tag.number("speedDev", deviation, least=0),
-        follows_krauss=tag.text("carFollowModel", _KRAUSS[0]) in _KRAUSS,
+        follows_krauss=model == _KRAUSS,
     )
     attributes = tuple(sorted((k, v) for k, v in tag.element.attrib.items() if k not in _LOOKS))
     given = attributes or (("vClass", name),)

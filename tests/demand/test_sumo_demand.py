@@ -501,6 +501,10 @@ BROKEN = {
     "a route that is not there": ('<vehicle id="v" depart="0" route="r"/>', "'r' is not there"),
     "a type that is not there": (TRIP.replace("from", 'type="k" from'), "'k' is not there"),
     "from a point": ('<trip id="t" depart="0" fromXY="1,2" toXY="3,4"/>', "which are not read; let SUMO's duarouter"),
+    "a model that SUMO does not have": (
+        '<vType id="k" carFollowModel="krauss"/>',
+        "'krauss', no model of SUMO's; did you mean 'Krauss'",
+    ),
     "no way at all": ('<trip id="t" depart="0"/>', "neither a route nor edges"),
     "no departure": ('<trip id="t" from="in_S" to="out_N"/>', "depart: is missing"),
     "a departure by words": (TRIP.replace('"3"', '"noon"'), "use seconds"),
