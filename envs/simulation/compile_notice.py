@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 NOTICE_AFTER_S = 3.0  # a filled cache loads faster than this
-_TEXT = "compiling the engine: one to three minutes, the first time on this machine only"
+_TEXT = "compiling the engine: one to three minutes, once on this machine for every kind of run"
 _lock = threading.Lock()
 _said: list[str] = []  # at most once a process
 
