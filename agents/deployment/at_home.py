@@ -6,6 +6,7 @@ policy may well do its work beyond, and whoever binds it to such a network is to
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ class TrustedRange(NamedTuple):
     movement: Float32Array  # (2, f)
     signal: Float32Array  # (2, s)
     changing: list[slice]  # columns of a movement that have an end
+    names: tuple[list[str], list[str]]  # of the columns of a movement and of a signal
 
     def is_left(self, observed: Observed) -> BoolArray:
         """(N,) does anything that changes with traffic lie beyond?"""
@@ -42,13 +44,28 @@ class TrustedRange(NamedTuple):
             left |= (values < low) | (values > high)
         return left
 
+    def left_by(self, observed: Observed, n: int) -> str:
+        """By what signal `n` lies beyond, in words: the first value and what is trusted there."""
+        of_movements = zip(self.names[0], observed.movements[:, n], self.movement.T, strict=True)
+        of_signal = zip(self.names[1], observed.signal[n, :, None], self.signal.T, strict=True)
+        for name, values, (low, high) in chain(of_movements, of_signal):
+            beyond = values[(values < low) | (values > high)].tolist()
+            if beyond:
+                there, trusted = (
+                    _in_words(name, beyond[0], beyond[0]),
+                    _in_words(name, max(0.0, float(low)), float(high)),
+                )
+                return f"{there} for {name}, trusted {trusted}"
+        return "nothing"
+
 
 def trusted_range(bundle: Bundle, margin: float) -> TrustedRange:
     """What was seen in training, and a share of that range beyond it."""
     movement, signal = observation_columns(bundle.features)
     of_movement = _with_margin(bundle.envelope.movement, movement, margin).astype(np.float32)
     of_signal = _with_margin(bundle.envelope.signal, signal, margin).astype(np.float32)
-    return TrustedRange(of_movement, of_signal, runs(np.flatnonzero(np.isfinite(of_movement[1])).tolist()))
+    changing = runs(np.flatnonzero(np.isfinite(of_movement[1])).tolist())
+    return TrustedRange(of_movement, of_signal, changing, (movement, signal))
 
 
 def unlike_training(bundle: Bundle, observed: Observed) -> list[str]:

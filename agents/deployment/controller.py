@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 
 _OF_POLICY = ("_policy_asked", "_failing", "_policy")  # attributes
+_BEYOND = "an observation beyond what training had"
 _NEVER = 2**62  # a second that does not come; clocks may count seconds, or milliseconds, since 1970
 
 
@@ -254,7 +255,11 @@ class BundleController:
             self._judge_service(needs, waiting, signals, time_s)
         self._judge_interventions(needs, signals)
         beyond = self._trusted.is_left(observed).reshape(signals.phase.shape)
-        needs.ask(beyond, Rung.ACTUATED, "an observation beyond what training had")
+
+        def words(b: int, i: int) -> str:
+            return f"{_BEYOND}: {self._trusted.left_by(observed, b * signals.phase.shape[1] + i)}"
+
+        needs.ask(beyond, Rung.ACTUATED, words)
         self._failing.time_s = time_s
         asked = self._asked(needs, observed, signals.phase)
         wished = self._parted.first(asked, waiting, signals.red_s, signals.granted)

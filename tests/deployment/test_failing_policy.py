@@ -169,7 +169,11 @@ def test_signal_beyond_training_is_decided_by_actuated_control(tmp_path):
     narrow = read_bundle(write_random_bundle(tmp_path / "narrow", seen=(0.0, 0.0)))
     result, controller = run(narrow, None, name="single", horizon_s=60)
     assert result["safety"]["monitor_faults"] == 0
-    assert controller.log[0].reason == "an observation beyond what training had"
+    first = "an observation beyond what training had: 1 share for out_free, trusted 0 to 1e-06 share"
+    assert controller.log[0].reason == first
+    assert list(result["fallback"]["changes_by_reason"]) == [
+        "actuated control: an observation beyond what training had"
+    ]
     assert (controller.rung == Rung.ACTUATED).all()
 
 
