@@ -3,6 +3,7 @@ export for a street. Its optimiser and logs stay in the model's own file."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ _HARMLESS = (
     ActionMasker,
     Monitor,
 )  # fmt: skip
+_LOG = logging.getLogger(__name__)
 
 
 def save_as_run(
@@ -98,6 +100,8 @@ def save_as_run(
     training = new_training(make_recipe("save_as_run", settings), Path(folder))
     _refuse_other_protocol(worlds, training.run["protocol"])
     _refuse_other_scenario(worlds, training)
+    if not worlds:
+        _LOG.warning("%s: the model has no environment: where it has learned is stated as you name it", training.folder)
     training.folder.mkdir(parents=True, exist_ok=True)
     write_network(training.folder / POLICY, network)
     outcome = {"finished": True, "steps": model.num_timesteps, "last": {"file": POLICY}, "best": None}

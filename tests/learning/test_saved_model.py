@@ -108,13 +108,14 @@ def test_run_that_would_state_another_scenario_is_refused(pair, tmp_path):
     assert not (tmp_path / "mine").exists()
 
 
-def test_model_from_a_file_needs_its_reward_named(pair, pair_file, stated, tmp_path):
+def test_model_from_a_file_needs_its_reward_named(pair, pair_file, stated, tmp_path, caplog):
     make("ppo", pair).save(tmp_path / "model.zip")
     model = PPO.load(tmp_path / "model.zip", device="cpu")
     with pytest.raises(ValueError, match="the model has no environment that tells its reward; name it, reward="):
         save_as_run(model, tmp_path / "mine", scenario=pair_file)
     folder = save_as_run(model, tmp_path / "mine", scenario=pair_file, reward={"delay": 1.0})
     assert stated(folder)["recipe"]["reward"] == {"delay": 1.0}
+    assert "the model has no environment: where it has learned is stated as you name it" in caplog.text
 
 
 def test_model_behind_normalised_observations_is_refused(pair, pair_file, tmp_path):
