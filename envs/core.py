@@ -127,9 +127,7 @@ class TrafficCore:
         self._rules = plan.rules
         self._card = program_card(network, plan.timing) if monitored else None
         self._new_signals()
-        self._shape = replicas, plan.n_signals
         self._period: tuple[Period] | None = None  # what the kernel is handed; the same tuple is known at once
-        self._sensed: Senses | None = None
 
     def reset(self, trips: Sequence[Trips], seeds: Sequence[int], start_phase: IntArray) -> None:
         """Begin again, with the trips of each replica and the phase (B, I) every signal shows; -1: with a clearance.
@@ -158,11 +156,11 @@ class TrafficCore:
         What is shown is up to the plan's rules. A number that is no phase keeps the present one.
         With `senses`, observations and rewards are made before it returns.
         """
-        if type(wanted) is not np.ndarray or wanted.dtype is not _INT32 or wanted.shape != self._shape:
-            wanted = checked_wishes(wanted, self._shape)
+        if type(wanted) is not np.ndarray or wanted.dtype is not _INT32 or wanted.shape != self._wanted.shape:
+            wanted = checked_wishes(wanted, self._wanted.shape)
         self._wanted[...] = wanted
-        if self._period is None or self._sensed is not senses:
-            self._period, self._sensed = (self._make_period(senses),), senses
+        if self._period is None or self._period[0].senses is not senses:
+            self._period = (self._make_period(senses),)
         kernel = run_period if self._detectors is None else run_period_with_calls
         self.engine.share_out(kernel, self._period, seconds)
 
@@ -201,7 +199,6 @@ class TrafficCore:
         """A core with room for `replicas` copies of this one's, for `copy_from`: to look ahead. Nobody watches it."""
         other = copy_of(self)
         other.n_replicas = replicas
-        other._shape = replicas, self.plan.n_signals
         other.engine = self.engine.fork(replicas)
         other._calls, other._granted, other._red_s, other._overruled, other._wanted = (
             np.zeros((replicas, rows.shape[1]), rows.dtype)

@@ -28,7 +28,7 @@ class ObservedController:
 
     Parameters
     ----------
-    choose : an index that a signal does not have, but the widest one, keeps its phase
+    choose : an index that wider signals have, and one does not, keeps its phase
     features : as the environment's
     movements, choices : room in the observation, where the environment had more than the widest signal needs
     """

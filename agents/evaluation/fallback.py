@@ -75,5 +75,5 @@ def fallback_table(result: Mapping[str, Any]) -> TextTable | None:
 
 
 def _kind(reason: str) -> str:
-    """A reason without how many detectors, so that equal reasons count as one."""
+    """A reason without how many detectors, or which value, so that equal reasons count as one."""
     return reason.rsplit(": ", 1)[0] if reason.split(": ")[-1][:1].isdigit() else reason
