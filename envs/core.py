@@ -17,6 +17,7 @@ from intergreen.envs.demand import Demand, Trips
 from intergreen.envs.layout import ObservationLayout, arrival_bounds_m
 from intergreen.envs.network import RoadNetwork
 from intergreen.envs.period import Period, make_notes, run_period, run_period_with_calls
+from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.reward import RewardTable
 from intergreen.envs.senses import Senses, make_senses, sense, tell
 from intergreen.envs.signals import monitor, shield
@@ -158,6 +159,8 @@ class TrafficCore:
         """
         if type(wanted) is not np.ndarray or wanted.dtype is not _INT32 or wanted.shape != self._wanted.shape:
             wanted = checked_wishes(wanted, self._wanted.shape)
+        if type(seconds) is not int or seconds < 1:
+            seconds = checked_seconds("seconds", seconds)
         self._wanted[...] = wanted
         if self._period is None or self._period[0].senses is not senses:
             self._period = (self._make_period(senses),)

@@ -13,6 +13,7 @@ import numpy as np
 
 from intergreen.envs.core import checked_start, checked_wishes, own_status
 from intergreen.envs.layout import arrival_bounds_m
+from intergreen.envs.protocol import checked_seconds
 from intergreen.envs.reward import reward_of
 from intergreen.envs.senses import Senses, make_senses, observe_into
 from intergreen.envs.signals import shield
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from intergreen.envs.signals import SignalPlan
     from intergreen.envs.signals.monitor import FaultReport
     from intergreen.envs.simulation import Counts, Positions, Totals
+
+_COUNTED = "vehicles", "waiting", "near", "arriving"
 
 
 class SteppedSimulator(Protocol):
@@ -127,6 +130,7 @@ class SteppedCore:
     def run(self, wanted: IntArray, seconds: int, senses: Senses | None = None) -> None:
         """One decision period, as `TrafficCore.run`."""
         wanted = checked_wishes(wanted, (self.n_replicas, self.plan.n_signals))
+        seconds = checked_seconds("seconds", seconds)
         for one, wishes in zip(self._shields, wanted, strict=True):
             one.request(wishes)
         if senses is not None:
@@ -142,7 +146,7 @@ class SteppedCore:
 
     def go_on(self, seconds: int) -> None:
         """Simulate `seconds` more of the period that the last `run` began."""
-        for _ in range(seconds):
+        for _ in range(checked_seconds("seconds", seconds)):
             self._second()
 
     def senses(self, layout: ObservationLayout, rewards: RewardTable) -> Senses:
@@ -208,8 +212,21 @@ class SteppedCore:
         return self.simulator.worker_cpu_s
 
     def counts(self) -> Counts:
-        """Lane counts now."""
-        return self.simulator.counts(self.near_m, self._bounds_m)
+        """Lane counts now.
+
+        Raises
+        ------
+        ValueError
+            If the simulator tells a count below 0.
+        """
+        counts = self.simulator.counts(self.near_m, self._bounds_m)
+        for name in _COUNTED:
+            values = getattr(counts, name)
+            if (values < 0).any():
+                b, lane = np.argwhere(values < 0)[0, :2].tolist()
+                where = f"lane {self.network.lane_name(lane)} in replica {b} at second {self.time_s}"
+                raise ValueError(f"the simulator tells {values.min()} in `{name}` on {where}; need counts from 0")
+        return counts
 
     def totals(self) -> Totals:
         """What has happened so far, for the metrics; what the simulator does not tell is NaN."""

@@ -1,5 +1,7 @@
 """A simulator of one's own behind `SteppedSimulator`: here the engine, asked second by second as a foreign one."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.signals.aspects import GREEN
 from intergreen.envs.simulation import Engine
+from intergreen.envs.simulators import make_core
 from intergreen.envs.stepped_core import SteppedCore
 from intergreen.envs.traffic_env import TrafficSignalEnv
 
@@ -93,6 +96,38 @@ def test_environment_shows_what_a_simulator_of_ones_own_tells(pair):
     simulator = own.episodes.core.simulator
     own.close()
     assert simulator.is_closed
+
+
+@pytest.mark.parametrize("name", ["vehicles", "waiting", "near", "arriving"])
+def test_count_below_0_names_it_and_the_lane(pair, name, monkeypatch):
+    honest = Foreign.counts
+
+    def told(self, near_m, bounds_m):
+        counts = honest(self, near_m, bounds_m)
+        if self.time_s >= 20:
+            getattr(counts, name)[0, 5] = -3
+        return counts
+
+    monkeypatch.setattr(Foreign, "counts", told)
+    lane = pair.network.lane_name(5)
+    words = f"the simulator tells -3 in `{name}` on lane {lane} in replica 0 at second 20; need counts from 0"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        evaluate(pair, MaxPressure(), protocol_by_name("literature-10-5"), seeds=[0], simulator=my_streets)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 2.5, True, None])
+@pytest.mark.parametrize("simulator", ["native", my_streets])
+def test_period_of_no_whole_seconds_is_refused(pair, simulator, seconds):
+    core = make_core(simulator, pair, protocol_by_name("literature-10-5").plan(pair.network))
+    wanted = np.zeros((1, 2), np.int32)
+    core.reset([pair.trips(0)], [0], wanted)
+    for run in (lambda: core.run(wanted, seconds), lambda: core.go_on(seconds)):
+        with pytest.raises(ValueError, match="need whole seconds >= 1 as seconds, got"):
+            run()
+    core.run(wanted, np.int64(3))
+    core.go_on(2.0)
+    assert core.time_s == 5
+    core.close()
 
 
 def test_what_only_the_engine_can_do_names_the_other_simulator(pair):
