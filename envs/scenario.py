@@ -75,6 +75,9 @@ class Scenario:
 
     def __post_init__(self) -> None:
         checked_seconds("horizon_s", self.horizon_s)
+        for name in ("fixed_demand", "varied"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise ValueError(f"need True or False as {name}, got {getattr(self, name)!r}")
         last_road = int(self.demand.route_roads.max(initial=-1))
         if last_road >= self.network.n_roads:
             there = f"network {self.network.name!r} has {self.network.n_roads}"

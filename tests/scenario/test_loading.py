@@ -344,6 +344,13 @@ def test_scenario_on_the_network_of_another_demand_is_refused(write):
         replace(one, network=two.network)
 
 
+@pytest.mark.parametrize("name", ["fixed_demand", "varied"])
+def test_scenario_takes_true_or_false_and_nothing_like_it(write, name):
+    scenario = load_scenario(write(YAML))
+    with pytest.raises(ValueError, match=f"need True or False as {name}, got 'no'"):
+        replace(scenario, **{name: "no"})
+
+
 @pytest.mark.parametrize("phases", [0, 1])
 def test_folder_without_a_signal_to_control_is_refused(tmp_path, phases):
     roadnet = small.crossroads()
