@@ -13,6 +13,7 @@ from typing import Any
 from intergreen.agents.controllers.registry import policy_names
 from intergreen.agents.controllers.run_folder import (
     FORMAT,
+    RECIPE,
     RUN,
     features_in,
     new_run_folder,
@@ -155,6 +156,7 @@ def _prepare_resumed(
     given = {key: value for key, value in changes.items() if value is not None}
     longer: dict[str, Any] = {key: given[key] for key in ("minutes", "steps") if key in given}
     recipe = make_recipe(resume / RUN, changed(stored, longer))
+    _refuse_edited(resume, recipe)
     asked = make_recipe("command line", changed(stored, given)) if config is None else read_recipe(config, **given)
     _refuse_other_recipe(resume, recipe, asked)
     _tell_what_stays(config, recipe, asked)
@@ -184,6 +186,18 @@ def _outcome_of(run: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
             folder / RUN, "outcome", f"is {shown(outcome)}", "name the folder that `intergreen train` wrote"
         )
     return outcome
+
+
+def _refuse_edited(folder: Path, recipe: Recipe) -> None:
+    """The copy of the recipe in a run's folder is for people to read: whoever has changed it expects that to count."""
+    copy = folder / RECIPE
+    if not copy.is_file():
+        return
+    mine, there = (one.model_dump(exclude=_FREE_ON_RESUME) for one in (recipe, read_recipe(str(copy))))
+    for key, value in mine.items():
+        if there[key] != value:
+            problem = f"is {shown(there[key])}, and the run was begun with {shown(value)}"
+            raise InputError(copy, key, problem, "put it back, or begin another run with that file as its recipe")
 
 
 def _refuse_other_recipe(folder: Path, recipe: Recipe, asked: Recipe) -> None:

@@ -144,6 +144,19 @@ def test_resuming_with_nothing_left_to_do_changes_nothing(copied_run, run, state
     assert stated(copied_run)["outcome"]["best"] == stated(run)["outcome"]["best"]
 
 
+@pytest.mark.parametrize(("old", "new"), [("learning_rate: 0.002", "learning_rate: 0.01"), ("seed: ", "seed: 4")])
+def test_copy_of_the_recipe_that_was_changed_is_told_and_not_passed_over(old, new, copied_run):
+    copy = copied_run / "recipe.yaml"
+    written = copy.read_text()
+    assert old in written
+    copy.write_text(written.replace(old, new, 1))
+    key = "ppo" if "rate" in old else "seed"
+    with pytest.raises(InputError, match=rf"recipe\.yaml: {key}: is .*, and the run was begun with .*; put it back"):
+        prepare(None, resume=copied_run, steps=100_000)
+    copy.unlink()
+    assert prepare(None, resume=copied_run, steps=100_000).resumed
+
+
 def test_budget_below_what_has_been_used_is_refused(copied_run):
     with pytest.raises(InputError, match=r"--steps: has used 240 steps already, more than 100; give the total"):
         prepare(None, resume=copied_run, steps=100)
@@ -242,16 +255,19 @@ def cut_off(folder):
     (folder / "checkpoint.pt").write_bytes(content[: len(content) // 2])
 
 
-def other_width(folder):
+def other_recipe(folder, **values):
     run = json.loads((folder / "run.json").read_text())
-    run["recipe"]["width"] = 16
+    run["recipe"] |= values
     (folder / "run.json").write_text(json.dumps(run))
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(run["recipe"]))
+
+
+def other_width(folder):
+    other_recipe(folder, width=16)
 
 
 def other_features(folder):
-    run = json.loads((folder / "run.json").read_text())
-    run["recipe"]["features"] = ["queue", "timing"]
-    (folder / "run.json").write_text(json.dumps(run))
+    other_recipe(folder, features=["queue", "timing"])
 
 
 @pytest.mark.parametrize("spoil", [break_archive, cut_off, other_width, other_features])
