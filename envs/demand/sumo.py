@@ -95,16 +95,16 @@ def read_sumo_demand(
         If anything is missing, of the wrong kind or out of range, or a route does not exist.
     """
     reader = _Reader(network, given, net_file)
-    others: Counter[str] = Counter()
     for path in paths:
+        others: Counter[str] = Counter()
         for tag in read_elements(path):  # SUMO minds no root either, and additional files have many
             reader.read(tag)
             others[tag.name] += tag.name in _NOT_OBEYED
             if tag.name in _STOPPING:
                 others["stop"] += sum(1 for _ in tag.element.iter("stop"))
-    found = [f"{number} {name}" for name, number in others.items() if number]
-    if found:
-        _LOG.warning("%s: not obeyed, which changes what SUMO would run: %s", network.name, ", ".join(found))
+        found = [f"{number} {name}" for name, number in others.items() if number]
+        if found:
+            _LOG.warning("%s: not obeyed, which changes what SUMO would run: %s", path, ", ".join(found))
     if not reader.rows:
         where = str(paths[0]) if paths else network.name
         problem = (

@@ -188,13 +188,14 @@ def test_options_that_make_another_run_in_sumo_are_told_in_one_line(tmp_path, ca
     assert said.endswith("small.sumocfg: tls.all-off, max-depart-delay are not obeyed: they change what SUMO would run")
 
 
-def test_what_leads_or_brings_vehicles_and_is_not_obeyed_is_told_in_one_line(tmp_path, caplog):
+def test_what_leads_or_brings_vehicles_and_is_not_obeyed_is_told_in_one_line_of_its_file(tmp_path, caplog):
     config = write(tmp_path, config=CONFIG.replace("</input>", '<additional-files value="c.add.xml"/></input>'))
     more = '<calibrator id="x" lane="in_S_0" pos="0"/><rerouter id="r" edges="in_S"/><rerouter id="s" edges="in_S"/>'
     (tmp_path / "c.add.xml").write_text(f"<additional>{more}</additional>")
     load_scenario(config)
     (said,) = [record.getMessage() for record in caplog.records]
-    assert said == "small: not obeyed, which changes what SUMO would run: 1 calibrator, 2 rerouter"
+    told = "not obeyed, which changes what SUMO would run: 1 calibrator, 2 rerouter"
+    assert said == f"{tmp_path / 'c.add.xml'}: {told}"
 
 
 def test_options_at_their_usual_value_are_not_told(tmp_path, caplog):
