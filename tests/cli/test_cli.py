@@ -432,6 +432,17 @@ def test_what_runs_out_on_the_way_is_one_line_and_status_two(error, line, smalle
     assert printed.count("\n") == 1
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_terminal_that_lacks_a_character_shows_another(encoding, smallest, tmp_path):
+    command = [sys.executable, "-m", "intergreen.agents", "evaluate", smallest, "--controller", "max-pressure", *SHORT]
+    surroundings = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=surroundings, check=False)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.decode(encoding)
+    assert "average_travel_time_s" in told
+    assert ("?" in told) == (encoding in ("ascii", "latin-1"))
+
+
 def test_reader_that_leaves_early_is_no_error(tmp_path: Path):
     command = f'"{sys.executable}" -m intergreen.agents scenarios | head -n 1'
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
