@@ -182,6 +182,19 @@ def say_if_overruled(results: Sequence[Mapping[str, Any]]) -> None:
             print(f"{who}: {words}", file=sys.stderr)
 
 
+def say_if_without_clearance(results: Sequence[Mapping[str, Any]]) -> None:
+    """Say whose programme changes without a clearance that everybody else has to show: the times do not compare."""
+    told = dict.fromkeys(
+        (result["scenario"], result["controller"], len(result["safety"].get("changes_without_clearance", ())))
+        for result in results
+    )
+    for scenario, controller, number in told:
+        if number:
+            signals = "one signal" if number == 1 else f"{number} signals"
+            words = f"the network's own programme, shown as it stands, has changes without a clearance at {signals}"
+            print(f"{scenario}, {controller}: {words}; others show one at every change", file=sys.stderr)
+
+
 def _is_one_run(result: Mapping[str, Any]) -> bool:
     """Have several seeds the same travel time, to the last digit?"""
     if len(result["seeds"]) < 2:

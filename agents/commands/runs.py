@@ -33,6 +33,7 @@ from intergreen.agents.commands.common import (
     refuse_beside,
     say_if_alike,
     say_if_overruled,
+    say_if_without_clearance,
     say_written,
     sumo_settings,
 )
@@ -128,6 +129,7 @@ def evaluate(
         say_written(write_hires(log, cells[0].scenario.network, hires_log))
     say_if_alike(cells, [result])
     say_if_overruled([result])
+    say_if_without_clearance([result])
     finish([result])
 
 
@@ -222,6 +224,7 @@ def compare(
         look_closely(seen, shown, horizon_s=horizon, page=page, figures=figures, more=more)
     say_if_alike(cells, results)
     say_if_overruled(results)
+    say_if_without_clearance(results)
     finish(results)
 
 

@@ -17,6 +17,7 @@ from intergreen.agents.commands.common import (
     finish,
     make_engine_ready,
     say_if_overruled,
+    say_if_without_clearance,
     say_written,
 )
 from intergreen.agents.options import parse_names, require_folder, require_horizon, require_writable
@@ -67,6 +68,7 @@ def replay(
     write_text(Path(out), replay_page(takes))
     say_written([Path(out)])
     say_if_overruled([take.result for take in takes])
+    say_if_without_clearance([take.result for take in takes])
     finish([take.result for take in takes])
 
 

@@ -432,6 +432,18 @@ def test_what_runs_out_on_the_way_is_one_line_and_status_two(error, line, smalle
     assert printed.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("protocol", "is_said"), [("literature-10-5", True), ("us-mutcd-5", False)], ids=["literature", "street"]
+)
+def test_programme_without_clearance_is_told_once_and_no_other_controller(protocol, is_said, tmp_path, capsys):
+    folder, controllers = small.write(tmp_path), ["--controllers", "fixed-time,max-pressure", "--seeds", "0-1"]
+    assert cli.main(["compare", str(folder), *controllers, "--horizon", "60", "--protocol", protocol]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "without a clearance" in line]
+    words = "the network's own programme, shown as it stands, has changes without a clearance at one signal"
+    line = f"{folder.name}, fixed-time: {words}; others show one at every change"
+    assert told == ([line] if is_said else [])
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
 def test_terminal_that_lacks_a_character_shows_another(encoding, smallest, tmp_path):
     command = [sys.executable, "-m", "intergreen.agents", "evaluate", smallest, "--controller", "max-pressure", *SHORT]
