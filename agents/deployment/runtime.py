@@ -59,25 +59,33 @@ def lane_readings(waiting: ArrayLike, vehicles: ArrayLike, arriving: ArrayLike, 
 
     Parameters
     ----------
-    waiting, vehicles : (L,) slower than 0.1 m/s, and all
+    waiting, vehicles : (L,) slower than 0.1 m/s, and all; what a masked array masks tells nothing
     arriving : (L, bins) moving, by seconds from the stop line; the bins of `observation.json`
     age_s : (L,) or one number, seconds since the lanes were read; NaN where nobody knows; below 0, by a clock that is
         wrong, counts as that
     """
-    vehicles = np.asarray(vehicles, np.float64)[None]
+    vehicles = _numbers(vehicles)[None]
     unknown = np.zeros_like(vehicles)
-    told_s = np.asarray(age_s, np.float64)
+    told_s = _numbers(age_s)
     if told_s.shape not in ((), vehicles.shape[1:]):
         raise ValueError(f"need one age or one for each of {vehicles.shape[1]} lanes, got shape {told_s.shape}")
     age = np.where(told_s >= 0, np.minimum(told_s, _OLDEST_S), _OLDEST_S).astype(np.int32)
     return Readings(
         vehicles=vehicles,
-        waiting=np.asarray(waiting, np.float64)[None],
+        waiting=_numbers(waiting)[None],
         near=unknown,
-        arriving=np.asarray(arriving, np.float64)[None],
+        arriving=_numbers(arriving)[None],
         mean_speed=unknown,
         age_s=np.broadcast_to(age, vehicles.shape),
     )
+
+
+def _numbers(values: ArrayLike) -> FloatArray:
+    """As floats; NaN where an array of NumPy's has masked them."""
+    if isinstance(values, np.ma.MaskedArray):
+        filled: FloatArray = np.ma.filled(values.astype(np.float64), np.nan)
+        return filled
+    return np.asarray(values, np.float64)
 
 
 class SignalController:

@@ -31,6 +31,19 @@ def test_no_age_turns_old_readings_into_new_ones(told, age_s):
     assert readings.age_s.tolist() == [[age_s, 0]]
 
 
+def test_what_is_masked_tells_nothing():
+    masked = np.ma.masked_array([3, 4], mask=[False, True])
+    bins = np.ma.masked_array(np.zeros((2, N_BINS), int), mask=False)
+    bins[0, 1] = np.ma.masked
+    readings = lane_readings(masked, masked, bins, age_s=masked)
+    for values in (readings.waiting, readings.vehicles):
+        assert values[0, 0] == 3.0
+        assert np.isnan(values[0, 1])
+    assert np.isnan(readings.arriving[0]).sum() == 1
+    assert np.isnan(readings.arriving[0, 0, 1])
+    assert readings.age_s.tolist() == [[3, 2**31 - 1]]
+
+
 def test_call_is_whatever_is_not_zero(folder, bundle_folder):
     def aspects(calls):
         controller = SignalController.load(bundle_folder, folder)
