@@ -74,8 +74,8 @@ def train(training: Training, *, progress: Progress | None = None) -> Path:
     if training.resumed:
         load_checkpoint(folder / CHECKPOINT, model, env, budget, average)
     else:
-        write_text(folder / RECIPE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
         budget.start()
+    write_text(folder / RECIPE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     log = TrainingLog(folder, steps=model.num_timesteps)
     keeper = Keeper(
         folder, training.run, recipe, budget=budget, trials=trials, log=log, average=average, progress=progress

@@ -123,6 +123,7 @@ def test_finished_run_goes_on_with_a_larger_budget(copied_run):
     after = checkpoint(copied_run)
     assert (before["steps"], after["steps"]) == (240, 400)
     assert steps_logged(copied_run) == [80, 160, 240, 320, 400]
+    assert yaml.safe_load((copied_run / "recipe.yaml").read_text())["steps"] == 400
     moments = [content["optimizer"]["state"][0]["step"] for content in (before, after)]
     assert moments[1] > moments[0] > 0
 
