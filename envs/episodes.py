@@ -36,6 +36,7 @@ from intergreen.envs.scenario import Scenario, load_scenario
 from intergreen.envs.scenario_fingerprint import scenario_fingerprint
 from intergreen.envs.senses import observe_all, whole_counts
 from intergreen.envs.simulators import NATIVE, Simulator, make_core, simulator_name
+from intergreen.envs.unseen import at_level
 from intergreen.envs.verification import refuse_unsafe
 
 if TYPE_CHECKING:
@@ -293,6 +294,8 @@ def training_trips(scenario: Scenario, seed: int, horizon_s: int, *, exact: bool
     A scenario that draws or varies its trips does so by `seed`. The trips of a fixed demand are thinned, partly doubled
     and moved in time, unless `exact`. `scale` times as many of either.
     """
+    if scenario.evenly:  # thinned ones would not be
+        return at_level(scenario, scale).trips(seed, horizon_s=horizon_s)
     trips = scenario.trips(seed, horizon_s=horizon_s)
     differ = scenario.varied or not scenario.fixed_demand
     if exact or (differ and scale == 1.0):

@@ -52,6 +52,7 @@ class Scenario:
     default_protocol  the timing used where none is asked for
     profile           how the drawn trips are spread over time
     varied            True: a fixed demand's trips are other ones for every seed, see `unseen.with_varied_trips`
+    evenly            True: drawn trips of a route follow each other evenly, as in files of flows, not by chance
     level             factor on the number of trips, see `unseen.at_level`
     survey_vph        (M,) volumes that plans are made from where they are not the demand's; None: they are
     sumo_net          the SUMO file that the network was read from, with
@@ -67,6 +68,7 @@ class Scenario:
     default_protocol: str
     profile: Profile = field(default_factory=Profile)
     varied: bool = False
+    evenly: bool = False
     level: float = 1.0
     survey_vph: FloatArray | None = None
     sumo_net: Path | None = None
@@ -75,7 +77,7 @@ class Scenario:
 
     def __post_init__(self) -> None:
         checked_seconds("horizon_s", self.horizon_s)
-        for name in ("fixed_demand", "varied"):
+        for name in ("fixed_demand", "varied", "evenly"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise ValueError(f"need True or False as {name}, got {getattr(self, name)!r}")
         last_road = int(self.demand.route_roads.max(initial=-1))
@@ -134,12 +136,31 @@ class Scenario:
         random = np.random.default_rng(seed)
         expected = self.level * self.profile.seconds(horizon_s) / self.profile.seconds(self.horizon_s)
         check_vehicles(expected * self.demand.n_flows)
+        if self.evenly:
+            return self._even_trips(random, expected, horizon_s)
         flow = np.repeat(np.arange(self.demand.n_flows), random.poisson(expected, self.demand.n_flows))
         random.shuffle(flow)
         release_s = self.profile.draw(len(flow), horizon_s, random)
         route = self.demand.flow_route[flow]
         lane = choose_start_lanes(self.network, self.demand, route, random)
         return Trips(release_s, route, self.demand.flow_type[flow], lane)
+
+    def _even_trips(self, random: np.random.Generator, expected: float, horizon_s: int) -> Trips:
+        """`expected` times the trips of every route, evenly from a share of its interval on: half of the times the same
+        share for all routes, as where all flows of a file begin at once."""
+        demand = self.demand
+        in_order = np.argsort(demand.flow_route, kind="stable")
+        starts = np.searchsorted(demand.flow_route[in_order], np.arange(demand.n_routes + 1))
+        numbers = expected * np.diff(starts)
+        begun = np.full(demand.n_routes, random.random()) if random.random() < 0.5 else random.random(demand.n_routes)
+        count = np.maximum(np.ceil(numbers - begun), 0).astype(np.int64)
+        route = np.repeat(np.arange(demand.n_routes, dtype=np.int32), count)
+        number = np.arange(len(route)) - np.repeat(np.cumsum(count) - count, count)
+        release_s = self.profile.times((number + begun[route]) / numbers[route], horizon_s)
+        model = in_order[starts[route] + (random.random(len(route)) * np.diff(starts)[route]).astype(np.int64)]
+        order = np.argsort(release_s, kind="stable")
+        lane = choose_start_lanes(self.network, demand, route[order], random)
+        return Trips(release_s[order], route[order], demand.flow_type[model][order], lane)
 
 
 def _released_before(horizon_s: int, trips: Trips) -> Trips:

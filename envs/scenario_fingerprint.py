@@ -28,6 +28,8 @@ def scenario_fingerprint(scenario: Scenario) -> str:
         digest.update(repr([astuple(one) for one in array]).encode() if isinstance(array, tuple) else _bytes_of(array))
     rest = scenario.horizon_s, scenario.fixed_demand, scenario.profile, scenario.level, scenario.varied
     digest.update(repr(rest).encode())
+    if scenario.evenly:
+        digest.update(b"evenly")
     if scenario.survey_vph is not None:
         digest.update(scenario.survey_vph.tobytes())
     return digest.hexdigest()[:DIGITS]

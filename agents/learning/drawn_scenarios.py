@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 DEFAULT_PROTOCOL = "literature-10-5"
+EVENLY = 0.4  # of the scenarios: every route's trips come at even intervals, as in most of the literature's files
 
 
 def draw_scenario(
@@ -41,4 +42,5 @@ def draw_scenario(
     else:
         mix = MIXED_TRAFFIC if random.random() < 0.15 else ClassMix()
     demand = draw_demand(random, network, horizon_s, profile, mix)
-    return Scenario(network.name, network, demand, horizon_s, False, DEFAULT_PROTOCOL, profile)
+    evenly = random.spawn(1)[0].random() < EVENLY  # whatever it is, the rest of the world is drawn as without
+    return Scenario(network.name, network, demand, horizon_s, False, DEFAULT_PROTOCOL, profile, evenly=evenly)

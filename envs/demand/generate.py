@@ -56,8 +56,12 @@ class Profile:
 
     def draw(self, n: int, horizon_s: float, random: np.random.Generator) -> IntArray:
         """(n,) seconds before the horizon, ascending, as dense as the factors."""
+        return self.times(np.sort(random.random(n)), horizon_s)
+
+    def times(self, share: FloatArray, horizon_s: int) -> IntArray:
+        """(n,) seconds before the horizon at which such shares (n,), below 1, of all have departed."""
         times, weights = self._cumulative(horizon_s)
-        drawn = np.interp(np.sort(random.random(n)) * weights[-1], weights, times)
+        drawn = np.interp(share * weights[-1], weights, times)
         return np.minimum(drawn, np.nextafter(horizon_s, 0)).astype(np.int32)
 
     def _cumulative(self, horizon_s: float) -> tuple[FloatArray, FloatArray]:

@@ -23,6 +23,7 @@ from intergreen.agents.learning.worlds import (
     make_worlds,
 )
 from intergreen.envs.demand import ClassMix, Profile
+from intergreen.envs.episodes import training_trips
 from intergreen.envs.fault_kinds import Dead
 from intergreen.envs.network import GridSpec, generate_grid
 from intergreen.envs.observation import ALL_FEATURES
@@ -187,6 +188,21 @@ def test_share_of_the_worlds_and_half_of_it_of_the_junctions_are_from_sumo(monke
                 drawn_scenarios.draw_scenario(random, HORIZON_S, alone=alone, from_sumo=0.4)
     assert kinds["sumo", False] == pytest.approx(400, abs=60)
     assert kinds["sumo", True] == pytest.approx(200, abs=60)
+
+
+def test_some_worlds_have_even_trips_at_their_own_level_and_others_by_chance():
+    evenly = Counter()
+    for seed in range(60):
+        try:
+            scenario = drawn_scenarios.draw_scenario(np.random.default_rng(seed), HORIZON_S, alone=True)
+        except ValueError:  # roads too short for their junction
+            continue
+        evenly[scenario.evenly] += 1
+        trips = training_trips(scenario, 1, HORIZON_S, scale=0.3)
+        expected = 0.3 * np.bincount(scenario.demand.flow_route, minlength=scenario.demand.n_routes)
+        told = np.abs(np.bincount(trips.route, minlength=scenario.demand.n_routes) - expected).max()
+        assert (told <= 1.0) == scenario.evenly
+    assert evenly[True] == pytest.approx(drawn_scenarios.EVENLY * evenly.total(), abs=12)
 
 
 def test_all_worlds_share_the_blocks_and_the_widest_fills_them(ten):

@@ -344,7 +344,7 @@ def test_scenario_on_the_network_of_another_demand_is_refused(write):
         replace(one, network=two.network)
 
 
-@pytest.mark.parametrize("name", ["fixed_demand", "varied"])
+@pytest.mark.parametrize("name", ["fixed_demand", "varied", "evenly"])
 def test_scenario_takes_true_or_false_and_nothing_like_it(write, name):
     scenario = load_scenario(write(YAML))
     with pytest.raises(ValueError, match=f"need True or False as {name}, got 'no'"):

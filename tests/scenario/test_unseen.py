@@ -12,6 +12,7 @@ import pytest
 from intergreen.agents.cli import main
 from intergreen.agents.controllers import controller_by_name
 from intergreen.agents.evaluation.run import evaluate
+from intergreen.envs.demand import Profile
 from intergreen.envs.episodes import training_trips
 from intergreen.envs.errors import InputError
 from intergreen.envs.protocol import protocol_by_name
@@ -32,6 +33,35 @@ def test_a_level_is_the_factor_on_the_drawn_trips(name, level):
     scenario = load_scenario(name)
     # Poisson: 20 runs of 2,500 trips have a mean that is right to 0.5 %, three standard errors 1.4 %
     assert mean_trips(at_level(scenario, level)) == pytest.approx(level * mean_trips(scenario), rel=0.02)
+
+
+@pytest.mark.parametrize("level", [0.5, 1.0, 1.5])
+def test_even_trips_follow_each_other_at_even_intervals_and_are_as_many(level):
+    drawn = load_scenario("single")
+    scenario = at_level(replace(drawn, evenly=True, profile=Profile()), level)
+    expected = level * np.bincount(drawn.demand.flow_route, minlength=drawn.demand.n_routes)
+    begun = []
+    for seed in range(12):
+        trips = scenario.trips(seed)
+        assert (np.diff(trips.release_s) >= 0).all()
+        for route in range(drawn.demand.n_routes):
+            release_s = trips.release_s[trips.route == route]
+            assert abs(len(release_s) - expected[route]) < 1.0
+            gap_s = 3600.0 / expected[route]
+            assert (np.abs(np.diff(release_s) - gap_s) <= 1.0).all()
+            assert release_s[0] < gap_s
+        first = [trips.release_s[trips.route == route][0] * expected[route] / 3600.0 for route in (0, 1)]
+        begun.append(abs(first[0] - first[1]) < 0.1)
+    assert {True, False} == set(begun)  # of all routes the same share of an interval, or each another
+
+
+def test_even_trips_follow_the_profile_and_the_seed():
+    scenario = replace(load_scenario("single"), evenly=True, profile=Profile((0.0, 1800.0), (1.0, 3.0)))
+    trips = scenario.trips(0)
+    assert np.mean(trips.release_s < 1800) == pytest.approx(0.25, abs=0.02)
+    assert same(trips, scenario.trips(0))
+    assert not same(trips, scenario.trips(1))
+    assert len(training_trips(scenario, 0, 3600, scale=0.5)) == pytest.approx(0.5 * len(trips), rel=0.02)
 
 
 @pytest.mark.parametrize("level", [0.5, 1.5])
