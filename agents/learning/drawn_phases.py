@@ -24,8 +24,9 @@ RIGHT_TURNS_WAIT = 0.35  # of the networks: right turns have red with their appr
 
 def draw_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
     """Of one of our own generators' networks: mostly as generated; or without a phase that serves as clearance, with
-    left turns permitted in two phases, instead of the others or beside them, or with left turns that have green apart
-    from the traffic on their lanes; and with all of these, right turns that wait or not."""
+    left turns permitted in two phases, instead of the others or beside them, with left turns that have green apart from
+    the traffic on their lanes, or with one approach after the other; and with all of these, right turns that wait or
+    not."""
     network = _other_phases(network, random)
     if random.random() < RIGHT_TURNS_WAIT:
         network = with_phases(network, partial(right_turns_wait, network))
@@ -33,24 +34,29 @@ def draw_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwor
 
 
 def draw_yielding_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
-    """Of one of our own generators' networks: mostly left turns permitted in two phases, or these beside all others."""
+    """Of one of our own generators' networks: mostly left turns permitted in two phases; or these beside all others, or
+    one approach after the other."""
     kind = random.random()
     if kind < 0.6:
         return with_phases(network, partial(permitted_left, network))
-    return with_phases(network, partial(permitted_beside, network)) if kind < 0.8 else draw_phases(network, random)
+    if kind < 0.75:
+        return with_phases(network, partial(permitted_beside, network))
+    return with_phases(network, partial(split, network)) if kind < 0.88 else draw_phases(network, random)
 
 
 def _other_phases(network: RoadNetwork, random: np.random.Generator) -> RoadNetwork:
     kind = random.random()
-    if kind < 0.4:
+    if kind < 0.36:
         return network
-    if kind < 0.55:
+    if kind < 0.5:
         return with_phases(network, partial(permitted_beside, network))
-    if kind < 0.7:
+    if kind < 0.64:
         return with_phases(network, lambda phases: phases[1:])
-    if kind < 0.85:
+    if kind < 0.78:
         return with_phases(network, partial(permitted_left, network))
-    return with_phases(network, partial(lefts_apart, network))
+    if kind < 0.9:
+        return with_phases(network, partial(lefts_apart, network))
+    return with_phases(network, partial(split, network))
 
 
 def permitted_left(network: RoadNetwork, phases: list[set[int]]) -> list[set[int]]:
@@ -75,6 +81,16 @@ def permitted_beside(network: RoadNetwork, phases: list[set[int]]) -> list[set[i
     always = set.intersection(*phases)
     every = [phase for phase in (*phases, *permitted_left(network, phases)) if phase != always]
     return [phase for k, phase in enumerate(every) if phase not in every[:k]]
+
+
+def split(network: RoadNetwork, phases: list[set[int]]) -> list[set[int]]:
+    """One approach after the other has green for all that it serves, without a phase that serves as clearance."""
+    road, served = network.movement_from_road, sorted(set().union(*phases))
+    always = set.intersection(*phases)
+    roads = dict.fromkeys(road[served].tolist())
+    greens = [{m for m in served if road[m] == r} | always for r in roads]
+    kept = [green for k, green in enumerate(greens) if green != always and green not in greens[:k]]
+    return kept if len(kept) > 1 else phases
 
 
 def lefts_apart(network: RoadNetwork, phases: list[set[int]]) -> list[set[int]]:

@@ -14,6 +14,7 @@ from intergreen.agents.learning.drawn_phases import (
     permitted_beside,
     permitted_left,
     right_turns_wait,
+    split,
     with_phases,
 )
 from intergreen.envs.network import (
@@ -33,7 +34,7 @@ def greens_of(network, j):
     return [frozenset(np.flatnonzero(row).tolist()) for row in network.phase_matrix(j)]
 
 
-def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitted_or_apart():
+def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitted_or_apart_or_split():
     network = generate_grid(GridSpec(rows=1, columns=2))
     random = np.random.default_rng(0)
     kinds = Counter()
@@ -47,6 +48,8 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
             assert (make_plan(other).clearance_phase == -1).all()
         elif after == [phases[1:5] for phases in before]:
             kinds["left apart"] += 1
+        elif after == [greens_of(with_phases(network, partial(split, network)), j) for j in network.signalled]:
+            kinds["split"] += 1
         elif after == [[*p[1:], p[1] | p[3], p[2] | p[4]] for p in before]:
             kinds["permitted left beside the others"] += 1
         else:
@@ -58,7 +61,8 @@ def test_phases_are_as_generated_or_without_clearance_or_with_left_turns_permitt
             mine, others = getattr(network, field.name), getattr(other, field.name)
             assert field.name.startswith("phase") or np.array_equal(mine, others)
     assert kinds["as generated"] > kinds["without clearance"] > 0
-    assert min(kinds[kind] for kind in ("permitted left", "permitted left beside the others", "left apart")) > 0
+    others = "permitted left", "permitted left beside the others", "left apart", "split"
+    assert min(kinds[kind] for kind in others) > 0
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 7])
@@ -106,7 +110,34 @@ def test_streets_whose_lanes_turns_share_have_mostly_two_phases():
     random = np.random.default_rng(0)
     choices = Counter(int(make_plan(draw_yielding_phases(network, random)).n_choices[0]) for _ in range(100))
     assert choices[2] > 50
-    assert choices[6] > choices[2] / 8  # each approach alone, and those that face each other
+    assert choices[4] > choices[2] / 8  # each approach alone, ...
+    assert choices[6] > choices[2] / 8  # ... and with those that face each other beside them
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        generate_grid(GridSpec(rows=1, columns=2)),
+        generate_grid(GridSpec(rows=1, columns=1, lanes=1)),
+        generate_town(TownSpec(signals=6), seed=0),
+    ],
+)
+def test_split_phases_serve_one_approach_each_and_all_of_them(network):
+    road = network.movement_from_road
+    other = with_phases(network, partial(split, network))
+    assert (make_plan(other).clearance_phase == -1).all()
+    for j in network.signalled:
+        before, after = greens_of(network, j), greens_of(other, j)
+        first = network.movement_start[j]
+        always = frozenset.intersection(*before)
+        whole = frozenset().union(*before)
+        assert frozenset().union(*after) == whole
+        approaches = [{int(road[first + m]) for m in phase - always} for phase in after]
+        assert all(len(one) == 1 for one in approaches)
+        assert len(set().union(*approaches)) == len(after)
+        for phase in after:
+            (approach,) = {int(road[first + m]) for m in phase - always}
+            assert {m for m in whole if road[first + m] == approach} <= phase
 
 
 @pytest.mark.parametrize(
