@@ -86,7 +86,7 @@ def run_folder(run: str) -> Iterator[Path]:
     shipped = files(_CHECKPOINTS) / run / _SUMS
     if (folder.name == run and shipped.is_file()) or ((folder / _SUMS).is_file() and not (folder / RUN).exists()):
         problem = "is an exported bundle, which holds a policy and not how it was trained"
-        mend = f"name a run, as universal-wider, which `universal` is made of; {', '.join(policy_names())} are shipped"
+        mend = f"name a run, as universal-even, which `universal` is made of; {', '.join(policy_names())} are shipped"
         raise InputError(run, "", problem, mend)
     yield folder
 

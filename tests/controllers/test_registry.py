@@ -39,7 +39,7 @@ def test_near_miss_is_answered_with_the_nearest_name():
 def test_unknown_name_is_answered_with_all_names():
     with pytest.raises(
         InputError,
-        match=r"sotl, .*, free-flow, universal-0, .*, universal-refined, universal-wider, the folder",
+        match=r"sotl, .*, free-flow, universal-0, .*, universal-even, universal-refined, universal-wider, the folder",
     ):
         controller_by_name("xyz")
 

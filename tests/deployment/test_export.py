@@ -210,7 +210,7 @@ def test_bundle_is_no_run_and_says_so(name, tmp_path, capsys, monkeypatch):
     status, line = told(capsys, name, "--to", tmp_path / "x")
     assert status == 2
     assert line.startswith(f"{name}: is an exported bundle, ")
-    assert "universal-wider" in line
+    assert "universal-even" in line
     assert not (tmp_path / "x").exists()
 
 

@@ -21,22 +21,22 @@ from intergreen.envs.protocol import protocol_by_name
 from intergreen.envs.scenario import load_scenario
 
 LEARNERS = ("universal-0", "universal-1", "universal-2")
-DISTILLED, REFINED, WIDER = "universal-distilled", "universal-refined", "universal-wider"
+DISTILLED, REFINED, WIDER, EVEN = (f"universal-{name}" for name in ("distilled", "refined", "wider", "even"))
 BASELINES = ("fixed-time", "max-pressure", "advanced-max-pressure")
 SEEDS = [0, 1]
 
 
 def test_names_are_those_of_the_card():
-    assert policy_names() == (*LEARNERS, DISTILLED, REFINED, WIDER)
+    assert policy_names() == (*LEARNERS, DISTILLED, EVEN, REFINED, WIDER)
     card = (files("intergreen.checkpoints") / "README.md").read_text()
     assert all(f"`{name}`" in card for name in policy_names())
 
 
-@pytest.mark.parametrize("name", [*LEARNERS, DISTILLED, REFINED, WIDER])
+@pytest.mark.parametrize("name", [*LEARNERS, DISTILLED, REFINED, WIDER, EVEN])
 def test_run_is_finished_and_knew_no_benchmark(name):
     run = json.loads((files("intergreen.checkpoints") / name / "run.json").read_text())
     assert run["outcome"]["finished"]
-    if name in (REFINED, WIDER):
+    if name in (REFINED, WIDER, EVEN):
         assert run["outcome"]["moments"] >= run["refined"]["rounds"] * run["refined"]["moments"]
     else:
         assert run["outcome"]["steps"] >= run["recipe"]["steps"] == (1_500_000 if name == DISTILLED else 5_000_000)
@@ -51,17 +51,18 @@ def test_teachers_are_the_learners_beside_it():
     assert {one["name"]: one["sha256"] for one in run["teachers"]} == beside
 
 
-def test_wider_policy_comes_from_the_refined_one_beside_it():
+@pytest.mark.parametrize(("name", "former"), [(WIDER, REFINED), (EVEN, WIDER)])
+def test_refined_policy_comes_from_the_one_beside_it(name, former):
     folder = files("intergreen.checkpoints")
-    run = json.loads((folder / WIDER / "run.json").read_text())
-    beside = sha256((folder / REFINED / "policy.npz").read_bytes()).hexdigest()
-    assert (run["refined"]["name"], run["refined"]["sha256"]) == (REFINED, beside)
+    run = json.loads((folder / name / "run.json").read_text())
+    beside = sha256((folder / former / "policy.npz").read_bytes()).hexdigest()
+    assert (run["refined"]["name"], run["refined"]["sha256"]) == (former, beside)
 
 
 def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
     """Rounded ones would choose otherwise where two phases are as good."""
     folder = files("intergreen.checkpoints")
-    trained = read_network(Path(str(folder / WIDER / "policy.npz"))).arrays
+    trained = read_network(Path(str(folder / EVEN / "policy.npz"))).arrays
     exported = network_in(read_onnx((folder / "universal" / "policy.onnx").read_bytes()).arrays).arrays
     assert exported.keys() == trained.keys()
     assert all(np.array_equal(exported[name], array) for name, array in trained.items())
@@ -69,14 +70,14 @@ def test_bundle_holds_the_weights_of_its_run_to_the_last_bit():
 
 def test_card_of_the_bundle_tells_all_that_it_was_trained_on():
     folder = files("intergreen.checkpoints")
-    worlds = json.loads((folder / WIDER / "run.json").read_text())["recipe"]["worlds"]
+    worlds = json.loads((folder / EVEN / "run.json").read_text())["recipe"]["worlds"]
     from_sumo = f" ({100 * worlds['from_sumo']:g} % with SUMO's streets and drivers)"
     networks = f"{worlds['count']} generated networks{from_sumo}"
     told = f"{networks} and {worlds['junctions']} single junctions with generated demand"
     assert told in (folder / "universal" / "MODEL_CARD.md").read_text()
 
 
-@pytest.mark.parametrize("policy", [*LEARNERS, "universal-0:best", DISTILLED, REFINED, WIDER])
+@pytest.mark.parametrize("policy", [*LEARNERS, "universal-0:best", DISTILLED, REFINED, WIDER, EVEN])
 @pytest.mark.parametrize("scenario", ["single", "town", "arterial6"])
 def test_same_policy_beats_the_baselines_on_any_shape(policy, scenario):
     network, protocol = load_scenario(scenario), protocol_by_name("literature-10-5")

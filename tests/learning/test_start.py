@@ -134,7 +134,7 @@ def test_command_line_starts_from_a_run(run, recipe_file, tmp_path, stated, caps
 
 @pytest.mark.parametrize("name", ["universal", "quick"])
 def test_shipped_bundle_is_no_run_and_says_which_is(name):
-    with pytest.raises(InputError, match=rf"{name}: is an exported bundle, .*; name a run, as universal-wider, "):
+    with pytest.raises(InputError, match=rf"{name}: is an exported bundle, .*; name a run, as universal-even, "):
         read_trained(name)
 
 
