@@ -58,7 +58,7 @@ class Profile:
         """(n,) seconds before the horizon, ascending, as dense as the factors."""
         return self.times(np.sort(random.random(n)), horizon_s)
 
-    def times(self, share: FloatArray, horizon_s: int) -> IntArray:
+    def times(self, share: FloatArray, horizon_s: float) -> IntArray:
         """(n,) seconds before the horizon at which such shares (n,), below 1, of all have departed."""
         times, weights = self._cumulative(horizon_s)
         drawn = np.interp(share * weights[-1], weights, times)
