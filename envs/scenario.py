@@ -80,6 +80,8 @@ class Scenario:
         for name in ("fixed_demand", "varied", "evenly"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise ValueError(f"need True or False as {name}, got {getattr(self, name)!r}")
+        if self.evenly and self.fixed_demand:
+            raise ValueError("a fixed demand has trips of its own: leave out evenly, or draw them (fixed_demand=False)")
         last_road = int(self.demand.route_roads.max(initial=-1))
         if last_road >= self.network.n_roads:
             there = f"network {self.network.name!r} has {self.network.n_roads}"

@@ -55,6 +55,11 @@ def test_even_trips_follow_each_other_at_even_intervals_and_are_as_many(level):
     assert {True, False} == set(begun)  # of all routes the same share of an interval, or each another
 
 
+def test_trips_of_a_fixed_demand_cannot_be_even():
+    with pytest.raises(ValueError, match=r"a fixed demand has trips of its own: leave out evenly, or draw them"):
+        replace(load_scenario("single"), evenly=True, fixed_demand=True)
+
+
 def test_even_trips_follow_the_profile_and_the_seed():
     scenario = replace(load_scenario("single"), evenly=True, profile=Profile((0.0, 1800.0), (1.0, 3.0)))
     trips = scenario.trips(0)
