@@ -28,6 +28,12 @@ from intergreen.envs.network import (
 )
 from intergreen.envs.signals import make_plan
 
+WIDE_NARROW_AND_IRREGULAR = [
+    generate_grid(GridSpec(rows=1, columns=2)),
+    generate_grid(GridSpec(rows=1, columns=1, lanes=1)),
+    generate_town(TownSpec(signals=6), seed=0),
+]
+
 
 def greens_of(network, j):
     """The phases of an intersection as sets of its movements."""
@@ -114,14 +120,7 @@ def test_streets_whose_lanes_turns_share_have_mostly_two_phases():
     assert choices[6] > choices[2] / 8  # ... and with those that face each other beside them
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        generate_grid(GridSpec(rows=1, columns=2)),
-        generate_grid(GridSpec(rows=1, columns=1, lanes=1)),
-        generate_town(TownSpec(signals=6), seed=0),
-    ],
-)
+@pytest.mark.parametrize("network", WIDE_NARROW_AND_IRREGULAR)
 def test_split_phases_serve_one_approach_each_and_all_of_them(network):
     road = network.movement_from_road
     other = with_phases(network, partial(split, network))
@@ -162,14 +161,7 @@ def test_right_turns_that_wait_are_green_only_with_the_straight_stream_beside_th
     assert waited > 0
 
 
-@pytest.mark.parametrize(
-    "network",
-    [
-        generate_grid(GridSpec(rows=1, columns=2)),
-        generate_grid(GridSpec(rows=1, columns=1, lanes=1)),
-        generate_town(TownSpec(signals=6), seed=0),
-    ],
-)
+@pytest.mark.parametrize("network", WIDE_NARROW_AND_IRREGULAR)
 def test_left_turns_apart_have_green_and_never_with_straight_traffic(network):
     turn = network.movement_turn
     other = with_phases(network, partial(lefts_apart, network))
